@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * ntmem: Windows NT's reserve / commit / protect memory model on Linux.
+ *
+ * The contract between the module, which serves /dev/ntmem, and user space.
+ *
+ * A process that opens /dev/ntmem gets the *space* of its address space: one
+ * per mm, however often it is opened. An fd works only for the mm that opened
+ * it; from any other one (after fork or exec, or when passed on) every ioctl
+ * fails with EIO. A child made by fork has a space of its own, with the same
+ * reservations, copy-on-write, and opens the device again to use it.
+ *
+ * All addresses and sizes are in bytes. Every structure is the same for 32-bit
+ * and 64-bit callers. Fields named pad and unknown flag bits must be zero
+ * (EINVAL). A call that fails changes nothing, except where said.
+ *
+ * Error numbers, the same in every call, with the NTSTATUS they stand for:
+ *
+ *   EINVAL         bad argument: zero size, unknown flag, bad protection, a
+ *                  range that overflows or leaves user space, bad alignment
+ *                                              (STATUS_INVALID_PARAMETER)
+ *   ENOTTY         no such ioctl, or no such operation in a batch
+ *   EFAULT         the argument structure itself cannot be read or written
+ *   EIO            the caller's mm is not the one that opened the fd
+ *   EEXIST         RESERVE at an address: the range is in use
+ *                                              (STATUS_CONFLICTING_ADDRESSES)
+ *   ENOSPC         RESERVE: no hole is large enough    (STATUS_NO_MEMORY)
+ *   ENOENT         the address is in no reservation, or the range is not
+ *                  inside one reservation      (STATUS_MEMORY_NOT_ALLOCATED,
+ *                                               STATUS_CONFLICTING_ADDRESSES)
+ *   EADDRNOTAVAIL  RELEASE or DECOMMIT with size 0: the address is not in the
+ *                  first page of its reservation (STATUS_FREE_VM_NOT_AT_BASE)
+ *   ERANGE         RELEASE or DECOMMIT: the range begins inside a reservation
+ *                  and leaves it               (STATUS_UNABLE_TO_FREE_VM)
+ *   ENODATA        PROTECT or LOCK: a page of the range is not committed
+ *                                              (STATUS_NOT_COMMITTED)
+ *   ENOMEM         a commit limit is reached, or the kernel has no memory
+ *                                              (STATUS_COMMITMENT_LIMIT)
+ *   EACCES         LOCK: a page of the range is NOACCESS
+ *                                              (STATUS_ACCESS_VIOLATION)
+ *   EKEYEXPIRED    LOCK: a page of the range was a guard page; its guard, and
+ *                  only its, is now gone       (STATUS_GUARD_PAGE_VIOLATION)
+ *   EDQUOT         LOCK: over RLIMIT_MEMLOCK   (STATUS_WORKING_SET_QUOTA)
+ *   ENOLCK         UNLOCK: a page of the range is not locked
+ *                                              (STATUS_NOT_LOCKED)
+ *   EBUSY          RESET_UNDO: the content of at least one page is lost;
+ *                  SET_GRANULARITY: the space has had a reservation
+ *   EINTR          a fatal signal arrived during a long operation, which is
+ *                  done in part
+ *   EOPNOTSUPP     known to NT, not to this version of ntmem
+ */
+#ifndef _UAPI_LINUX_NTMEM_H
+#define _UAPI_LINUX_NTMEM_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define NTMEM_API_VERSION	1
+
+/*
+ * Protection: exactly one of the base values, which are Windows' own, and
+ * possibly modifiers. GUARD, NOCACHE and WRITECOMBINE do not go with NOACCESS;
+ * NOCACHE goes neither with GUARD nor with WRITECOMBINE. The WRITECOPY values
+ * are for views of sections and refused (EINVAL) for private memory.
+ *
+ * NOCACHE and WRITECOMBINE belong to the reservation: given to RESERVE they
+ * are reported for all its committed pages; given later they are checked and
+ * have no effect. They do not change how the CPU caches the memory.
+ */
+#define NTMEM_PAGE_NOACCESS		0x001
+#define NTMEM_PAGE_READONLY		0x002
+#define NTMEM_PAGE_READWRITE		0x004
+#define NTMEM_PAGE_WRITECOPY		0x008
+#define NTMEM_PAGE_EXECUTE		0x010
+#define NTMEM_PAGE_EXECUTE_READ		0x020
+#define NTMEM_PAGE_EXECUTE_READWRITE	0x040
+#define NTMEM_PAGE_EXECUTE_WRITECOPY	0x080
+#define NTMEM_PAGE_GUARD		0x100
+#define NTMEM_PAGE_NOCACHE		0x200
+#define NTMEM_PAGE_WRITECOMBINE		0x400
+
+/* States that QUERY reports; the first three are Windows' own values. */
+#define NTMEM_STATE_COMMIT	0x01000
+#define NTMEM_STATE_RESERVE	0x02000
+#define NTMEM_STATE_FREE	0x10000
+/* A Linux mapping that is not ntmem's: program, stack, mmap(2). */
+#define NTMEM_STATE_FOREIGN	0x80000000
+
+/* Types that QUERY reports, Windows' own values. */
+#define NTMEM_TYPE_PRIVATE	0x0020000
+#define NTMEM_TYPE_MAPPED	0x0040000
+#define NTMEM_TYPE_IMAGE	0x1000000
+
+/* ------------------------------------------------------------------------
+ * INFO: what this module is, and the state of its accounts. Never fails with
+ * a valid pointer. The committed and resident counts are exact when nothing
+ * is running.
+ */
+struct ntmem_info {
+	__u32 version;		/* NTMEM_API_VERSION */
+	__u32 pad;
+	__u64 features;		/* NTMEM_FEATURE_* */
+	__u64 page_size;
+	__u64 granularity;	/* of this space */
+	__u64 min_address;	/* lowest address that RESERVE gives */
+	__u64 max_address;	/* highest usable address, inclusive */
+	__u64 commit_limit;	/* limits: the system, this user, this space; */
+	__u64 user_limit;	/* all ones = none */
+	__u64 space_limit;
+	__u64 committed;	/* bytes charged: system, user, space */
+	__u64 user_committed;
+	__u64 space_committed;
+	__u64 space_reserved;	/* bytes of address space in reservations */
+	__u64 resident;		/* bytes of pages that the module holds, system */
+	__u64 spaces;		/* number of spaces, system */
+};
+
+#define NTMEM_FEATURE_BATCH	(1ULL << 0)
+#define NTMEM_FEATURE_COW_FORK	(1ULL << 1)
+#define NTMEM_FEATURE_RESET	(1ULL << 2)	/* reset pages are reclaimed */
+
+/* ------------------------------------------------------------------------
+ * RESERVE: takes a range of address space, without memory.
+ *
+ * @addr: in: wanted address, rounded down to the granularity, or 0 for the
+ *	system's choice; out: base of the reservation.
+ * @size: in: bytes, not 0. With an address, the reservation ends at
+ *	addr + size rounded up to a page; without, size rounds up to pages.
+ *	Out: size of the reservation.
+ * @prot: NTMEM_PAGE_*, reported as the reservation's AllocationProtect.
+ * @flags: NTMEM_RESERVE_*.
+ * @min_addr: lowest acceptable base, a multiple of the granularity; 0 = any.
+ * @max_addr: highest acceptable last byte, a page multiple minus one, above
+ *	min_addr; 0 = any.
+ * @align: 0, or a power of two, at least the granularity.
+ *	These three need addr == 0.
+ *
+ * The whole granule at the base belongs to the reservation: a later RESERVE
+ * cannot begin in it, even where the reservation does not reach.
+ */
+struct ntmem_reserve {
+	__u64 addr;
+	__u64 size;
+	__u32 prot;
+	__u32 flags;
+	__u64 min_addr;
+	__u64 max_addr;
+	__u64 align;
+};
+
+#define NTMEM_RESERVE_COMMIT	(1U << 0)	/* and commit all of it with prot */
+#define NTMEM_RESERVE_TOP_DOWN	(1U << 1)	/* highest hole, not the lowest */
+#define NTMEM_RESERVE_NOFORK	(1U << 2)	/* a forked child does not get it */
+
+/* ------------------------------------------------------------------------
+ * A range of one reservation. addr rounds down, addr + size up, to a page,
+ * except in RESET and RESET_UNDO, where addr rounds up and addr + size down,
+ * so that neighbours on the same page are safe.
+ *
+ * COMMIT: makes the pages committed with protection prot and charges those
+ *	that were not. Pages that were committed keep their content and get the
+ *	new protection. New pages read zero. ENOENT when the range is not
+ *	inside one reservation.
+ * DECOMMIT: gives pages back; their content is gone and they are reserved
+ *	again. Pages that are not committed are passed over. size 0: the whole
+ *	reservation, addr in its first page.
+ * RELEASE: size 0 frees the whole reservation, addr in its first page. With
+ *	a size it frees those pages and splits the reservation; what remains
+ *	keeps working: the part in front keeps the base, the part behind
+ *	becomes a reservation of its own, based where it begins.
+ * LOCK: makes committed, accessible pages resident and marks them locked.
+ *	There is no count: one UNLOCK undoes any number of LOCKs. Limited by
+ *	RLIMIT_MEMLOCK unless CAP_IPC_LOCK.
+ * UNLOCK: all pages must be locked.
+ * RESET: the content of the pages no longer matters: under memory pressure
+ *	it may be dropped, and the page then reads zero. The next write to a
+ *	page makes it matter again. Uncommitted pages in the range are passed
+ *	over. A range that rounds to nothing succeeds.
+ * RESET_UNDO: makes the content matter again. EBUSY when the content of one
+ *	page or more was lost (those read zero; all pages matter again).
+ *
+ * @prot is for COMMIT; in the others it must be 0. @flags must be 0.
+ */
+struct ntmem_range {
+	__u64 addr;
+	__u64 size;
+	__u32 prot;
+	__u32 flags;
+};
+
+/* ------------------------------------------------------------------------
+ * PROTECT: gives committed pages of one reservation a new protection.
+ * old_prot returns the previous protection of the first page.
+ */
+struct ntmem_protect {
+	__u64 addr;
+	__u64 size;
+	__u32 prot;
+	__u32 old_prot;
+};
+
+/* ------------------------------------------------------------------------
+ * QUERY: the run of pages of equal state and protection that begins at addr
+ * (rounded down to a page). Never crosses a reservation.
+ *
+ * FREE: alloc_base, alloc_prot, type 0; prot NOACCESS; size up to the next
+ *	reservation or foreign mapping or the end of user space.
+ * RESERVE: prot 0, type PRIVATE. COMMIT: prot with its modifiers, PRIVATE.
+ * FOREIGN: alloc_base is the base of the mapping, prot its access, type IMAGE
+ *	(executable file), MAPPED (other file or shared) or PRIVATE; size to
+ *	the end of the mapping.
+ * EINVAL for an address above user space.
+ */
+struct ntmem_query {
+	__u64 addr;		/* in */
+	__u32 flags;		/* in: 0 */
+	__u32 pad;		/* in: 0 */
+	__u64 base;		/* out: addr rounded down to a page */
+	__u64 alloc_base;
+	__u64 size;
+	__u32 alloc_prot;
+	__u32 state;
+	__u32 prot;
+	__u32 type;
+};
+
+/* ------------------------------------------------------------------------
+ * SET_GRANULARITY: the allocation granularity of this space, a power of two
+ * from the page size to 1 GiB, before its first reservation (else EBUSY).
+ */
+struct ntmem_granularity {
+	__u64 granularity;
+	__u64 pad;
+};
+
+/* ------------------------------------------------------------------------
+ * BATCH: runs count operations, in order, in one call.
+ *
+ * Each operation is one of RESERVE, COMMIT, DECOMMIT, RELEASE, PROTECT, QUERY,
+ * LOCK, UNLOCK, RESET and RESET_UNDO, named by its NTMEM_NR_*. status gets 0
+ * or a negative errno; an operation that was not run keeps the status it came
+ * with. The call succeeds when it ran to its end or stop, whatever the single
+ * results; done says how many operations were run, the failed one included.
+ */
+struct ntmem_op {
+	__u32 op;
+	__s32 status;
+	union {
+		struct ntmem_reserve reserve;
+		struct ntmem_range range;
+		struct ntmem_protect protect;
+		struct ntmem_query query;
+		__u64 raw[8];
+	};
+};
+
+struct ntmem_batch {
+	__u64 ops;		/* address of an array of struct ntmem_op */
+	__u32 count;		/* 1 to NTMEM_BATCH_MAX */
+	__u32 flags;		/* NTMEM_BATCH_* */
+	__u32 done;		/* out */
+	__u32 pad;
+};
+
+#define NTMEM_BATCH_STOP	(1U << 0)	/* stop at the first failure */
+#define NTMEM_BATCH_MAX		65536
+
+/* ------------------------------------------------------------------------
+ * LAST_FAULT: why the calling thread's last access was refused, for a handler
+ * of SIGSEGV. Reading it forgets it: ENODATA until the next one.
+ */
+struct ntmem_fault {
+	__u64 addr;		/* the byte that was accessed */
+	__u32 access;		/* NTMEM_ACCESS_* */
+	__u32 reason;		/* NTMEM_FAULT_* */
+	__u32 prot;		/* of the page, as it was then; 0 = reserved */
+	__u32 pad;
+};
+
+#define NTMEM_ACCESS_READ	0
+#define NTMEM_ACCESS_WRITE	1
+#define NTMEM_ACCESS_EXECUTE	8
+
+#define NTMEM_FAULT_FREE	1	/* no reservation */
+#define NTMEM_FAULT_RESERVED	2	/* not committed */
+#define NTMEM_FAULT_PROTECTION	3	/* committed, access not allowed */
+#define NTMEM_FAULT_GUARD	4	/* guard page; the guard is now gone */
+
+/* ------------------------------------------------------------------------ */
+
+#define NTMEM_NR_INFO			0x00
+#define NTMEM_NR_RESERVE		0x01
+#define NTMEM_NR_COMMIT			0x02
+#define NTMEM_NR_DECOMMIT		0x03
+#define NTMEM_NR_RELEASE		0x04
+#define NTMEM_NR_PROTECT		0x05
+#define NTMEM_NR_QUERY			0x06
+#define NTMEM_NR_LOCK			0x07
+#define NTMEM_NR_UNLOCK			0x08
+#define NTMEM_NR_RESET			0x09
+#define NTMEM_NR_RESET_UNDO		0x0a
+#define NTMEM_NR_SET_GRANULARITY	0x0b
+#define NTMEM_NR_BATCH			0x0c
+#define NTMEM_NR_LAST_FAULT		0x0d
+
+#define NTMEM_IOC_MAGIC	0xC4
+
+#define NTMEM_IOC_INFO		_IOR(NTMEM_IOC_MAGIC, NTMEM_NR_INFO, struct ntmem_info)
+#define NTMEM_IOC_RESERVE	_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_RESERVE, struct ntmem_reserve)
+#define NTMEM_IOC_COMMIT	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_COMMIT, struct ntmem_range)
+#define NTMEM_IOC_DECOMMIT	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_DECOMMIT, struct ntmem_range)
+#define NTMEM_IOC_RELEASE	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_RELEASE, struct ntmem_range)
+#define NTMEM_IOC_PROTECT	_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_PROTECT, struct ntmem_protect)
+#define NTMEM_IOC_QUERY		_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_QUERY, struct ntmem_query)
+#define NTMEM_IOC_LOCK		_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_LOCK, struct ntmem_range)
+#define NTMEM_IOC_UNLOCK	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_UNLOCK, struct ntmem_range)
+#define NTMEM_IOC_RESET		_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_RESET, struct ntmem_range)
+#define NTMEM_IOC_RESET_UNDO	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_RESET_UNDO, struct ntmem_range)
+#define NTMEM_IOC_SET_GRANULARITY _IOW(NTMEM_IOC_MAGIC, NTMEM_NR_SET_GRANULARITY, struct ntmem_granularity)
+#define NTMEM_IOC_BATCH		_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_BATCH, struct ntmem_batch)
+#define NTMEM_IOC_LAST_FAULT	_IOR(NTMEM_IOC_MAGIC, NTMEM_NR_LAST_FAULT, struct ntmem_fault)
+
+#endif /* _UAPI_LINUX_NTMEM_H */
