@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+#
+# Builds everything, under build/. `make help` lists the targets; the parts are
+# in mk/, and the kernel's own build system reads Kbuild.
+
+VERSION := 0.1.0
+SOVERSION := 0
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CXX ?= g++
+CFLAGS ?= -O2 -g
+
+# A build with another compiler or with sanitizers has a folder of its own.
+comma := ,
+empty :=
+space := $(empty) $(empty)
+VARIANT := $(subst $(space),-,$(strip $(filter-out gcc,$(notdir $(CC))) \
+	$(subst $(comma), ,$(SANITIZE))))
+OUT := build$(addprefix /,$(VARIANT))
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+.PHONY: all
+all: lib tools modules
+
+include mk/common.mk
+include mk/user.mk
+include mk/kmod.mk
+include mk/tests.mk
+include mk/lint.mk
+include mk/install.mk
+
+.PHONY: deps
+deps:
+	@mk/deps
+
+.PHONY: study
+study: all
+	@mk/study
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+.PHONY: help
+help:
+	@cat mk/help

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+#
+# What the other parts share.
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+.PHONY: FORCE
+FORCE:
+
+# $(call remember,FILE,TEXT): FILE is rewritten only when TEXT changes, so that
+# what depends on it is made again when flags or lists of files change.
+define remember
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(subst ','\'',$(2))' | cmp -s - $$@ || \
+		printf '%s\n' '$$(subst ','\'',$(2))' >$$@
+endef
+
+# $(call have,NAME,KIND,WHAT,PACKAGE): build/have/NAME exists when the program
+# or header WHAT does; else one line says which package to install.
+define have
+build/have/$(1):
+	@mk/have $(2) $(3) $(4)
+	@mkdir -p $$(@D) && touch $$@
+endef
+
+$(eval $(call have,cc,program,$(CC),gcc))
+$(eval $(call have,libc,header,stdio.h,libc6-dev))
+$(eval $(call have,json-c,header,json-c/json.h,libjson-c-dev))
+$(eval $(call have,readline,header,readline/readline.h,libreadline-dev))
+$(eval $(call have,check,header,check.h,check))
+$(eval $(call have,liburing,header,liburing.h,liburing-dev))
+$(eval $(call have,m32,header32,stdio.h,gcc-multilib))

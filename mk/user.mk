@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+#
+# The library, the tools and the test programs.
+
+SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
+	-fno-omit-frame-pointer -fno-sanitize-recover=all)
+BASE_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra -pthread \
+	$(SANITIZE_FLAGS)
+USER_FLAGS := $(BASE_FLAGS) -fPIC -fvisibility=hidden \
+	-Iinclude/uapi -Iinclude -Ilib
+TEST_FLAGS := $(BASE_FLAGS) -Iinclude/uapi -Iinclude/ntmem -Iinclude -Ilib
+KSELFTEST_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra -pthread \
+	-Iinclude/uapi -isystem build/kselftest -static
+
+LIB_SOURCES := $(shell find lib -name '*.c' | LC_ALL=C sort)
+TOOL_SOURCES := $(sort $(wildcard tools/ntmem/*.c))
+UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c))
+DIFFERENTIAL_SOURCES := $(sort $(wildcard tests/differential/*.c))
+KSELFTEST_SOURCES := $(sort $(wildcard tests/kselftest/*.c))
+
+objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+
+LIB := $(OUT)/lib/libntmem.a $(OUT)/lib/libntmem.so
+TOOL := $(if $(TOOL_SOURCES),$(OUT)/bin/ntmem)
+UNIT := $(if $(UNIT_SOURCES),$(OUT)/tests/unit)
+DIFFERENTIAL := $(if $(DIFFERENTIAL_SOURCES),$(OUT)/tests/differential)
+KSELFTESTS := $(patsubst tests/kselftest/%.c,build/tests/kselftest/%,\
+	$(KSELFTEST_SOURCES))
+
+.PHONY: lib tools
+lib: $(LIB)
+tools: $(TOOL)
+
+$(eval $(call remember,$(OUT)/flags,$(CC) $(USER_FLAGS) $(TEST_FLAGS) \
+	$(VERSION) $(LDFLAGS)))
+$(eval $(call remember,$(OUT)/lib/objects,$(LIB_SOURCES)))
+$(eval $(call remember,$(OUT)/bin/objects,$(TOOL_SOURCES)))
+$(eval $(call remember,$(OUT)/tests/objects,$(UNIT_SOURCES) \
+	$(DIFFERENTIAL_SOURCES)))
+
+COMPILE_READY := $(OUT)/flags | build/have/cc build/have/libc
+
+$(OUT)/obj/lib/%.o $(OUT)/obj/tools/%.o: FLAGS = $(USER_FLAGS)
+$(OUT)/obj/tests/%.o: FLAGS = $(TEST_FLAGS)
+$(OUT)/obj/tools/%.o: | build/have/json-c build/have/readline
+$(OUT)/obj/tests/unit/%.o: | build/have/check
+
+$(OUT)/obj/%.o: %.c $(COMPILE_READY)
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -DNTMEM_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+
+$(OUT)/lib/libntmem.a: $(call objects,$(LIB_SOURCES)) $(OUT)/lib/objects
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+$(OUT)/lib/libntmem.so: $(call objects,$(LIB_SOURCES)) lib/libntmem.map \
+		$(OUT)/lib/objects
+	$(say) LD $@
+	$(Q)$(CC) -shared $(SANITIZE_FLAGS) $(LDFLAGS) -pthread -o $@ \
+		-Wl,-soname,libntmem.so.$(SOVERSION) \
+		-Wl,--version-script,lib/libntmem.map $(filter %.o,$^)
+	$(Q)ln -sf libntmem.so $@.$(SOVERSION)
+
+$(OUT)/bin/ntmem: LIBS := -ljson-c -lreadline
+$(OUT)/tests/unit: LIBS := -lcheck -lsubunit -lrt
+$(OUT)/bin/ntmem: $(call objects,$(TOOL_SOURCES)) $(OUT)/bin/objects
+$(OUT)/tests/unit: $(call objects,$(UNIT_SOURCES)) $(OUT)/tests/objects
+$(OUT)/tests/differential: $(call objects,$(DIFFERENTIAL_SOURCES)) \
+	$(OUT)/tests/objects
+
+$(OUT)/bin/ntmem $(OUT)/tests/unit $(OUT)/tests/differential: \
+		$(OUT)/lib/libntmem.a
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_FLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+		$(OUT)/lib/libntmem.a $(LIBS) -lm
+
+# The harness of the kernel selftests comes with the kernel, not with us.
+build/kselftest/kselftest_harness.h build/kselftest/checkpatch.pl &: \
+		mk/linux-source
+	$(say) UNPACK build/kselftest
+	$(Q)mk/linux-source build/kselftest
+
+$(eval $(call remember,build/tests/kselftest.flags,$(CC) $(KSELFTEST_FLAGS)))
+
+KSELFTEST_READY := build/tests/kselftest.flags \
+	build/kselftest/kselftest_harness.h \
+	| build/have/cc build/have/libc build/have/liburing
+
+build/tests/kselftest/%_32: tests/kselftest/%_32.c $(KSELFTEST_READY) \
+		build/have/m32
+	$(say) CC32 $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -m32 $(KSELFTEST_FLAGS) -MMD -MP -MF $@.d -o $@ $<
+
+build/tests/kselftest/%: tests/kselftest/%.c $(KSELFTEST_READY)
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KSELFTEST_FLAGS) -MMD -MP -MF $@.d -o $@ $< -luring
+
+-include $(shell find $(OUT)/obj build/tests/kselftest -name '*.d' 2>/dev/null)
