@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+#
+# make install: the library, its headers, the tools, the manual pages.
+# make modules_install: the module, for each kernel it was built for.
+
+INCLUDEDIR := $(PREFIX)/include
+MANDIR := $(PREFIX)/share/man
+INSTALL := install
+
+.PHONY: install
+install: lib tools
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/ntmem/linux \
+		$(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \
+		$(DESTDIR)$(MANDIR)/man1
+	cd include/ntmem && find . -name '*.h' -exec \
+		$(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(INCLUDEDIR)/ntmem)/{} \;
+	$(INSTALL) -m 644 include/uapi/linux/ntmem.h \
+		$(DESTDIR)$(INCLUDEDIR)/ntmem/linux/ntmem.h
+	$(INSTALL) -m 644 $(OUT)/lib/libntmem.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $(OUT)/lib/libntmem.so \
+		$(DESTDIR)$(LIBDIR)/libntmem.so.$(VERSION)
+	ln -sf libntmem.so.$(VERSION) \
+		$(DESTDIR)$(LIBDIR)/libntmem.so.$(SOVERSION)
+	ln -sf libntmem.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libntmem.so
+	sed -e 's|@PREFIX@|$(PREFIX)|g;s|@prefix@|$(PREFIX)|g' \
+		-e 's|@LIBDIR@|$(LIBDIR)|g;s|@libdir@|$(LIBDIR)|g' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
+		-e 's|@includedir@|$(INCLUDEDIR)|g' \
+		-e 's|@VERSION@|$(VERSION)|g;s|@version@|$(VERSION)|g' \
+		lib/ntmem.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/ntmem.pc
+	$(INSTALL) -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL) -m 644 $(wildcard tools/man/*.1) $(DESTDIR)$(MANDIR)/man1
+
+.PHONY: modules_install
+modules_install: modules
+	@mk/have program depmod kmod
+	$(foreach module,$(MODULES),\
+		$(INSTALL) -D -m 644 $(module) \
+		$(DESTDIR)/lib/modules/$(notdir $(patsubst %/,%,$(dir \
+		$(module))))/updates/ntmem.ko &&) true
+	$(if $(DESTDIR),,$(foreach module,$(MODULES),\
+		depmod $(notdir $(patsubst %/,%,$(dir $(module)))) &&) true)
