@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The generator. It plays the sequence on a model while it makes it, so that
+ * most calls are about something that is there, and leaves out what the
+ * header does not specify. No engine takes part.
+ */
+#include <string.h>
+
+#include "generate.h"
+#include "model.h"
+
+#define COMMIT_LIMIT	(6ULL << 20)
+#define CHECK_EVERY	48
+#define FORK_DEPTH	2
+
+struct generator {
+	struct sequence *seq;
+	struct model *model;
+	u64 state;
+	u64 window_end;
+	int depth;
+	u64 since_check;
+};
+
+/* ---------------------------------------------------------------- chance */
+
+static u64 next(struct generator *g)
+{
+	u64 x = g->state += 0x9e3779b97f4a7c15ULL;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+static u64 below(struct generator *g, u64 n)
+{
+	return next(g) % n;
+}
+
+static bool one_in(struct generator *g, u64 n)
+{
+	return below(g, n) == 0;
+}
+
+static u64 pick(struct generator *g, const u64 *values, u64 n)
+{
+	return values[below(g, n)];
+}
+
+#define PICK(g, values) pick(g, values, sizeof(values) / sizeof((values)[0]))
+
+/* -------------------------------------------------------------- operands */
+
+static u64 nowhere(struct generator *g)
+{
+	static const u64 places[] = {
+		0, 1, 0x800, 0x8000, 0x7ffffffff000ULL, 0x800000000000ULL,
+		0xffff800000000000ULL, 0xfffffffffffff000ULL, ~0ULL,
+	};
+
+	return PICK(g, places);
+}
+
+static u64 some_page(struct generator *g)
+{
+	u64 pages = g->model->areas[0].count;
+
+	return g->model->areas[0].base + below(g, pages) * PAGE;
+}
+
+static u64 page_of_area(struct generator *g)
+{
+	const struct area *area = &g->model->areas[1 + below(g, AREAS - 1)];
+
+	if (!area->pages)
+		return some_page(g);
+	return area->base + below(g, area->count) * PAGE;
+}
+
+/* A page that is in a reservation, mostly; in the window, mostly. */
+static u64 used_page(struct generator *g)
+{
+	u64 addr = some_page(g);
+
+	for (int i = 0; i < 24; i++) {
+		struct page *page;
+
+		addr = one_in(g, 4) ? page_of_area(g) : some_page(g);
+		page = model_page(g->model, addr);
+		if (page->reservation)
+			break;
+	}
+	return addr;
+}
+
+/* One where most operations have an effect. */
+static u64 committed_page(struct generator *g)
+{
+	u64 addr = used_page(g);
+
+	for (int i = 0; i < 24; i++) {
+		if (model_page(g->model, addr)->state == PAGE_COMMITTED)
+			break;
+		addr = used_page(g);
+	}
+	return addr;
+}
+
+static void extent(struct generator *g, u64 addr, u64 *base, u64 *end)
+{
+	struct page *page = model_page(g->model, addr);
+	uint32_t id = page ? page->reservation : 0;
+
+	*base = addr;
+	*end = addr + PAGE;
+	if (!id)
+		return;
+	*base = g->model->reservations[id].base;
+	while ((page = model_page(g->model, *end)) && page->reservation == id)
+		*end += PAGE;
+}
+
+static u64 few_pages(struct generator *g)
+{
+	static const u64 pages[] = { 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 15, 16,
+				     17, 33, 64 };
+
+	return PICK(g, pages) * PAGE;
+}
+
+static u64 huge(struct generator *g)
+{
+	static const u64 sizes[] = {
+		1ULL << 30, 1ULL << 40, 0x7ffffffff000ULL, 1ULL << 47,
+		1ULL << 63, ~0ULL, ~0xfffULL, ~0ULL - 0x100000000000ULL,
+	};
+
+	return PICK(g, sizes);
+}
+
+/* Part of a reservation, all of it, or a little too much. */
+static void range_at(struct generator *g, u64 page, u64 *addr, u64 *size)
+{
+	u64 base, end;
+
+	extent(g, page, &base, &end);
+	*addr = page;
+	*size = few_pages(g);
+	switch (below(g, 8)) {
+	case 0:
+		*addr = base;
+		*size = end - base;
+		break;
+	case 1:
+		*size = end - page;
+		break;
+	case 2:
+		*size = end - page + PAGE;
+		break;
+	case 3:
+		*addr = base;
+		break;
+	case 4:
+		*addr = end - PAGE;
+		*size = PAGE;
+		break;
+	default:
+		if (*size > end - page && !one_in(g, 4))
+			*size = end - page;
+	}
+	if (one_in(g, 6))
+		*addr += below(g, PAGE);
+	if (one_in(g, 6))
+		*size -= below(g, PAGE);
+	if (one_in(g, 100))
+		*size = huge(g);
+	if (one_in(g, 100))
+		*addr = nowhere(g);
+}
+
+static uint32_t some_prot(struct generator *g)
+{
+	static const u64 common[] = {
+		NTMEM_PAGE_READWRITE, NTMEM_PAGE_READWRITE,
+		NTMEM_PAGE_READWRITE, NTMEM_PAGE_READWRITE,
+		NTMEM_PAGE_READWRITE, NTMEM_PAGE_READONLY,
+		NTMEM_PAGE_READONLY, NTMEM_PAGE_NOACCESS,
+		NTMEM_PAGE_EXECUTE, NTMEM_PAGE_EXECUTE_READ,
+		NTMEM_PAGE_EXECUTE_READWRITE,
+		NTMEM_PAGE_READWRITE | NTMEM_PAGE_GUARD,
+		NTMEM_PAGE_READWRITE | NTMEM_PAGE_GUARD,
+		NTMEM_PAGE_READONLY | NTMEM_PAGE_GUARD,
+		NTMEM_PAGE_EXECUTE_READ | NTMEM_PAGE_GUARD,
+		NTMEM_PAGE_READWRITE | NTMEM_PAGE_NOCACHE,
+		NTMEM_PAGE_READONLY | NTMEM_PAGE_WRITECOMBINE,
+	};
+	static const u64 bad[] = {
+		0, NTMEM_PAGE_WRITECOPY, NTMEM_PAGE_EXECUTE_WRITECOPY, 3, 6,
+		NTMEM_PAGE_GUARD, NTMEM_PAGE_NOACCESS | NTMEM_PAGE_GUARD,
+		NTMEM_PAGE_NOACCESS | NTMEM_PAGE_NOCACHE,
+		NTMEM_PAGE_NOACCESS | NTMEM_PAGE_WRITECOMBINE,
+		NTMEM_PAGE_READWRITE | NTMEM_PAGE_NOCACHE | NTMEM_PAGE_GUARD,
+		NTMEM_PAGE_READWRITE | 0x600, NTMEM_PAGE_READWRITE | 0x800,
+		NTMEM_PAGE_READWRITE | 0x40000000, 0xffffffff,
+	};
+
+	return one_in(g, 40) ? PICK(g, bad) : PICK(g, common);
+}
+
+static uint32_t bad_bits(struct generator *g, uint32_t known)
+{
+	return one_in(g, 120) ? (1U << below(g, 32)) & ~known : 0;
+}
+
+/* ------------------------------------------------------------- the calls */
+
+static void make_reserve_placed(struct generator *g, struct ntmem_reserve *r)
+{
+	u64 granularity = g->model->granularity;
+	u64 granules = (g->window_end - WINDOW_BASE) / granularity;
+
+	r->addr = WINDOW_BASE + below(g, granules) * granularity;
+	r->size = one_in(g, 2) ? few_pages(g) :
+				 (1 + below(g, 6)) * granularity;
+	if (one_in(g, 3))
+		r->addr += below(g, granularity);
+	if (one_in(g, 3))
+		r->size += below(g, granularity);
+	if (r->size > (8ULL << 20))
+		r->size = 8ULL << 20;
+	if (one_in(g, 100))
+		r->size = huge(g);
+	if (one_in(g, 60))
+		r->addr = used_page(g);
+	if (one_in(g, 200)) {
+		static const u64 high[] = {
+			0x800000000000ULL, 0xffff800000000000ULL,
+			0xfffffffffffff000ULL, ~0ULL,
+		};
+
+		r->addr = PICK(g, high);
+	}
+}
+
+/* At the system's choice, inside a part of the window. */
+static void make_reserve_ranged(struct generator *g, struct ntmem_reserve *r)
+{
+	u64 granularity = g->model->granularity;
+	u64 granules = (g->window_end - WINDOW_BASE) / granularity;
+	u64 first = below(g, granules), last = first + 1 + below(g, 16);
+
+	if (last > granules)
+		last = granules;
+	r->min_addr = WINDOW_BASE + first * granularity;
+	r->max_addr = WINDOW_BASE + last * granularity - 1;
+	r->size = one_in(g, 2) ? few_pages(g) :
+				 (1 + below(g, 4)) * granularity;
+	if (one_in(g, 4))
+		r->align = granularity << below(g, 4);
+	if (one_in(g, 8))
+		r->max_addr -= below(g, 8) * PAGE;
+	if (one_in(g, 60))
+		r->min_addr += PICK(g, ((u64[]){ 1, 2048, PAGE }));
+	if (one_in(g, 60))
+		r->max_addr += PICK(g, ((u64[]){ 1, 2048 }));
+	if (one_in(g, 60))
+		r->align = PICK(g, ((u64[]){ 1, 3, 2048, 0x18000 }));
+	if (one_in(g, 100))
+		r->addr = r->min_addr;
+}
+
+static void make_reserve_free(struct generator *g, struct ntmem_reserve *r)
+{
+	r->size = one_in(g, 4) ? below(g, 4ULL << 20) :
+				 few_pages(g) + below(g, PAGE);
+	if (one_in(g, 4))
+		r->align = g->model->granularity << below(g, 8);
+	if (one_in(g, 6))
+		r->min_addr = 0x300000000000ULL;
+	else if (one_in(g, 6))
+		r->max_addr = 0x0fffffffffffULL;
+	if (one_in(g, 40))
+		r->size = huge(g);
+}
+
+static void make_reserve(struct generator *g, struct op *op)
+{
+	struct ntmem_reserve *r = &op->nt.reserve;
+
+	switch (below(g, 8)) {
+	case 0:
+		make_reserve_free(g, r);
+		op->area = 1 + below(g, AREAS - 1);
+		break;
+	case 1:
+	case 2:
+		make_reserve_ranged(g, r);
+		break;
+	default:
+		make_reserve_placed(g, r);
+	}
+	r->prot = some_prot(g);
+	r->flags = bad_bits(g, 7);
+	if (one_in(g, 3))
+		r->flags |= NTMEM_RESERVE_COMMIT;
+	if (one_in(g, 3))
+		r->flags |= NTMEM_RESERVE_TOP_DOWN;
+	if (one_in(g, 8))
+		r->flags |= NTMEM_RESERVE_NOFORK;
+	if (one_in(g, 100))
+		r->size = 0;
+}
+
+static void make_release(struct generator *g, struct ntmem_range *r)
+{
+	u64 page = used_page(g), base, end;
+
+	extent(g, page, &base, &end);
+	switch (below(g, 4)) {
+	case 0:
+		range_at(g, page, &r->addr, &r->size);
+		break;
+	case 1:
+		r->addr = page + below(g, PAGE);
+		break;
+	default:
+		r->addr = base + (one_in(g, 4) ? below(g, PAGE) : 0);
+	}
+}
+
+static void make_range(struct generator *g, struct op *op)
+{
+	struct ntmem_range *r = &op->nt.range;
+	uint32_t kind = op->nt.op;
+
+	if (kind == NTMEM_NR_RELEASE)
+		make_release(g, r);
+	else if (kind == NTMEM_NR_COMMIT)
+		range_at(g, used_page(g), &r->addr, &r->size);
+	else
+		range_at(g, committed_page(g), &r->addr, &r->size);
+	if (kind == NTMEM_NR_COMMIT)
+		r->prot = some_prot(g);
+	else if (one_in(g, 150))
+		r->prot = NTMEM_PAGE_READWRITE;
+	if (kind == NTMEM_NR_DECOMMIT && one_in(g, 12))
+		r->size = 0;
+	if (one_in(g, 150))
+		r->size = 0;
+	r->flags = bad_bits(g, 0);
+}
+
+static void make_query(struct generator *g, struct ntmem_query *q)
+{
+	q->addr = one_in(g, 3) ? some_page(g) : used_page(g);
+	q->addr += one_in(g, 2) ? below(g, PAGE) : 0;
+	if (one_in(g, 60))
+		q->addr = nowhere(g);
+	q->flags = bad_bits(g, 0);
+	if (one_in(g, 120))
+		q->pad = 1;
+}
+
+static void make_protect(struct generator *g, struct ntmem_protect *p)
+{
+	range_at(g, committed_page(g), &p->addr, &p->size);
+	p->prot = some_prot(g);
+	if (one_in(g, 150))
+		p->size = 0;
+}
+
+static void make_operation(struct generator *g, struct op *op)
+{
+	static const u64 kinds[] = {
+		NTMEM_NR_RESERVE, NTMEM_NR_RESERVE, NTMEM_NR_RESERVE,
+		NTMEM_NR_COMMIT, NTMEM_NR_COMMIT, NTMEM_NR_COMMIT,
+		NTMEM_NR_COMMIT, NTMEM_NR_DECOMMIT, NTMEM_NR_DECOMMIT,
+		NTMEM_NR_RELEASE, NTMEM_NR_RELEASE,
+		NTMEM_NR_PROTECT, NTMEM_NR_PROTECT, NTMEM_NR_PROTECT,
+		NTMEM_NR_QUERY, NTMEM_NR_QUERY, NTMEM_NR_LOCK,
+		NTMEM_NR_UNLOCK, NTMEM_NR_RESET, NTMEM_NR_RESET_UNDO,
+	};
+
+	op->nt.op = PICK(g, kinds);
+	if (op->nt.op == NTMEM_NR_RESERVE)
+		make_reserve(g, op);
+	else if (op->nt.op == NTMEM_NR_PROTECT)
+		make_protect(g, &op->nt.protect);
+	else if (op->nt.op == NTMEM_NR_QUERY)
+		make_query(g, &op->nt.query);
+	else
+		make_range(g, op);
+}
+
+static void make_access(struct generator *g, struct op *op)
+{
+	static const u64 kinds[] = { OP_READ, OP_READ, OP_WRITE, OP_WRITE,
+				     OP_WRITE, OP_EXEC };
+
+	op->nt.op = PICK(g, kinds);
+	op->addr = one_in(g, 6) ? used_page(g) : committed_page(g);
+	op->stamp = 1 + below(g, 0xffffffff);
+	if (op->nt.op != OP_EXEC)
+		op->addr += below(g, PAGE);
+}
+
+/* ---------------------------------------------------------- playing them */
+
+/* Keeps the op when the model knows its outcome. */
+static bool play(struct generator *g, const struct op *op)
+{
+	struct ntmem_op nt = op->nt;
+	struct access access;
+	uint32_t kind = nt.op == OP_WRITE ? NTMEM_ACCESS_WRITE :
+			nt.op == OP_EXEC ? NTMEM_ACCESS_EXECUTE :
+			NTMEM_ACCESS_READ;
+
+	if (nt.op >= OP_READ && nt.op <= OP_EXEC) {
+		if (model_access(g->model, op->addr, kind, &access))
+			return false;
+		if (access.allowed && nt.op == OP_WRITE)
+			model_page(g->model, op->addr)->stamp = op->stamp;
+	} else if (nt.op < NTMEM_NR_SET_GRANULARITY &&
+		   model_apply(g->model, &nt, op->area) == UNSPECIFIED) {
+		return false;
+	}
+	sequence_add(g->seq, op);
+	return true;
+}
+
+static void add_mark(struct generator *g, uint32_t kind, uint32_t arg)
+{
+	struct op op = { .nt.op = kind, .arg = arg };
+
+	sequence_add(g->seq, &op);
+}
+
+static void make_batch(struct generator *g)
+{
+	u64 count = 1 + below(g, one_in(g, 4) ? 40 : 6);
+	uint32_t flags = one_in(g, 2) ? NTMEM_BATCH_STOP : 0;
+
+	add_mark(g, OP_BATCH, flags);
+	for (u64 i = 0; i < count; i++) {
+		struct op op = { 0 };
+
+		make_operation(g, &op);
+		if (one_in(g, 80))
+			op.nt.op = PICK(g, ((u64[]){ NTMEM_NR_INFO,
+						     NTMEM_NR_BATCH, 0x55 }));
+		if (op.nt.op < NTMEM_NR_SET_GRANULARITY && op.nt.op)
+			play(g, &op);
+		else
+			sequence_add(g->seq, &op);
+	}
+	add_mark(g, OP_END, 0);
+}
+
+static void make_steps(struct generator *g, size_t steps);
+
+/* Also a kind of gap: late children start when the parent is ahead of them. */
+static void make_fork(struct generator *g)
+{
+	struct model *parent = g->model;
+
+	add_mark(g, OP_FORK, one_in(g, 2) ? 1 + below(g, 30) : 0);
+	g->model = model_copy(parent);
+	model_fork(g->model);
+	g->depth++;
+	make_steps(g, 10 + below(g, 40));
+	g->depth--;
+	model_free(g->model);
+	g->model = parent;
+	add_mark(g, OP_END, 0);
+}
+
+static void make_step(struct generator *g)
+{
+	struct op op = { 0 };
+	u64 what = below(g, 1000);
+
+	if (what < 4 && g->depth < FORK_DEPTH) {
+		make_fork(g);
+	} else if (what < 30) {
+		make_batch(g);
+	} else if (what < 36) {
+		add_mark(g, OP_BAD, below(g, 256));
+	} else if (what < 50) {
+		add_mark(g, NTMEM_NR_INFO, 0);
+	} else if (what < 400) {
+		make_access(g, &op);
+		play(g, &op);
+	} else {
+		make_operation(g, &op);
+		play(g, &op);
+	}
+}
+
+static void make_steps(struct generator *g, size_t steps)
+{
+	for (size_t i = 0; i < steps; i++) {
+		make_step(g);
+		if (++g->since_check < CHECK_EVERY)
+			continue;
+		g->since_check = 0;
+		add_mark(g, OP_CHECK, one_in(g, 4));
+	}
+}
+
+void generate(struct sequence *seq, u64 seed, unsigned int round, size_t steps)
+{
+	static const u64 granularities[] = { 1ULL << 16, 1ULL << 12, 1ULL << 20 };
+	struct generator g = { .seq = seq, .state = seed };
+	u64 size;
+
+	memset(seq, 0, sizeof(*seq));
+	seq->granularity = granularities[round % 3];
+	seq->commit_limit = round % 4 == 3 ? COMMIT_LIMIT : 0;
+	size = window_size(seq->granularity);
+	seq->foreign = WINDOW_BASE + below(&g, size / PAGE - 2) * PAGE;
+	seq->foreign_size = (1 + below(&g, 2)) * PAGE;
+	g.window_end = WINDOW_BASE + size;
+	g.model = model_new(seq->granularity, size, 0x7fffffffefffULL,
+			    seq->commit_limit ? seq->commit_limit : ~0ULL);
+	model_add_foreign(g.model, seq->foreign, seq->foreign_size);
+	make_steps(&g, steps);
+	model_free(g.model);
+}

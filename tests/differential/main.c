@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The differential test: both engines and a plain model of the semantics get
+ * the same long random sequences of calls and must agree about all of it.
+ *
+ * This file is the command line and the TAP output.
+ */
+#include <dirent.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "generate.h"
+#include "run.h"
+#include "selftest.h"
+#include "shrink.h"
+
+#define LAST_CALLS	12
+
+struct options {
+	u64 seed;
+	unsigned long steps;
+	unsigned long rounds;
+	unsigned int engines;
+	bool verbose;
+	bool print;
+	bool no_shrink;
+	bool only_selftest;
+	const char *replay;
+	const char *corpus;
+};
+
+static int tests;
+static bool all_ok = true;
+
+__attribute__((format(printf, 2, 3)))
+static void result(bool ok, const char *format, ...)
+{
+	va_list args;
+
+	printf("%s %d - ", ok ? "ok" : "not ok", ++tests);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	fflush(stdout);
+	all_ok &= ok;
+}
+
+static void print_commented(const struct sequence *seq)
+{
+	char *text = NULL, *line, *rest;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return;
+	sequence_print(out, seq);
+	fclose(out);
+	rest = text;
+	while ((line = strsep(&rest, "\n")) && *line)
+		printf("#   %s\n", line);
+	free(text);
+}
+
+static void explain(struct sequence *seq, const struct options *options,
+		    size_t failed_at)
+{
+	size_t end = failed_at < seq->count ? failed_at + 1 : seq->count;
+	size_t first = end > LAST_CALLS ? end - LAST_CALLS : 0;
+
+	printf("# the last calls:\n");
+	for (size_t i = first; i < end; i++) {
+		printf("#   %zu: ", i);
+		op_print(stdout, &seq->ops[i]);
+		putchar('\n');
+	}
+	if (options->no_shrink)
+		return;
+	shrink(seq, options->engines, failed_at);
+	printf("# what is left when calls that do not matter are left out:\n");
+	print_commented(seq);
+	printf("# which gives:\n");
+	shrink_run(seq, options->engines, RUN_NORMAL, &failed_at);
+}
+
+static bool run_one(struct sequence *seq, const struct options *options)
+{
+	size_t failed_at;
+	bool ok = shrink_run(seq, options->engines,
+			     options->verbose ? RUN_VERBOSE : RUN_NORMAL,
+			     &failed_at);
+
+	if (!ok)
+		explain(seq, options, failed_at);
+	return ok;
+}
+
+static void run_file(const char *path, const struct options *options)
+{
+	struct sequence seq;
+	bool ok = sequence_read(&seq, path) && run_one(&seq, options);
+
+	result(ok, "%s", path);
+	sequence_free(&seq);
+}
+
+static void run_corpus(const struct options *options)
+{
+	struct dirent **names;
+	int n = scandir(options->corpus, &names, NULL, alphasort);
+
+	if (n < 0)
+		printf("# no folder %s, so no regression sequences\n",
+		       options->corpus);
+	for (int i = 0; i < n; i++) {
+		const char *end = strrchr(names[i]->d_name, '.');
+		char path[4096];
+
+		snprintf(path, sizeof(path), "%s/%s", options->corpus,
+			 names[i]->d_name);
+		if (end && !strcmp(end, ".txt"))
+			run_file(path, options);
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+}
+
+static void run_rounds(const struct options *options)
+{
+	for (unsigned long i = 0; i < options->rounds; i++) {
+		u64 seed = options->seed + i;
+		struct sequence seq;
+
+		/* The seed alone decides everything, so --rounds 1 repeats. */
+		generate(&seq, seed, seed % 12, options->steps);
+		if (options->print)
+			sequence_print(stdout, &seq);
+		else
+			result(run_one(&seq, options),
+			       "random sequence, seed %llu", seed);
+		sequence_free(&seq);
+	}
+}
+
+static const char *engines_name(unsigned int engines)
+{
+	switch (engines) {
+	case RUN_KERNEL:
+		return "kernel";
+	case RUN_EMBEDDED:
+		return "embedded";
+	default:
+		return "both";
+	}
+}
+
+static unsigned int parse_engines(const char *name)
+{
+	if (!strcmp(name, "kernel"))
+		return RUN_KERNEL;
+	if (!strcmp(name, "embedded"))
+		return RUN_EMBEDDED;
+	if (!strcmp(name, "both"))
+		return RUN_KERNEL | RUN_EMBEDDED;
+	fprintf(stderr, "differential: no engine \"%s\"\n", name);
+	exit(2);
+}
+
+static u64 parse_number(const char *s)
+{
+	char *end;
+	u64 value = strtoull(s, &end, 0);
+
+	if (end == s || *end) {
+		fprintf(stderr, "differential: \"%s\" is no number\n", s);
+		exit(2);
+	}
+	return value;
+}
+
+static void usage(FILE *out, int status)
+{
+	fputs("usage: differential [OPTION]...\n"
+	      "  --engine kernel|embedded|both  default: NTMEM_ENGINE, else all there are\n"
+	      "  --seed N        seed of the first round (random)\n"
+	      "  --steps N       calls in a round (4000)\n"
+	      "  --rounds N      rounds, each with the next seed (12)\n"
+	      "  --verbose       print each call before it is made\n"
+	      "  --print         print the sequences instead of running them\n"
+	      "  --replay FILE   run only the sequence in FILE\n"
+	      "  --corpus DIR    regression sequences (tests/differential/corpus)\n"
+	      "  --self-test     only test the model\n"
+	      "  --no-shrink     do not shorten a failing sequence\n", out);
+	exit(status);
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "engine", required_argument, NULL, 'e' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "steps", required_argument, NULL, 'n' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "print", no_argument, NULL, 'p' },
+		{ "replay", required_argument, NULL, 'f' },
+		{ "corpus", required_argument, NULL, 'c' },
+		{ "self-test", no_argument, NULL, 't' },
+		{ "no-shrink", no_argument, NULL, 'x' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'e':
+			o->engines = parse_engines(optarg);
+			break;
+		case 's':
+			o->seed = parse_number(optarg);
+			break;
+		case 'n':
+			o->steps = parse_number(optarg);
+			break;
+		case 'r':
+			o->rounds = parse_number(optarg);
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'p':
+			o->print = true;
+			break;
+		case 'f':
+			o->replay = optarg;
+			break;
+		case 'c':
+			o->corpus = optarg;
+			break;
+		case 't':
+			o->only_selftest = true;
+			break;
+		case 'x':
+			o->no_shrink = true;
+			break;
+		default:
+			usage(c == 'h' ? stdout : stderr, c == 'h' ? 0 : 2);
+		}
+	}
+	if (optind < argc)
+		usage(stderr, 2);
+}
+
+int main(int argc, char **argv)
+{
+	const char *engine = getenv("NTMEM_ENGINE");
+	struct options o = {
+		.steps = 4000,
+		.rounds = 12,
+		.corpus = "tests/differential/corpus",
+	};
+
+	if (getrandom(&o.seed, sizeof(o.seed), 0) != sizeof(o.seed))
+		return 2;
+	o.seed >>= 32;
+	o.engines = engine ? parse_engines(engine) : run_available();
+	parse(argc, argv, &o);
+	if (o.print) {
+		run_rounds(&o);
+		return 0;
+	}
+	printf("TAP version 13\n");
+	if (o.replay) {
+		run_file(o.replay, &o);
+	} else {
+		result(!selftest(), "the model's self-test");
+		if (!o.only_selftest) {
+			printf("# engines: %s, first seed %llu\n",
+			       engines_name(o.engines), o.seed);
+			run_corpus(&o);
+			run_rounds(&o);
+		}
+	}
+	printf("1..%d\n", tests);
+	return !all_ok;
+}

@@ -1,0 +1,664 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The runner: the step of each kind of op, and fork. What an engine answers is
+ * compared here; the comparison of whole worlds is in check.c.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "run.h"
+#include "world.h"
+
+#define POISON32	0xa5a5a5a5U
+#define POISON64	0xa5a5a5a5a5a5a5a5ULL
+#define NOT_RUN		77
+
+/* A child that waits for its parent to get ahead of it. */
+struct late {
+	pid_t pid;
+	int go;
+	uint32_t steps;
+};
+
+struct run {
+	const struct sequence *seq;
+	struct world worlds[2];
+	int count;
+	bool verbose;
+	bool child;
+	size_t failed_at;
+	struct late late;
+};
+
+static bool run_ops(struct run *run, size_t from, size_t to);
+
+/* ------------------------------------------------------------ single ops */
+
+static int engine_call(const struct ntmem_engine *e, struct ntmem_op *op)
+{
+	switch (op->op) {
+	case NTMEM_NR_RESERVE:
+		return e->reserve(&op->reserve);
+	case NTMEM_NR_COMMIT:
+		return e->commit(&op->range);
+	case NTMEM_NR_DECOMMIT:
+		return e->decommit(&op->range);
+	case NTMEM_NR_RELEASE:
+		return e->release(&op->range);
+	case NTMEM_NR_PROTECT:
+		return e->protect(&op->protect);
+	case NTMEM_NR_QUERY:
+		return e->query(&op->query);
+	case NTMEM_NR_LOCK:
+		return e->lock(&op->range);
+	case NTMEM_NR_UNLOCK:
+		return e->unlock(&op->range);
+	case NTMEM_NR_RESET:
+		return e->reset(&op->range);
+	case NTMEM_NR_RESET_UNDO:
+		return e->reset_undo(&op->range);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* The op as the engine gets it: its own addresses, poisoned outputs. */
+static struct ntmem_op prepare(const struct world *w, const struct op *op)
+{
+	struct ntmem_op nt = op->nt;
+
+	switch (nt.op) {
+	case NTMEM_NR_RESERVE:
+		nt.reserve.addr = world_addr(w, nt.reserve.addr);
+		nt.reserve.min_addr = world_addr(w, nt.reserve.min_addr);
+		nt.reserve.max_addr = world_addr(w, nt.reserve.max_addr);
+		break;
+	case NTMEM_NR_PROTECT:
+		nt.protect.addr = world_addr(w, nt.protect.addr);
+		nt.protect.old_prot = POISON32;
+		break;
+	case NTMEM_NR_QUERY:
+		nt.query.addr = world_addr(w, nt.query.addr);
+		nt.query.base = POISON64;
+		nt.query.alloc_base = POISON64;
+		nt.query.size = POISON64;
+		nt.query.alloc_prot = POISON32;
+		nt.query.state = POISON32;
+		nt.query.prot = POISON32;
+		nt.query.type = POISON32;
+		break;
+	default:
+		nt.range.addr = world_addr(w, nt.range.addr);
+	}
+	return nt;
+}
+
+/* A reservation at the system's choice may be anywhere that was allowed. */
+static bool adopt_area(struct world *w, const struct op *op,
+		       const struct ntmem_reserve *got)
+{
+	const struct ntmem_reserve *asked = &op->nt.reserve;
+	u64 align = w->model->granularity;
+
+	if (asked->align > align)
+		align = asked->align;
+	if (got->addr % align)
+		return world_fail(w, "reserve: base %#llx not aligned to %#llx",
+				  got->addr, align);
+	if (got->addr < asked->min_addr ||
+	    (asked->max_addr && got->addr + got->size - 1 > asked->max_addr))
+		return world_fail(w, "reserve: %#llx outside %#llx..%#llx",
+				  got->addr, asked->min_addr, asked->max_addr);
+	w->area[op->area] = got->addr;
+	return true;
+}
+
+static bool compare_reserve(struct world *w, const struct op *op,
+			    const struct ntmem_reserve *want,
+			    const struct ntmem_reserve *got)
+{
+	if (got->size != want->size)
+		return world_fail(w, "reserve: size %#llx, should be %#llx",
+				  got->size, want->size);
+	if (want->addr >= AREA_BASE(1))
+		return adopt_area(w, op, got);
+	if (got->addr != world_addr(w, want->addr))
+		return world_fail(w, "reserve: base %#llx, should be %#llx",
+				  got->addr, world_addr(w, want->addr));
+	return true;
+}
+
+static bool compare_outputs(struct world *w, const struct op *op,
+			    const struct ntmem_op *want,
+			    const struct ntmem_op *got)
+{
+	switch (op->nt.op) {
+	case NTMEM_NR_RESERVE:
+		return compare_reserve(w, op, &want->reserve, &got->reserve);
+	case NTMEM_NR_PROTECT:
+		if (got->protect.old_prot == want->protect.old_prot)
+			return true;
+		return world_fail(w, "protect: old_prot %#x, should be %#x",
+				  got->protect.old_prot,
+				  want->protect.old_prot);
+	case NTMEM_NR_QUERY:
+		return world_compare_query(w, &want->query, &got->query);
+	default:
+		return true;
+	}
+}
+
+static bool compare(struct world *w, const struct op *op,
+		    const struct ntmem_op *sent, const struct ntmem_op *want,
+		    const struct ntmem_op *got)
+{
+	if (want->status != got->status)
+		return world_fail(w, "%s: result %s, should be %s",
+				  op_name(op->nt.op),
+				  world_errno(got->status),
+				  world_errno(want->status));
+	if (!want->status)
+		return compare_outputs(w, op, want, got);
+	if (memcmp(sent->raw, got->raw, sizeof(sent->raw)))
+		return world_fail(w, "%s: failed, but changed its argument",
+				  op_name(op->nt.op));
+	return true;
+}
+
+/* RESET_UNDO alone may find less than the model knows of. */
+static bool step_undo(struct world *w, const struct op *op)
+{
+	const struct ntmem_range *range = &op->nt.range;
+	bool may = model_may_be_lost(w->model, range);
+	bool must = model_must_be_lost(w->model, range);
+	struct ntmem_op want = op->nt, sent = prepare(w, op), got = sent;
+
+	got.status = engine_call(w->engine, &got);
+	if (may && got.status == -EBUSY) {
+		model_lose(w->model, range);
+		return true;
+	}
+	want.status = model_apply(w->model, &want, 0);
+	if (want.status == UNSPECIFIED)
+		return true;
+	if (must)
+		want.status = -EBUSY;
+	return compare(w, op, &sent, &want, &got);
+}
+
+static bool known_place(const struct world *w, const struct op *op)
+{
+	u64 addr = op->nt.op > NTMEM_NR_BATCH ? op->addr :
+						     op->nt.range.addr;
+
+	return world_addr(w, addr) != 0 || addr == 0;
+}
+
+static bool step_op(struct world *w, const struct op *op)
+{
+	struct ntmem_op want = op->nt, sent, got;
+
+	if (op->nt.op == NTMEM_NR_RESET_UNDO)
+		return step_undo(w, op);
+	want.status = model_apply(w->model, &want, op->area);
+	if (want.status == UNSPECIFIED)
+		return true;
+	sent = prepare(w, op);
+	got = sent;
+	got.status = engine_call(w->engine, &got);
+	return compare(w, op, &sent, &want, &got);
+}
+
+/* --------------------------------------------------------------- batches */
+
+/* Where a new area lies is known only after the call. */
+static void forget_area(struct world *w, const struct ntmem_op *op)
+{
+	if (op->op != NTMEM_NR_RESERVE || op->status)
+		return;
+	for (int i = 1; i < AREAS; i++) {
+		if (op->reserve.addr == AREA_BASE(i))
+			w->area[i] = 0;
+	}
+}
+
+/*
+ * Asks the model about the block and keeps what it can speak of. Returns how
+ * many ops the engine should get; *done how many of them should run.
+ */
+static uint32_t plan_batch(struct world *w, const struct op *ops, size_t n,
+			   uint32_t flags, const struct op **kept,
+			   struct ntmem_op *want, uint32_t *done)
+{
+	bool stopped = false;
+	uint32_t count = 0;
+
+	*done = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct ntmem_op *op = &want[count];
+
+		if (ops[i].nt.op == NTMEM_NR_RESET_UNDO ||
+		    ops[i].nt.op > 0xff || !known_place(w, &ops[i]))
+			continue;
+		*op = ops[i].nt;
+		op->status = NOT_RUN;
+		if (!stopped) {
+			op->status = model_apply(w->model, op, ops[i].area);
+			if (op->status == UNSPECIFIED)
+				continue;
+			++*done;
+			forget_area(w, op);
+			stopped = op->status && flags & NTMEM_BATCH_STOP;
+		}
+		kept[count++] = &ops[i];
+	}
+	return count;
+}
+
+static bool compare_batch(struct world *w, const struct op **kept,
+			  const struct ntmem_op *sent,
+			  const struct ntmem_op *want,
+			  const struct ntmem_op *got, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (want[i].status == NOT_RUN) {
+			if (!memcmp(&sent[i], &got[i], sizeof(sent[i])))
+				continue;
+			return world_fail(w, "batch: op %u should not run", i);
+		}
+		if (!compare(w, kept[i], &sent[i], &want[i], &got[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool step_batch(struct world *w, const struct op *ops, size_t n,
+		       uint32_t flags)
+{
+	const struct op **kept = calloc(n + 1, sizeof(*kept));
+	struct ntmem_op *want = calloc(3 * (n + 1), sizeof(*want));
+	struct ntmem_op *sent = want + n + 1, *got = sent + n + 1;
+	struct ntmem_batch batch = { .ops = (u64)got, .flags = flags };
+	bool ok = true;
+	uint32_t done;
+	int status;
+
+	if (!kept || !want)
+		abort();
+	batch.count = plan_batch(w, ops, n, flags, kept, want, &done);
+	for (uint32_t i = 0; i < batch.count; i++) {
+		sent[i] = prepare(w, kept[i]);
+		sent[i].status = NOT_RUN;
+		got[i] = sent[i];
+	}
+	if (batch.count) {
+		status = w->engine->batch(&batch);
+		if (status)
+			ok = world_fail(w, "batch: %s", world_errno(status));
+		else if (batch.done != done)
+			ok = world_fail(w, "batch: done %u, should be %u",
+					batch.done, done);
+		ok = ok && compare_batch(w, kept, sent, want, got,
+					 batch.count);
+	}
+	free(kept);
+	free(want);
+	return ok;
+}
+
+/* ---------------------------------------------------------------- access */
+
+/* An access that another part refuses leaves no reason behind. */
+static bool compare_fault(struct world *w, const struct access *want,
+			  u64 addr)
+{
+	struct ntmem_fault got;
+	int status = w->engine->last_fault(&got);
+	bool execute = want->fault.access == NTMEM_ACCESS_EXECUTE;
+
+	if (want->allowed)
+		return status == -ENODATA ||
+		       world_fail(w, "last_fault: %s after a good access",
+				  world_errno(status));
+	if (!want->ours)
+		return true;
+	/* The CPU alone refuses to execute a page that is present. */
+	if (execute && status == -ENODATA &&
+	    want->fault.reason == NTMEM_FAULT_PROTECTION)
+		return true;
+	if (status)
+		return world_fail(w, "last_fault: %s", world_errno(status));
+	if (got.addr != addr || got.access != want->fault.access ||
+	    got.reason != want->fault.reason || got.prot != want->fault.prot)
+		return world_fail(w, "last_fault: %#llx access %u reason %u prot %#x, should be %#llx %u %u %#x",
+				  got.addr, got.access, got.reason, got.prot,
+				  addr, want->fault.access, want->fault.reason,
+				  want->fault.prot);
+	if (w->engine->last_fault(&got) != -ENODATA)
+		return world_fail(w, "last_fault: not forgotten by reading");
+	return true;
+}
+
+/* Zeroes would be run as instructions. */
+static bool safe_to_call(struct world *w, const struct op *op)
+{
+	struct page *page = model_page(w->model, op->addr);
+
+	if (op->nt.op != OP_EXEC || !page || !model_executable(page))
+		return true;
+	return page->stamp && !page->reset && !page->doubt;
+}
+
+static bool step_write(struct world *w, const struct op *op)
+{
+	u64 addr = world_addr(w, page_down(op->addr));
+	int sig = access_fill(addr, op->stamp);
+
+	if (sig)
+		return world_fail(w, "poke: filling the page: signal %d", sig);
+	model_page(w->model, op->addr)->stamp = op->stamp;
+	return true;
+}
+
+static bool step_access(struct world *w, const struct op *op)
+{
+	uint32_t kind = op->nt.op == OP_WRITE ? NTMEM_ACCESS_WRITE :
+			op->nt.op == OP_EXEC ? NTMEM_ACCESS_EXECUTE :
+			NTMEM_ACCESS_READ;
+	u64 addr = world_addr(w, op->addr);
+	struct ntmem_fault stale;
+	struct access want;
+	uint8_t byte = access_byte(op->stamp, op->addr % PAGE);
+	int sig;
+
+	if (!safe_to_call(w, op) ||
+	    model_access(w->model, op->addr, kind, &want))
+		return true;
+	w->engine->last_fault(&stale);
+	sig = access_touch(addr, kind, byte);
+	if (want.allowed && sig)
+		return world_fail(w, "%s: signal %d, should be allowed",
+				  op_name(op->nt.op), sig);
+	if (!want.allowed && !sig)
+		return world_fail(w, "%s: allowed, should be refused (reason %u)",
+				  op_name(op->nt.op), want.fault.reason);
+	if (sig && (sig != SIGSEGV || access_fault_addr() != addr))
+		return world_fail(w, "%s: signal %d at %#llx, should be SIGSEGV at %#llx",
+				  op_name(op->nt.op), sig,
+				  access_fault_addr(), addr);
+	if (!compare_fault(w, &want, addr))
+		return false;
+	if (!want.allowed)
+		return true;
+	return kind == NTMEM_ACCESS_WRITE ? step_write(w, op) :
+					    world_check_page(w, op->addr);
+}
+
+/* --------------------------------------------------------- bad arguments */
+
+struct bad_batch {
+	uint32_t count;
+	uint32_t flags;
+	uint32_t pad;
+	int want;
+};
+
+static const struct bad_batch bad_batches[] = {
+	{ 0, 0, 0, -EINVAL },
+	{ NTMEM_BATCH_MAX + 1, 0, 0, -EINVAL },
+	{ 1, NTMEM_BATCH_STOP << 1, 0, -EINVAL },
+	{ 1, 0x80000000, 0, -EINVAL },
+	{ 1, 0, 1, -EINVAL },
+};
+
+static const struct {
+	struct ntmem_granularity g;
+	int want;
+} bad_granularities[] = {
+	{ { 0, 0 }, -EINVAL },
+	{ { 3, 0 }, -EINVAL },
+	{ { 2048, 0 }, -EINVAL },
+	{ { 0x18000, 0 }, -EINVAL },
+	{ { 2ULL << 30, 0 }, -EINVAL },
+	{ { 65536, 1 }, -EINVAL },
+	{ { 65536, 0 }, -EBUSY },
+	{ { 4096, 0 }, -EBUSY },
+};
+
+#define BAD_BATCHES	(sizeof(bad_batches) / sizeof(bad_batches[0]))
+#define BAD_GRANULARITIES \
+	(sizeof(bad_granularities) / sizeof(bad_granularities[0]))
+
+static bool step_bad_batch(struct world *w, const struct bad_batch *bad)
+{
+	struct ntmem_op op = { .op = NTMEM_NR_QUERY, .status = NOT_RUN };
+	struct ntmem_batch batch = {
+		.ops = (u64)&op,
+		.count = bad->count,
+		.flags = bad->flags,
+		.done = POISON32,
+		.pad = bad->pad,
+	};
+	int status = w->engine->batch(&batch);
+
+	if (status != bad->want)
+		return world_fail(w, "batch of %u, flags %#x, pad %u: %s, should be %s",
+				  bad->count, bad->flags, bad->pad,
+				  world_errno(status), world_errno(bad->want));
+	if (op.status != NOT_RUN || batch.done != POISON32)
+		return world_fail(w, "refused batch changed its argument");
+	return true;
+}
+
+static bool step_bad(struct world *w, const struct op *op)
+{
+	size_t n = op->arg % (BAD_BATCHES + BAD_GRANULARITIES);
+	const struct ntmem_granularity *g;
+	int status, want;
+
+	if (n < BAD_BATCHES)
+		return step_bad_batch(w, &bad_batches[n]);
+	g = &bad_granularities[n - BAD_BATCHES].g;
+	want = bad_granularities[n - BAD_BATCHES].want;
+	/* Whether a fork counts as having had a reservation is not said. */
+	if (want == -EBUSY && w->child)
+		return true;
+	status = w->engine->set_granularity(g);
+	if (status == want)
+		return true;
+	return world_fail(w, "set_granularity %#llx, pad %llu: %s, should be %s",
+			  g->granularity, g->pad, world_errno(status),
+			  world_errno(want));
+}
+
+/* ------------------------------------------------------------------ fork */
+
+static bool child_verdict(struct run *run, pid_t pid)
+{
+	int status = 0;
+
+	if (waitpid(pid, &status, 0) != pid)
+		return world_fail(&run->worlds[0], "waitpid: %m");
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return true;
+	if (WIFSIGNALED(status))
+		return world_fail(&run->worlds[0], "the child died of signal %d",
+				  WTERMSIG(status));
+	return world_fail(&run->worlds[0], "the child disagrees (above)");
+}
+
+static bool join_late(struct run *run)
+{
+	struct late late = run->late;
+
+	if (!late.pid)
+		return true;
+	run->late.pid = 0;
+	if (write(late.go, "g", 1) != 1)
+		return world_fail(&run->worlds[0], "starting the child: %m");
+	close(late.go);
+	return child_verdict(run, late.pid);
+}
+
+static void child_main(struct run *run, size_t from, size_t to, int go)
+{
+	bool ok = true;
+	char c;
+
+	alarm(60);
+	run->late.pid = 0;
+	run->child = true;
+	for (int i = 0; i < run->count; i++) {
+		run->worlds[i].child = true;
+		model_fork(run->worlds[i].model);
+	}
+	if (go >= 0 && read(go, &c, 1) != 1)
+		_exit(0);	/* the parent gave up */
+	for (int i = 0; ok && i < run->count; i++)
+		ok = world_check(&run->worlds[i], true);
+	ok = ok && run_ops(run, from, to) && join_late(run);
+	for (int i = 0; ok && i < run->count; i++)
+		ok = world_check(&run->worlds[i], true);
+	fflush(stdout);
+	_exit(!ok);
+}
+
+static bool step_fork(struct run *run, size_t from, size_t to, uint32_t steps)
+{
+	int go[2] = { -1, -1 };
+	pid_t pid;
+
+	if (!join_late(run))
+		return false;
+	if (steps && pipe(go))
+		return world_fail(&run->worlds[0], "pipe: %m");
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		return world_fail(&run->worlds[0], "fork: %m");
+	if (!pid) {
+		if (go[1] >= 0)
+			close(go[1]);
+		child_main(run, from, to, go[0]);
+	}
+	if (!steps)
+		return child_verdict(run, pid);
+	close(go[0]);
+	run->late = (struct late){ pid, go[1], steps };
+	return true;
+}
+
+/* ------------------------------------------------------------------ loop */
+
+static bool step(struct run *run, size_t i, size_t end)
+{
+	const struct op *op = &run->seq->ops[i];
+	bool ok = true;
+
+	for (int k = 0; ok && k < run->count; k++) {
+		struct world *w = &run->worlds[k];
+
+		if (op->nt.op == OP_CHECK)
+			ok = world_check(w, op->arg);
+		else if (op->nt.op == NTMEM_NR_INFO)
+			ok = world_check_info(w);
+		else if (op->nt.op == OP_BAD)
+			ok = step_bad(w, op);
+		else if (op->nt.op == OP_BATCH)
+			ok = step_batch(w, op + 1, end - i - 1, op->arg);
+		else if (!known_place(w, op))
+			continue;
+		else if (op->nt.op >= OP_READ && op->nt.op <= OP_EXEC)
+			ok = step_access(w, op);
+		else if (op->nt.op < NTMEM_NR_SET_GRANULARITY)
+			ok = step_op(w, op);
+	}
+	return ok;
+}
+
+static void show(const struct run *run, size_t i)
+{
+	printf("# %s%zu: ", run->child ? "child " : "", i);
+	op_print(stdout, &run->seq->ops[i]);
+	putchar('\n');
+}
+
+static bool run_ops(struct run *run, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		const struct op *op = &run->seq->ops[i];
+		size_t end = i;
+		bool ok;
+
+		if (op->nt.op == OP_BATCH || op->nt.op == OP_FORK)
+			end = sequence_block_end(run->seq, i);
+		if (run->verbose)
+			show(run, i);
+		if (op->nt.op == OP_FORK)
+			ok = step_fork(run, i + 1, end, op->arg);
+		else
+			ok = step(run, i, end);
+		if (ok && run->late.pid && !run->late.steps--)
+			ok = join_late(run);
+		if (!ok) {
+			run->failed_at = end;
+			show(run, i);
+			return false;
+		}
+		i = end;
+	}
+	return true;
+}
+
+static bool run_open(struct run *run, unsigned int engines)
+{
+	int error = -ENODEV;
+
+	access_init();
+	if (engines & RUN_KERNEL &&
+	    !world_open(&run->worlds[run->count++],
+			ntmem_engine_open_kernel(&error), 0x100000000000ULL,
+			run->seq))
+		return false;
+	if (engines & RUN_EMBEDDED &&
+	    !world_open(&run->worlds[run->count++],
+			ntmem_engine_open_embedded(&error), 0x180000000000ULL,
+			run->seq))
+		return false;
+	return true;
+}
+
+bool run_sequence(const struct sequence *seq, unsigned int engines,
+		  bool verbose, size_t *failed_at)
+{
+	struct run run = { .seq = seq, .verbose = verbose };
+	bool ok;
+
+	if (seq->commit_limit) {
+		char limit[32];
+
+		snprintf(limit, sizeof(limit), "%llu", seq->commit_limit);
+		setenv("NTMEM_COMMIT_LIMIT", limit, 1);
+	}
+	ok = run_open(&run, engines);
+	if (ok) {
+		run.failed_at = seq->count;
+		ok = run_ops(&run, 0, seq->count) && join_late(&run);
+		for (int i = 0; ok && i < run.count; i++)
+			ok = world_check(&run.worlds[i], true);
+	}
+	*failed_at = run.failed_at;
+	fflush(stdout);
+	return ok;
+}
+
+unsigned int run_available(void)
+{
+	return RUN_EMBEDDED | (access("/dev/ntmem", R_OK | W_OK) ? 0 :
+							RUN_KERNEL);
+}

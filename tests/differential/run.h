@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running a sequence on one or two engines, each beside a model of its own,
+ * and comparing after every call.
+ */
+#ifndef DIFFERENTIAL_RUN_H
+#define DIFFERENTIAL_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sequence.h"
+
+#define RUN_KERNEL	1U
+#define RUN_EMBEDDED	2U
+
+/*
+ * Runs @seq in this process, which must not have used an engine before. The
+ * first disagreement is described on stdout, each line behind "# ", and its
+ * step returned through @failed_at.
+ */
+bool run_sequence(const struct sequence *seq, unsigned int engines,
+		  bool verbose, size_t *failed_at);
+
+/* Which engines work on this machine. */
+unsigned int run_available(void);
+
+#endif

@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sequences as lists, and their text form: printing and reading.
+ *
+ * Places are written as a name and an offset: "w" is the window, "a3" the
+ * reservation that the system placed as number 3, "0" the address space.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "sequence.h"
+
+static const struct {
+	const char *name;
+	uint32_t op;
+} names[] = {
+	{ "reserve", NTMEM_NR_RESERVE },
+	{ "commit", NTMEM_NR_COMMIT },
+	{ "decommit", NTMEM_NR_DECOMMIT },
+	{ "release", NTMEM_NR_RELEASE },
+	{ "protect", NTMEM_NR_PROTECT },
+	{ "query", NTMEM_NR_QUERY },
+	{ "lock", NTMEM_NR_LOCK },
+	{ "unlock", NTMEM_NR_UNLOCK },
+	{ "reset", NTMEM_NR_RESET },
+	{ "undo", NTMEM_NR_RESET_UNDO },
+	{ "info", NTMEM_NR_INFO },
+	{ "peek", OP_READ },
+	{ "poke", OP_WRITE },
+	{ "exec", OP_EXEC },
+	{ "batch", OP_BATCH },
+	{ "fork", OP_FORK },
+	{ "end", OP_END },
+	{ "check", OP_CHECK },
+	{ "bad", OP_BAD },
+};
+
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+static const struct {
+	const char *name;
+	uint32_t prot;
+} prots[] = {
+	{ "none", NTMEM_PAGE_NOACCESS },
+	{ "r", NTMEM_PAGE_READONLY },
+	{ "rw", NTMEM_PAGE_READWRITE },
+	{ "x", NTMEM_PAGE_EXECUTE },
+	{ "rx", NTMEM_PAGE_EXECUTE_READ },
+	{ "rwx", NTMEM_PAGE_EXECUTE_READWRITE },
+};
+
+#define PROTS (sizeof(prots) / sizeof(prots[0]))
+
+static const struct {
+	const char *name;
+	uint32_t prot;
+} modifiers[] = {
+	{ "+guard", NTMEM_PAGE_GUARD },
+	{ "+nocache", NTMEM_PAGE_NOCACHE },
+	{ "+wc", NTMEM_PAGE_WRITECOMBINE },
+};
+
+const char *op_name(uint32_t op)
+{
+	for (size_t i = 0; i < NAMES; i++) {
+		if (names[i].op == op)
+			return names[i].name;
+	}
+	return "?";
+}
+
+u64 window_size(u64 granularity)
+{
+	u64 size = granularity * 64;
+
+	if (size < (2ULL << 20))
+		size = 2ULL << 20;
+	return size > (32ULL << 20) ? 32ULL << 20 : size;
+}
+
+void sequence_add(struct sequence *seq, const struct op *op)
+{
+	if (seq->count == seq->room) {
+		seq->room = seq->room ? seq->room * 2 : 256;
+		seq->ops = realloc(seq->ops, seq->room * sizeof(*seq->ops));
+		if (!seq->ops)
+			abort();
+	}
+	seq->ops[seq->count++] = *op;
+}
+
+void sequence_free(struct sequence *seq)
+{
+	free(seq->ops);
+	memset(seq, 0, sizeof(*seq));
+}
+
+size_t sequence_block_end(const struct sequence *seq, size_t i)
+{
+	int depth = 0;
+
+	for (; i < seq->count; i++) {
+		uint32_t op = seq->ops[i].nt.op;
+
+		if (op == OP_BATCH || op == OP_FORK)
+			depth++;
+		else if (op == OP_END && --depth == 0)
+			return i;
+	}
+	return seq->count;
+}
+
+/* -------------------------------------------------------------- printing */
+
+static void print_place(FILE *out, u64 addr)
+{
+	if (addr - WINDOW_BASE < (1ULL << 30)) {
+		fprintf(out, " w 0x%llx", (addr - WINDOW_BASE));
+		return;
+	}
+	for (int i = 1; i < AREAS; i++) {
+		if (addr - AREA_BASE(i) < AREA_STRIDE) {
+			fprintf(out, " a%d 0x%llx", i,
+				(addr - AREA_BASE(i)));
+			return;
+		}
+	}
+	fprintf(out, " 0 0x%llx", addr);
+}
+
+static void print_prot(FILE *out, uint32_t prot)
+{
+	for (size_t i = 0; i < PROTS; i++) {
+		if ((prot & 0xff) != prots[i].prot || prot & ~0x7ffU)
+			continue;
+		fprintf(out, " %s", prots[i].name);
+		for (size_t k = 0; k < 3; k++) {
+			if (prot & modifiers[k].prot)
+				fputs(modifiers[k].name, out);
+		}
+		return;
+	}
+	fprintf(out, " 0x%x", prot);
+}
+
+static void print_flags(FILE *out, uint32_t flags)
+{
+	if (flags)
+		fprintf(out, " flags 0x%x", flags);
+}
+
+static void print_reserve(FILE *out, const struct op *op)
+{
+	const struct ntmem_reserve *r = &op->nt.reserve;
+
+	fprintf(out, " %c%d 0x%llx", op->area ? 'a' : 'r', op->area,
+		r->size);
+	if (r->addr)
+		fprintf(out, " at 0x%llx", r->addr);
+	if (r->flags & NTMEM_RESERVE_TOP_DOWN)
+		fputs(" topdown", out);
+	if (r->flags & NTMEM_RESERVE_COMMIT)
+		fputs(" commit", out);
+	if (r->flags & NTMEM_RESERVE_NOFORK)
+		fputs(" nofork", out);
+	fputs(" prot", out);
+	print_prot(out, r->prot);
+	if (r->min_addr)
+		fprintf(out, " min 0x%llx", r->min_addr);
+	if (r->max_addr)
+		fprintf(out, " max 0x%llx", r->max_addr);
+	if (r->align)
+		fprintf(out, " align 0x%llx", r->align);
+	print_flags(out, r->flags & ~7U);
+}
+
+static void print_range(FILE *out, const struct ntmem_op *nt)
+{
+	print_place(out, nt->range.addr);
+	fprintf(out, " 0x%llx", nt->range.size);
+	if (nt->op == NTMEM_NR_COMMIT || nt->range.prot)
+		print_prot(out, nt->range.prot);
+	print_flags(out, nt->range.flags);
+}
+
+void op_print(FILE *out, const struct op *op)
+{
+	const struct ntmem_op *nt = &op->nt;
+
+	fputs(op_name(nt->op), out);
+	switch (nt->op) {
+	case NTMEM_NR_RESERVE:
+		print_reserve(out, op);
+		break;
+	case NTMEM_NR_PROTECT:
+		print_place(out, nt->protect.addr);
+		fprintf(out, " 0x%llx", nt->protect.size);
+		print_prot(out, nt->protect.prot);
+		break;
+	case NTMEM_NR_QUERY:
+		print_place(out, nt->query.addr);
+		print_flags(out, nt->query.flags);
+		if (nt->query.pad)
+			fprintf(out, " pad 0x%x", nt->query.pad);
+		break;
+	case OP_WRITE:
+		print_place(out, op->addr);
+		fprintf(out, " 0x%llx", op->stamp);
+		break;
+	case OP_READ:
+	case OP_EXEC:
+		print_place(out, op->addr);
+		break;
+	case OP_BATCH:
+		fputs(op->arg & NTMEM_BATCH_STOP ? " stop" : "", out);
+		break;
+	case OP_FORK:
+		if (op->arg)
+			fprintf(out, " late %u", op->arg);
+		break;
+	case OP_BAD:
+		fprintf(out, " %u", op->arg);
+		break;
+	case OP_END:
+	case OP_CHECK:
+	case NTMEM_NR_INFO:
+		break;
+	default:
+		print_range(out, nt);
+	}
+}
+
+void sequence_print(FILE *out, const struct sequence *seq)
+{
+	fprintf(out, "granularity 0x%llx\n", seq->granularity);
+	if (seq->foreign_size)
+		fprintf(out, "#foreign 0x%llx 0x%llx\n",
+			seq->foreign, (long long)seq->foreign_size);
+	if (seq->commit_limit)
+		fprintf(out, "#limit 0x%llx\n", seq->commit_limit);
+	fprintf(out, "reserve w 0x%llx at 0x%llx\nrelease w\n",
+		window_size(seq->granularity),
+		WINDOW_BASE);
+	for (size_t i = 0; i < seq->count; i++) {
+		op_print(out, &seq->ops[i]);
+		fputc('\n', out);
+	}
+}
+
+/* --------------------------------------------------------------- reading */
+
+/* The words of one line that are still to be read. */
+struct words {
+	char *rest;
+	bool bad;
+};
+
+static char *word(struct words *w)
+{
+	return strtok_r(NULL, " \t\n", &w->rest);
+}
+
+static u64 number(struct words *w)
+{
+	char *s = word(w), *end;
+	u64 value;
+
+	if (!s) {
+		w->bad = true;
+		return 0;
+	}
+	value = strtoull(s, &end, 0);
+	switch (toupper((unsigned char)*end)) {
+	case 'G':
+		value <<= 10;
+		/* fall through */
+	case 'M':
+		value <<= 10;
+		/* fall through */
+	case 'K':
+		value <<= 10;
+		end++;
+	}
+	w->bad |= *end != '\0' || end == s;
+	return value;
+}
+
+static u64 name_base(struct words *w)
+{
+	char *s = word(w);
+
+	if (s && s[0] == 'w')
+		return WINDOW_BASE;
+	if (s && s[0] == 'a' && atoi(s + 1) > 0 && atoi(s + 1) < AREAS)
+		return AREA_BASE(atoi(s + 1));
+	w->bad |= !s || strcmp(s, "0");
+	return 0;
+}
+
+static u64 read_place(struct words *w)
+{
+	u64 base = name_base(w);
+
+	return base + number(w);
+}
+
+static uint32_t parse_prot(struct words *w, const char *s)
+{
+	uint32_t prot = 0;
+	size_t n = strcspn(s, "+");
+	char *end;
+
+	for (size_t i = 0; i < PROTS; i++) {
+		if (strlen(prots[i].name) == n && !strncmp(s, prots[i].name, n))
+			prot = prots[i].prot;
+	}
+	if (!prot) {
+		prot = strtoul(s, &end, 0);
+		w->bad |= *end != '\0';
+		return prot;
+	}
+	for (size_t i = 0; i < 3; i++) {
+		if (strstr(s + n, modifiers[i].name))
+			prot |= modifiers[i].prot;
+	}
+	return prot;
+}
+
+static void read_reserve(struct words *w, struct op *op)
+{
+	struct ntmem_reserve *r = &op->nt.reserve;
+	char *s = word(w);
+
+	if (s && s[0] == 'a')
+		op->area = atoi(s + 1);
+	r->size = number(w);
+	r->prot = NTMEM_PAGE_READWRITE;
+	while ((s = word(w))) {
+		if (!strcmp(s, "at"))
+			r->addr = number(w);
+		else if (!strcmp(s, "topdown"))
+			r->flags |= NTMEM_RESERVE_TOP_DOWN;
+		else if (!strcmp(s, "commit"))
+			r->flags |= NTMEM_RESERVE_COMMIT;
+		else if (!strcmp(s, "nofork"))
+			r->flags |= NTMEM_RESERVE_NOFORK;
+		else if (!strcmp(s, "min"))
+			r->min_addr = number(w);
+		else if (!strcmp(s, "max"))
+			r->max_addr = number(w);
+		else if (!strcmp(s, "align"))
+			r->align = number(w);
+		else if (!strcmp(s, "flags"))
+			r->flags |= number(w);
+		else if (!strcmp(s, "prot") && (s = word(w)))
+			r->prot = parse_prot(w, s);
+		else
+			w->bad = true;
+	}
+}
+
+static void read_range(struct words *w, struct ntmem_op *nt)
+{
+	char *s;
+
+	nt->range.addr = read_place(w);
+	nt->range.size = number(w);
+	while ((s = word(w))) {
+		if (!strcmp(s, "flags"))
+			nt->range.flags = number(w);
+		else
+			nt->range.prot = parse_prot(w, s);
+	}
+}
+
+static void read_query(struct words *w, struct ntmem_op *nt)
+{
+	char *s;
+
+	nt->query.addr = read_place(w);
+	while ((s = word(w))) {
+		if (!strcmp(s, "pad"))
+			nt->query.pad = number(w);
+		else
+			nt->query.flags = number(w);
+	}
+}
+
+static void read_protect(struct words *w, struct ntmem_op *nt)
+{
+	char *s;
+
+	nt->protect.addr = read_place(w);
+	nt->protect.size = number(w);
+	s = word(w);
+	if (s)
+		nt->protect.prot = parse_prot(w, s);
+}
+
+static void read_operands(struct words *w, struct op *op)
+{
+	char *s;
+
+	switch (op->nt.op) {
+	case NTMEM_NR_RESERVE:
+		read_reserve(w, op);
+		break;
+	case NTMEM_NR_PROTECT:
+		read_protect(w, &op->nt);
+		break;
+	case NTMEM_NR_QUERY:
+		read_query(w, &op->nt);
+		break;
+	case OP_WRITE:
+		op->addr = read_place(w);
+		op->stamp = number(w);
+		break;
+	case OP_READ:
+	case OP_EXEC:
+		op->addr = read_place(w);
+		break;
+	case OP_BATCH:
+		s = word(w);
+		op->arg = s && !strcmp(s, "stop") ? NTMEM_BATCH_STOP : 0;
+		break;
+	case OP_FORK:
+		op->arg = word(w) ? number(w) : 0;
+		break;
+	case OP_BAD:
+		op->arg = number(w);
+		break;
+	case OP_END:
+	case OP_CHECK:
+	case NTMEM_NR_INFO:
+		break;
+	default:
+		read_range(w, &op->nt);
+	}
+}
+
+/* Lines about the round as a whole; true when it was one. */
+static bool read_setting(struct sequence *seq, struct words *w, const char *s,
+			 const char *line)
+{
+	if (!strcmp(s, "granularity")) {
+		seq->granularity = number(w);
+	} else if (!strcmp(s, "#foreign")) {
+		seq->foreign = number(w);
+		seq->foreign_size = number(w);
+	} else if (!strcmp(s, "#limit")) {
+		seq->commit_limit = number(w);
+	} else {
+		return s[0] == '#' || !strncmp(line, "reserve w ", 10) ||
+		       !strncmp(line, "release w\n", 10);
+	}
+	return true;
+}
+
+static bool read_line(struct sequence *seq, char *line)
+{
+	struct words w = { 0 };
+	struct op op = { 0 };
+	char copy[256];
+	char *s;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	s = strtok_r(line, " \t\n", &w.rest);
+	if (!s || read_setting(seq, &w, s, copy))
+		return !w.bad;
+	for (size_t i = 0; i < NAMES; i++) {
+		if (strcmp(names[i].name, s))
+			continue;
+		op.nt.op = names[i].op;
+		read_operands(&w, &op);
+		sequence_add(seq, &op);
+		return !w.bad;
+	}
+	return false;
+}
+
+bool sequence_read(struct sequence *seq, const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char line[256];
+	int n = 0;
+	bool ok = in != NULL;
+
+	if (!in) {
+		perror(path);
+		return false;
+	}
+	memset(seq, 0, sizeof(*seq));
+	seq->granularity = 65536;
+	while (ok && fgets(line, sizeof(line), in)) {
+		n++;
+		ok = read_line(seq, line);
+		if (!ok)
+			fprintf(stderr, "%s:%d: not understood\n", path, n);
+	}
+	fclose(in);
+	return ok;
+}

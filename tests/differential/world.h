@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A world: one engine, the model of what it should be like, and where in the
+ * real address space the model's canonical addresses lie.
+ */
+#ifndef DIFFERENTIAL_WORLD_H
+#define DIFFERENTIAL_WORLD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "model.h"
+#include "sequence.h"
+
+/* @area: where each area lies; 0 = not known. */
+struct world {
+	const struct ntmem_engine *engine;
+	struct model *model;
+	bool child;
+	u64 window;
+	u64 area[AREAS];
+};
+
+/* Makes the window at @window, its fences and the foreign mapping. */
+bool world_open(struct world *w, const struct ntmem_engine *engine,
+		u64 window, const struct sequence *seq);
+
+/* The real address; 0 for an area whose place is not known. */
+u64 world_addr(const struct world *w, u64 canonical);
+
+/* All of QUERY, INFO and content; @full: untouched pages are read, too. */
+bool world_check(struct world *w, bool full);
+bool world_check_info(struct world *w);
+bool world_check_page(struct world *w, u64 addr);
+bool world_compare_query(struct world *w, const struct ntmem_query *want,
+			 const struct ntmem_query *got);
+
+/* Says what is wrong; always false. */
+__attribute__((format(printf, 2, 3)))
+bool world_fail(struct world *w, const char *format, ...);
+
+/* "0", "EINVAL" ... of 0 or a negative errno. */
+const char *world_errno(int status);
+
+#endif
