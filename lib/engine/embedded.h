@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The embedded engine's own declarations: its state and what its files offer
+ * each other. The rest of the library sees only engine.h.
+ *
+ * A reservation is a private anonymous mapping without swap reservation, or a
+ * part of one where the kernel merged neighbours: inaccessible where pages are
+ * reserved, NOACCESS or guard pages, accessible as their protection says
+ * elsewhere. Which it is stands in its runs; /proc/self/maps is never asked.
+ */
+#ifndef NTMEM_EMBEDDED_H
+#define NTMEM_EMBEDDED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/lock.h"
+#include "engine/pool.h"
+#include "engine/runs.h"
+#include "engine/skiplist.h"
+
+#define PAGE_BYTES	4096ULL
+/* 47 bits less the page that Linux keeps free at the top. */
+#define USER_END	0x7ffffffff000ULL
+#define LOWEST_ADDRESS	0x10000ULL
+#define MAX_GRANULARITY	(1ULL << 30)
+
+struct reservation {
+	struct ntmem_runs pages;	/* ends where the reservation ends */
+	uint32_t prot;			/* given to RESERVE */
+	uint32_t flags;			/* NTMEM_RESERVE_NOFORK or 0 */
+	struct ntmem_skip_node node;	/* its key is the base; last member */
+};
+
+/* The process's space. The lock guards all of it. */
+struct embedded {
+	struct ntmem_lock lock;
+	struct ntmem_pool pool;
+	struct ntmem_skip reservations;
+	uint64_t granularity;
+	uint64_t hint;		/* below here the next reservation may fit */
+	uint64_t limit;		/* of committed bytes */
+	uint64_t committed;	/* bytes */
+	uint64_t reserved;	/* bytes in reservations */
+	uint64_t locked;	/* bytes */
+	bool used;		/* has had a reservation */
+};
+
+extern struct embedded embedded;
+
+static inline uint64_t page_down(uint64_t addr)
+{
+	return addr & ~(PAGE_BYTES - 1);
+}
+
+static inline uint64_t page_up(uint64_t addr)
+{
+	return page_down(addr + PAGE_BYTES - 1);
+}
+
+static inline bool is_power_of_two(uint64_t x)
+{
+	return x && !(x & (x - 1));
+}
+
+/* Does [addr, addr + size) lie in user space? size 0 is the caller's affair. */
+static inline bool in_user_space(uint64_t addr, uint64_t size)
+{
+	return addr < USER_END && size <= USER_END - addr;
+}
+
+static inline uint64_t res_base(const struct reservation *res)
+{
+	return res->node.key;
+}
+
+static inline uint64_t res_end(const struct reservation *res)
+{
+	return res->pages.end;
+}
+
+/* The protection that is reported for a page in this state. */
+static inline uint32_t res_prot(const struct reservation *res, uint32_t state)
+{
+	uint32_t prot = state & RUN_PROT;
+
+	return prot ? prot | (res->prot & (NTMEM_PAGE_NOCACHE |
+					   NTMEM_PAGE_WRITECOMBINE)) : 0;
+}
+
+/* embedded_reserve.c */
+struct reservation *reservation_of(struct ntmem_skip_node *node);
+struct reservation *reservation_at(uint64_t addr);
+void reservation_forget(struct reservation *res);
+int embedded_reserve(struct ntmem_reserve *reserve);
+int embedded_release(const struct ntmem_range *range);
+
+/* embedded_place.c: address space from Linux; *addr is 0 or the wanted one. */
+int place_reservation(const struct ntmem_reserve *reserve, int linux_prot,
+		      uint64_t *addr);
+
+/* embedded_pages.c */
+int embedded_commit(const struct ntmem_range *range);
+int embedded_decommit(const struct ntmem_range *range);
+int embedded_protect(struct ntmem_protect *protect);
+bool commit_fits(uint64_t bytes);
+int free_range(const struct ntmem_range *range, struct reservation **res,
+	       uint64_t *start, uint64_t *end);
+int range_in_one(uint64_t addr, uint64_t size, struct reservation **res,
+		 uint64_t *start, uint64_t *end);
+int clear_guard(struct reservation *res, uint64_t page);
+
+/* embedded_resident.c */
+int embedded_lock_pages(const struct ntmem_range *range);
+int embedded_unlock_pages(const struct ntmem_range *range);
+int embedded_reset(const struct ntmem_range *range);
+int embedded_reset_undo(const struct ntmem_range *range);
+
+/* embedded_query.c */
+int embedded_query(struct ntmem_query *query);
+
+/* embedded_fault.c */
+int watch_faults(uint32_t prot);
+int embedded_last_fault(struct ntmem_fault *fault);
+
+/* embedded_batch.c */
+int embedded_batch(struct ntmem_batch *batch);
+
+#endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The state of pages in the embedded engine: COMMIT, DECOMMIT and PROTECT.
+ *
+ * Each one splits the runs first, then asks Linux, then stores the new state,
+ * so that nothing has changed when one of the first two fails.
+ */
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/embedded.h"
+#include "engine/prot.h"
+
+static void *pointer(uint64_t addr)
+{
+	return (void *)(uintptr_t)addr;
+}
+
+bool commit_fits(uint64_t bytes)
+{
+	return embedded.committed <= embedded.limit &&
+	       bytes <= embedded.limit - embedded.committed;
+}
+
+int range_in_one(uint64_t addr, uint64_t size, struct reservation **res,
+		 uint64_t *start, uint64_t *end)
+{
+	if (!size || !in_user_space(addr, size))
+		return -EINVAL;
+	*start = page_down(addr);
+	*end = page_up(addr + size);
+	*res = reservation_at(*start);
+	return *res && *end <= res_end(*res) ? 0 : -ENOENT;
+}
+
+/* The range of a DECOMMIT or RELEASE. */
+int free_range(const struct ntmem_range *range, struct reservation **res,
+	       uint64_t *start, uint64_t *end)
+{
+	if (range->prot || range->flags ||
+	    !in_user_space(range->addr, range->size))
+		return -EINVAL;
+	*start = page_down(range->addr);
+	*res = reservation_at(*start);
+	if (!*res)
+		return -ENOENT;
+	if (!range->size) {
+		*end = res_end(*res);
+		return *start == res_base(*res) ? 0 : -EADDRNOTAVAIL;
+	}
+	*end = page_up(range->addr + range->size);
+	return *end <= res_end(*res) ? 0 : -ERANGE;
+}
+
+/* Makes Linux's protection again what the runs say. */
+static void reapply(struct reservation *res, uint64_t start, uint64_t end)
+{
+	struct ntmem_skip_node *run;
+
+	for_each_run(run, &res->pages, start, end) {
+		uint64_t run_end = ntmem_run_end(&res->pages, run);
+
+		mprotect(pointer(run->key), run_end - run->key,
+			 ntmem_prot_to_linux(run->value & RUN_PROT));
+	}
+}
+
+/* Isolates a range and gives it Linux's form of prot, or changes nothing. */
+static int change_access(struct reservation *res, uint64_t start,
+			 uint64_t end, uint32_t prot)
+{
+	int error = ntmem_runs_isolate(&res->pages, start, end);
+
+	if (error)
+		return error;
+	if (!mprotect(pointer(start), end - start, ntmem_prot_to_linux(prot)))
+		return 0;
+	error = -errno;
+	/* mprotect may have come half way through several mappings. */
+	reapply(res, start, end);
+	ntmem_runs_merge(&res->pages, start, end);
+	return error;
+}
+
+static int commit_locked(const struct ntmem_range *range)
+{
+	struct reservation *res;
+	uint64_t start, end, fresh;
+	int error;
+
+	if (range->flags || !ntmem_prot_valid(range->prot))
+		return -EINVAL;
+	error = range_in_one(range->addr, range->size, &res, &start, &end);
+	if (error)
+		return error;
+	fresh = end - start - ntmem_runs_count(&res->pages, start, end,
+					       RUN_PROT);
+	if (!commit_fits(fresh))
+		return -ENOMEM;
+	error = watch_faults(range->prot);
+	if (error)
+		return error;
+	error = change_access(res, start, end, range->prot);
+	if (error)
+		return error;
+	ntmem_runs_change(&res->pages, start, end, RUN_PROT,
+			  range->prot & ~PROT_CACHE);
+	embedded.committed += fresh;
+	return 0;
+}
+
+int embedded_commit(const struct ntmem_range *range)
+{
+	struct ntmem_held held;
+	int error;
+
+	ntmem_lock_take(&embedded.lock, &held);
+	error = commit_locked(range);
+	ntmem_lock_give(&embedded.lock, &held);
+	return error;
+}
+
+/*
+ * Access goes first, so that no thread writes into a page between the
+ * dropping of its content and its end. (Mapping it anew with MAP_FIXED would
+ * be one call, but may fail with the old mapping gone, and forgets DONTFORK.)
+ */
+static int decommit_locked(const struct ntmem_range *range)
+{
+	struct reservation *res;
+	uint64_t start, end, locked = 0;
+	int error = free_range(range, &res, &start, &end);
+
+	if (error)
+		return error;
+	error = change_access(res, start, end, 0);
+	if (error)
+		return error;
+	if (embedded.locked)
+		locked = ntmem_runs_count(&res->pages, start, end, RUN_LOCKED);
+	if (locked) {
+		syscall(SYS_munlock, start, end - start);
+		embedded.locked -= locked;
+	}
+	madvise(pointer(start), end - start, MADV_DONTNEED);
+	embedded.committed -= ntmem_runs_count(&res->pages, start, end,
+					       RUN_PROT);
+	ntmem_runs_store(&res->pages, start, end, 0);
+	return 0;
+}
+
+int embedded_decommit(const struct ntmem_range *range)
+{
+	struct ntmem_held held;
+	int error;
+
+	ntmem_lock_take(&embedded.lock, &held);
+	error = decommit_locked(range);
+	ntmem_lock_give(&embedded.lock, &held);
+	return error;
+}
+
+static int protect_locked(struct ntmem_protect *protect, uint32_t *old)
+{
+	struct reservation *res;
+	uint64_t start, end;
+	int error;
+
+	if (!ntmem_prot_valid(protect->prot))
+		return -EINVAL;
+	error = range_in_one(protect->addr, protect->size, &res, &start, &end);
+	if (error)
+		return error;
+	if (ntmem_runs_count(&res->pages, start, end, RUN_PROT) < end - start)
+		return -ENODATA;
+	error = watch_faults(protect->prot);
+	if (error)
+		return error;
+	*old = res_prot(res, ntmem_runs_at(&res->pages, start)->value);
+	error = change_access(res, start, end, protect->prot);
+	if (error)
+		return error;
+	ntmem_runs_change(&res->pages, start, end, RUN_PROT,
+			  protect->prot & ~PROT_CACHE);
+	return 0;
+}
+
+int embedded_protect(struct ntmem_protect *protect)
+{
+	struct ntmem_held held;
+	uint32_t old = 0;
+	int error;
+
+	ntmem_lock_take(&embedded.lock, &held);
+	error = protect_locked(protect, &old);
+	ntmem_lock_give(&embedded.lock, &held);
+	if (!error)
+		protect->old_prot = old;
+	return error;
+}
+
+/* A guard page was touched: its other protection rules from now on. */
+int clear_guard(struct reservation *res, uint64_t page)
+{
+	uint32_t prot = ntmem_runs_at(&res->pages, page)->value & RUN_PROT;
+	int error;
+
+	error = change_access(res, page, page + PAGE_BYTES,
+			      prot & ~NTMEM_PAGE_GUARD);
+	if (error)
+		return error;
+	ntmem_runs_change(&res->pages, page, page + PAGE_BYTES,
+			  NTMEM_PAGE_GUARD, 0);
+	return 0;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What pages hold, in the embedded engine: LOCK and UNLOCK, RESET and
+ * RESET_UNDO.
+ */
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/embedded.h"
+
+/*
+ * The calls themselves, since the sanitizers replace libc's mlock by one that
+ * does nothing.
+ */
+static int call_mlock(uint64_t start, uint64_t end)
+{
+	return syscall(SYS_mlock, start, end - start) ? -errno : 0;
+}
+
+static int call_munlock(uint64_t start, uint64_t end)
+{
+	return syscall(SYS_munlock, start, end - start) ? -errno : 0;
+}
+
+/* Unlocks what a LOCK that failed half way has locked newly. */
+static void undo_lock(struct reservation *res, uint64_t start, uint64_t end)
+{
+	struct ntmem_skip_node *run;
+
+	for_each_run(run, &res->pages, start, end) {
+		uint64_t run_end = ntmem_run_end(&res->pages, run);
+
+		if (!(run->value & RUN_LOCKED))
+			call_munlock(run->key, run_end);
+	}
+}
+
+/* Touches the pages in their order, as it were: the first bad one decides. */
+static int check_lockable(struct reservation *res, uint64_t start,
+			  uint64_t end)
+{
+	struct ntmem_skip_node *run;
+	int error;
+
+	for_each_run(run, &res->pages, start, end) {
+		uint32_t prot = run->value & RUN_PROT;
+
+		if (!prot)
+			return -ENODATA;
+		if (prot & NTMEM_PAGE_NOACCESS)
+			return -EACCES;
+		if (!(prot & NTMEM_PAGE_GUARD))
+			continue;
+		error = clear_guard(res, run->key > start ? run->key : start);
+		return error ? error : -EKEYEXPIRED;
+	}
+	return 0;
+}
+
+static int lock_locked(const struct ntmem_range *range)
+{
+	struct reservation *res;
+	uint64_t start, end;
+	int error;
+
+	if (range->prot || range->flags)
+		return -EINVAL;
+	error = range_in_one(range->addr, range->size, &res, &start, &end);
+	if (!error)
+		error = check_lockable(res, start, end);
+	if (!error)
+		error = ntmem_runs_isolate(&res->pages, start, end);
+	if (error)
+		return error;
+	error = call_mlock(start, end);
+	if (error) {
+		undo_lock(res, start, end);
+		ntmem_runs_merge(&res->pages, start, end);
+		/* EAGAIN: no memory for the pages. The others: the limit. */
+		return error == -EAGAIN ? -ENOMEM : -EDQUOT;
+	}
+	embedded.locked += end - start -
+		ntmem_runs_count(&res->pages, start, end, RUN_LOCKED);
+	ntmem_runs_change(&res->pages, start, end, 0, RUN_LOCKED);
+	return 0;
+}
+
+int embedded_lock_pages(const struct ntmem_range *range)
+{
+	struct ntmem_held held;
+	int error;
+
+	ntmem_lock_take(&embedded.lock, &held);
+	error = lock_locked(range);
+	ntmem_lock_give(&embedded.lock, &held);
+	return error;
+}
+
+static int unlock_locked(const struct ntmem_range *range)
+{
+	struct reservation *res;
+	uint64_t start, end;
+	int error;
+
+	if (range->prot || range->flags)
+		return -EINVAL;
+	error = range_in_one(range->addr, range->size, &res, &start, &end);
+	if (error)
+		return error;
+	if (ntmem_runs_count(&res->pages, start, end, RUN_LOCKED) <
+	    end - start)
+		return -ENOLCK;
+	error = ntmem_runs_isolate(&res->pages, start, end);
+	if (error)
+		return error;
+	error = call_munlock(start, end);
+	if (error) {
+		ntmem_runs_merge(&res->pages, start, end);
+		return error;
+	}
+	embedded.locked -= end - start;
+	ntmem_runs_change(&res->pages, start, end, RUN_LOCKED, 0);
+	return 0;
+}
+
+int embedded_unlock_pages(const struct ntmem_range *range)
+{
+	struct ntmem_held held;
+	int error;
+
+	ntmem_lock_take(&embedded.lock, &held);
+	error = unlock_locked(range);
+	ntmem_lock_give(&embedded.lock, &held);
+	return error;
+}
+
+/* ------------------------------------------------------------------------
+ * RESET says that content may be dropped; nobody is obliged to. This engine
+ * keeps it (and does not claim NTMEM_FEATURE_RESET), so that RESET_UNDO never
+ * has a loss to report: after MADV_FREE a process cannot tell a page that was
+ * dropped and read again from one that was kept.
+ */
+static int check_reset(const struct ntmem_range *range)
+{
+	struct reservation *res;
+	struct ntmem_held held;
+	uint64_t start, end;
+	int error;
+
+	if (range->prot || range->flags || !range->size ||
+	    !in_user_space(range->addr, range->size))
+		return -EINVAL;
+	start = page_up(range->addr);
+	end = page_down(range->addr + range->size);
+	if (start >= end)
+		return 0;
+	ntmem_lock_take(&embedded.lock, &held);
+	error = range_in_one(start, end - start, &res, &start, &end);
+	ntmem_lock_give(&embedded.lock, &held);
+	return error;
+}
+
+int embedded_reset(const struct ntmem_range *range)
+{
+	return check_reset(range);
+}
+
+int embedded_reset_undo(const struct ntmem_range *range)
+{
+	return check_reset(range);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The choice between the two engines.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+
+static const struct ntmem_engine *chosen;
+static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
+
+static void choose(void)
+{
+	const char *forced = getenv("NTMEM_ENGINE");
+	const struct ntmem_engine *engine = NULL;
+	int saved_errno = errno;
+	int error;
+
+	if (!forced || !*forced) {
+		engine = ntmem_engine_open_kernel(&error);
+		if (!engine)
+			engine = ntmem_engine_open_embedded(&error);
+	} else if (!strcmp(forced, "kernel")) {
+		engine = ntmem_engine_open_kernel(&error);
+	} else if (!strcmp(forced, "embedded")) {
+		engine = ntmem_engine_open_embedded(&error);
+	}
+	__atomic_store_n(&chosen, engine, __ATOMIC_RELEASE);
+	errno = saved_errno;
+}
+
+const struct ntmem_engine *ntmem_engine(void)
+{
+	const struct ntmem_engine *engine;
+
+	engine = __atomic_load_n(&chosen, __ATOMIC_ACQUIRE);
+	if (engine)
+		return engine;
+	pthread_once(&chosen_once, choose);
+	return __atomic_load_n(&chosen, __ATOMIC_ACQUIRE);
+}

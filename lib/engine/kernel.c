@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The kernel engine: each operation is the ioctl of the same name.
+ *
+ * The file descriptor of /dev/ntmem is the process's one resource here. It is
+ * kept at a high number, out of the way of programs that close or count on
+ * the low ones. It is replaced when it stopped working: after fork, where the
+ * child inherited its parent's (EIO), or when the program closed it (EBADF,
+ * or whatever another file under its number says).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+
+#define DEVICE		"/dev/ntmem"
+#define HIGH_FD		1000
+#define NOT_OPEN	(-1)
+
+static int device = NOT_OPEN;
+
+/* Moves fd up where that is possible. */
+static int move_up(int fd)
+{
+	struct rlimit limit;
+	int want = HIGH_FD, moved;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur <= HIGH_FD)
+		want = (int)limit.rlim_cur / 2;
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, want);
+	if (moved < 0)
+		return fd;
+	close(fd);
+	return moved;
+}
+
+static int check_version(int fd)
+{
+	struct ntmem_info info;
+
+	if (ioctl(fd, NTMEM_IOC_INFO, &info))
+		return -errno;
+	return info.version == NTMEM_API_VERSION ? 0 : -EOPNOTSUPP;
+}
+
+/* A checked descriptor of the device, or a negative errno. */
+static int open_device(void)
+{
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = check_version(fd);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return move_up(fd);
+}
+
+/*
+ * Replaces the descriptor stale, unless another thread has done so. Async
+ * signal safe, as QUERY and LAST_FAULT must be.
+ */
+static int reopen(int stale, int error)
+{
+	int fd = open_device();
+
+	if (fd < 0)
+		return fd;
+	/* An inherited descriptor of ours makes way; a stranger's stays. */
+	if (error == EIO && stale >= 0 && dup3(fd, stale, O_CLOEXEC) == stale) {
+		close(fd);
+		return 0;
+	}
+	if (!__atomic_compare_exchange_n(&device, &stale, fd, 0,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		close(fd);
+	return 0;
+}
+
+static int call(unsigned long request, void *arg)
+{
+	int saved_errno = errno;
+	int fd = __atomic_load_n(&device, __ATOMIC_ACQUIRE);
+	int error = ioctl(fd, request, arg) ? errno : 0;
+
+	if (error == EIO || error == EBADF || error == ENOTTY) {
+		if (!reopen(fd, error)) {
+			fd = __atomic_load_n(&device, __ATOMIC_ACQUIRE);
+			error = ioctl(fd, request, arg) ? errno : 0;
+		}
+	}
+	errno = saved_errno;
+	return -error;
+}
+
+/* For the ioctls that only read their argument. */
+static int call_const(unsigned long request, const void *arg)
+{
+	return call(request, (void *)(unsigned long)arg);
+}
+
+static int kernel_info(struct ntmem_info *info)
+{
+	return call(NTMEM_IOC_INFO, info);
+}
+
+static int kernel_reserve(struct ntmem_reserve *reserve)
+{
+	return call(NTMEM_IOC_RESERVE, reserve);
+}
+
+static int kernel_commit(const struct ntmem_range *range)
+{
+	return call_const(NTMEM_IOC_COMMIT, range);
+}
+
+static int kernel_decommit(const struct ntmem_range *range)
+{
+	return call_const(NTMEM_IOC_DECOMMIT, range);
+}
+
+static int kernel_release(const struct ntmem_range *range)
+{
+	return call_const(NTMEM_IOC_RELEASE, range);
+}
+
+static int kernel_protect(struct ntmem_protect *protect)
+{
+	return call(NTMEM_IOC_PROTECT, protect);
+}
+
+static int kernel_query(struct ntmem_query *query)
+{
+	return call(NTMEM_IOC_QUERY, query);
+}
+
+static int kernel_lock(const struct ntmem_range *range)
+{
+	return call_const(NTMEM_IOC_LOCK, range);
+}
+
+static int kernel_unlock(const struct ntmem_range *range)
+{
+	return call_const(NTMEM_IOC_UNLOCK, range);
+}
+
+static int kernel_reset(const struct ntmem_range *range)
+{
+	return call_const(NTMEM_IOC_RESET, range);
+}
+
+static int kernel_reset_undo(const struct ntmem_range *range)
+{
+	return call_const(NTMEM_IOC_RESET_UNDO, range);
+}
+
+static int kernel_set_granularity(const struct ntmem_granularity *granularity)
+{
+	return call_const(NTMEM_IOC_SET_GRANULARITY, granularity);
+}
+
+static int kernel_batch(struct ntmem_batch *batch)
+{
+	return call(NTMEM_IOC_BATCH, batch);
+}
+
+static int kernel_last_fault(struct ntmem_fault *fault)
+{
+	return call(NTMEM_IOC_LAST_FAULT, fault);
+}
+
+static const struct ntmem_engine kernel_engine = {
+	.name = "kernel",
+	.info = kernel_info,
+	.reserve = kernel_reserve,
+	.commit = kernel_commit,
+	.decommit = kernel_decommit,
+	.release = kernel_release,
+	.protect = kernel_protect,
+	.query = kernel_query,
+	.lock = kernel_lock,
+	.unlock = kernel_unlock,
+	.reset = kernel_reset,
+	.reset_undo = kernel_reset_undo,
+	.set_granularity = kernel_set_granularity,
+	.batch = kernel_batch,
+	.last_fault = kernel_last_fault,
+};
+
+const struct ntmem_engine *ntmem_engine_open_kernel(int *error)
+{
+	int saved_errno = errno;
+
+	*error = 0;
+	if (__atomic_load_n(&device, __ATOMIC_ACQUIRE) == NOT_OPEN)
+		*error = reopen(NOT_OPEN, EBADF);
+	errno = saved_errno;
+	return *error ? NULL : &kernel_engine;
+}

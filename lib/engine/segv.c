@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The SIGSEGV handler and its chain. See segv.h.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/ntmem.h>
+
+#include "engine/lock.h"
+#include "engine/segv.h"
+
+#if !defined(__x86_64__)
+#error "ntmem runs on x86-64"
+#endif
+
+/* The page-fault error code that x86 leaves in the signal's context. */
+#define TRAP_PAGE_FAULT	14
+#define FAULT_WRITE	0x02
+#define FAULT_FETCH	0x10
+
+/*
+ * The actions that the program had installed when ours went over them, oldest
+ * first. A program's handler may itself call the action that it found, which
+ * can be ours: the call then goes on to the next older one. Slots are only
+ * ever added, before count says so; a handler reads them without the lock.
+ */
+#define CHAIN_MAX	16
+
+static struct {
+	struct ntmem_lock lock;
+	struct sigaction action[CHAIN_MAX];
+	int count;
+} chain = { .lock = NTMEM_LOCK_INIT };
+
+static ntmem_segv_hook hooks[NTMEM_SEGV_STAGES];
+
+/* The chain call that this thread is in; frame tells a stale record. */
+struct chain_call {
+	const void *context;
+	uintptr_t frame;
+	int level;
+};
+
+static __thread struct chain_call chain_call
+	__attribute__((tls_model("initial-exec")));
+
+static void on_sigsegv(int sig, siginfo_t *info, void *context);
+
+void ntmem_segv_set_hook(enum ntmem_segv_stage stage, ntmem_segv_hook hook)
+{
+	__atomic_store_n(&hooks[stage], hook, __ATOMIC_RELEASE);
+}
+
+static bool is_ours(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) &&
+	       action->sa_sigaction == on_sigsegv;
+}
+
+static int install_locked(void)
+{
+	struct sigaction ours = {
+		.sa_sigaction = on_sigsegv,
+		/* A handler may fault in its turn, as it may on Windows. */
+		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER,
+	};
+	struct sigaction now;
+	int slot = chain.count < CHAIN_MAX ? chain.count : CHAIN_MAX - 1;
+
+	if (sigaction(SIGSEGV, NULL, &now))
+		return -errno;
+	if (is_ours(&now))
+		return 0;
+	chain.action[slot] = now;
+	__atomic_store_n(&chain.count, slot + 1, __ATOMIC_RELEASE);
+	sigemptyset(&ours.sa_mask);
+	return sigaction(SIGSEGV, &ours, NULL) ? -errno : 0;
+}
+
+int ntmem_segv_install(void)
+{
+	struct ntmem_held held;
+	int error;
+
+	ntmem_lock_take(&chain.lock, &held);
+	error = install_locked();
+	ntmem_lock_give(&chain.lock, &held);
+	return error;
+}
+
+static void describe(struct ntmem_segv *fault, siginfo_t *info,
+		     ucontext_t *context)
+{
+	uint64_t code = context->uc_mcontext.gregs[REG_ERR];
+
+	fault->info = info;
+	fault->context = context;
+	fault->mapped = info->si_code == SEGV_MAPERR ||
+			info->si_code == SEGV_ACCERR;
+	fault->addr = fault->mapped ? (uintptr_t)info->si_addr : UINT64_MAX;
+	fault->access = NTMEM_ACCESS_READ;
+	if (context->uc_mcontext.gregs[REG_TRAPNO] != TRAP_PAGE_FAULT)
+		return;
+	if (code & FAULT_FETCH)
+		fault->access = NTMEM_ACCESS_EXECUTE;
+	else if (code & FAULT_WRITE)
+		fault->access = NTMEM_ACCESS_WRITE;
+}
+
+static bool run_hooks(siginfo_t *info, void *context)
+{
+	struct ntmem_segv fault;
+	int stage;
+
+	describe(&fault, info, context);
+	for (stage = 0; stage < NTMEM_SEGV_STAGES; stage++) {
+		ntmem_segv_hook hook = __atomic_load_n(&hooks[stage],
+						       __ATOMIC_ACQUIRE);
+
+		if (hook && hook(&fault))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Lets the signal do what it does by default. It is sent again, blocked, and
+ * arrives when the handler has returned to the faulting instruction, so that a
+ * core dump shows that one. (Just returning would not do: the instruction that
+ * hit a guard page succeeds the second time.)
+ */
+static void die_by_default(siginfo_t *info)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t mask;
+
+	sigaction(SIGSEGV, &action, NULL);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGSEGV);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGSEGV,
+		info);
+}
+
+/* Calls the program's handler the way the kernel would have. */
+static void call_program(const struct sigaction *action, siginfo_t *info,
+			 void *context)
+{
+	sigset_t mask = action->sa_mask;
+
+	if (!(action->sa_flags & SA_NODEFER))
+		sigaddset(&mask, SIGSEGV);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+	if (action->sa_flags & SA_SIGINFO)
+		action->sa_sigaction(SIGSEGV, info, context);
+	else
+		action->sa_handler(SIGSEGV);
+}
+
+static void pass_on(int level, siginfo_t *info, void *context)
+{
+	struct sigaction *action = &chain.action[level];
+	bool handler = action->sa_flags & SA_SIGINFO ||
+		       (action->sa_handler != SIG_DFL &&
+			action->sa_handler != SIG_IGN);
+	struct sigaction call = *action;
+
+	/* As the kernel does, a fault is not ignored; a sent signal may be. */
+	if (!handler) {
+		if (call.sa_handler != SIG_IGN || info->si_code > 0)
+			die_by_default(info);
+		return;
+	}
+	if (call.sa_flags & SA_RESETHAND) {
+		action->sa_flags = 0;
+		action->sa_handler = SIG_DFL;
+	}
+	call_program(&call, info, context);
+}
+
+static void on_sigsegv(int sig, siginfo_t *info, void *context)
+{
+	struct chain_call outer = chain_call;
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	bool nested = outer.context == context && frame < outer.frame;
+	int saved_errno = errno;
+
+	(void)sig;
+	if (!nested && info->si_code > 0 && run_hooks(info, context)) {
+		errno = saved_errno;
+		return;
+	}
+	chain_call.context = context;
+	chain_call.frame = frame;
+	chain_call.level = nested ? outer.level - 1 :
+		__atomic_load_n(&chain.count, __ATOMIC_ACQUIRE) - 1;
+	if (chain_call.level >= 0)
+		pass_on(chain_call.level, info, context);
+	else
+		die_by_default(info);
+	chain_call = outer;
+	errno = saved_errno;
+}
