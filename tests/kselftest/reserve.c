@@ -1,0 +1,656 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * RESERVE and SET_GRANULARITY: rounding, conflicts, the choice of an address,
+ * limits, flags. What happens to reservations later is in other files.
+ */
+#include "ntmem_test.h"
+
+static int reserve_in(int fd, struct ntmem_reserve *r)
+{
+	if (!r->prot)
+		r->prot = RW;
+	return nt_call(fd, NTMEM_IOC_RESERVE, r);
+}
+
+TEST_F(nt, rounding)
+{
+	static const struct { __u64 addr, size, base, rounded; } cases[] = {
+		{ 0x50008000, 0x1, 0x50000000, 0x9000 },
+		{ 0x50000010, 0x1000, 0x50000000, 0x2000 },
+		{ 0x5000ffff, 0x3000, 0x50000000, 0x13000 },
+		{ 0x50001010, 0x7000, 0x50000000, 0x9000 },
+		{ 0x50001010, 0xc000, 0x50000000, 0xe000 },
+		{ 0x50000000, 0x1, 0x50000000, 0x1000 },
+		{ 0x50000000, 0x1000, 0x50000000, 0x1000 },
+		{ 0x50000000, 0x1001, 0x50000000, 0x2000 },
+		{ 0x5000ffff, 0x1, 0x50000000, 0x10000 },
+		{ 0x5000ffff, 0x2, 0x50000000, 0x11000 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ntmem_reserve r = {
+			.addr = cases[i].addr, .size = cases[i].size,
+			.prot = RO,
+		};
+
+		ASSERT_EQ(0, nt_call(self->fd, NTMEM_IOC_RESERVE, &r));
+		ASSERT_EQ(cases[i].base, r.addr);
+		ASSERT_EQ(cases[i].rounded, r.size);
+		ASSERT_EQ(RO, (int)r.prot);
+		ASSERT_EQ(0, (int)r.flags);
+		ASSERT_EQ(0ULL, r.min_addr | r.max_addr | r.align);
+		ASSERT_TRUE(nt_run(self->fd, r.addr, r.size, RESERVED, 0));
+		ASSERT_TRUE(nt_in(self->fd, r.addr, r.addr, RO));
+		ASSERT_TRUE(nt_is_free(self->fd, r.addr + r.size));
+		ASSERT_EQ(-SIGSEGV, nt_peek(r.addr));
+		ASSERT_EQ(0, nt_release(self->fd, r.addr, 0));
+	}
+}
+
+TEST_F(nt, size_rounds_to_pages_without_an_address)
+{
+	static const __u64 sizes[] = {
+		1, PAGE - 1, PAGE, PAGE + 1, GRAN - 1, GRAN, GRAN + 1,
+		5 * GRAN + 17,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct ntmem_reserve r = { .size = sizes[i] };
+
+		ASSERT_EQ(0, reserve_in(self->fd, &r));
+		ASSERT_EQ(0ULL, r.addr % GRAN);
+		ASSERT_NE(0ULL, r.addr);
+		ASSERT_EQ((sizes[i] + PAGE - 1) / PAGE * PAGE, r.size);
+		ASSERT_TRUE(nt_run(self->fd, r.addr, r.size, RESERVED, 0));
+	}
+}
+
+TEST_F(nt, conflicts)
+{
+	__u64 w = WANTED;
+
+	ASSERT_EQ(0, nt_reserve_at(self->fd, w + 4 * GRAN, 4 * GRAN));
+	/* The same, inside, over either end, around. */
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w + 4 * GRAN,
+					       4 * GRAN));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w + 5 * GRAN, GRAN));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w + 3 * GRAN,
+					       2 * GRAN));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w + 3 * GRAN,
+					       GRAN + 1));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w + 7 * GRAN,
+					       2 * GRAN));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w, 16 * GRAN));
+	/* Next to it is free. */
+	ASSERT_EQ(0, nt_reserve_at(self->fd, w + 3 * GRAN, GRAN));
+	ASSERT_EQ(0, nt_reserve_at(self->fd, w + 8 * GRAN, GRAN));
+	ASSERT_TRUE(nt_run(self->fd, w + 3 * GRAN, GRAN, RESERVED, 0));
+	ASSERT_TRUE(nt_run(self->fd, w + 4 * GRAN, 4 * GRAN, RESERVED, 0));
+	ASSERT_TRUE(nt_run(self->fd, w + 8 * GRAN, GRAN, RESERVED, 0));
+}
+
+/* Free for QUERY, but no reservation can begin there. */
+TEST_F(nt, tail_of_the_granule)
+{
+	__u64 w = WANTED, offset;
+
+	ASSERT_EQ(0, nt_reserve_at(self->fd, w, GRAN + PAGE));
+	ASSERT_TRUE(nt_is_free(self->fd, w + GRAN + PAGE));
+	for (offset = PAGE; offset < GRAN; offset += PAGE)
+		ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd,
+						       w + GRAN + offset, 1));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w + 2 * GRAN - 1, 1));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w + 2 * GRAN - 1,
+					       GRAN));
+	ASSERT_EQ(0, nt_reserve_at(self->fd, w + 2 * GRAN, 1));
+	/* Nor is it given to those who leave the choice. */
+	ASSERT_EQ(ENOSPC, reserve_in(self->fd, &(struct ntmem_reserve) {
+		.size = PAGE, .min_addr = w, .max_addr = w + 3 * GRAN - 1,
+	}));
+}
+
+TEST_F(nt, foreign_mapping_in_the_way)
+{
+	__u64 w = WANTED;
+	void *map = mmap(nt_ptr(w + 2 * GRAN), PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			 -1, 0);
+	struct ntmem_reserve r = {
+		.size = 2 * GRAN, .min_addr = w + GRAN,
+		.max_addr = w + 5 * GRAN - 1,
+	};
+
+	ASSERT_EQ(nt_ptr(w + 2 * GRAN), map);
+	*(char *)map = 7;
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w, 3 * GRAN));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w + 2 * GRAN, PAGE));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, w + GRAN,
+					       GRAN + 1));
+	ASSERT_EQ(0, reserve_in(self->fd, &r));
+	ASSERT_EQ(w + 3 * GRAN, r.addr);
+	ASSERT_EQ(0, nt_reserve_at(self->fd, w, 2 * GRAN));
+	ASSERT_EQ(7, *(char *)map);
+	/* Calls on it are calls on no reservation. */
+	ASSERT_UNCHANGED(ENOENT, nt_commit(self->fd, w + 2 * GRAN, PAGE, RW));
+	ASSERT_UNCHANGED(ENOENT, nt_protect(self->fd, w + 2 * GRAN, PAGE, RO,
+					    NULL));
+	ASSERT_UNCHANGED(ENOENT, nt_decommit(self->fd, w + 2 * GRAN, PAGE));
+	ASSERT_UNCHANGED(ENOENT, nt_release(self->fd, w + 2 * GRAN, 0));
+	ASSERT_EQ(7, *(char *)map);
+}
+
+TEST_F(nt, foreign_mapping_made_later)
+{
+	__u64 base = nt_any(self->fd, 4 * GRAN, 0);
+	void *map;
+
+	ASSERT_NE(0ULL, base);
+	map = mmap(nt_ptr(base + GRAN), PAGE, PROT_READ,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ASSERT_EQ(MAP_FAILED, map);
+	ASSERT_EQ(EEXIST, errno);
+	map = mmap(nt_ptr(base + GRAN), PAGE, PROT_READ,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_TRUE((uintptr_t)map >= base + 4 * GRAN ||
+		    (uintptr_t)map < base);
+}
+
+/* Where the lowest fitting hole is, by QUERY. */
+static __u64 lowest_hole(int fd, __u64 size, __u64 align)
+{
+	struct ntmem_info info;
+	struct ntmem_query q;
+	__u64 addr, base;
+
+	nt_info(fd, &info);
+	for (addr = info.min_address; addr <= info.max_address;
+	     addr = q.base + q.size) {
+		if (nt_query(fd, addr, &q))
+			break;
+		base = (q.base + align - 1) / align * align;
+		if (q.state == FREE && base + size <= q.base + q.size)
+			return base;
+	}
+	return 0;
+}
+
+TEST_F(nt, lowest_hole_by_default)
+{
+	static const __u64 sizes[] = { PAGE, GRAN, 3 * GRAN + PAGE, MIB, GIB };
+	__u64 bases[5], again;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		__u64 expected = lowest_hole(self->fd, sizes[i], GRAN);
+
+		bases[i] = nt_any(self->fd, sizes[i], 0);
+		ASSERT_EQ(expected, bases[i]);
+	}
+	/* A hole that is made is found again, and one too small is not. */
+	ASSERT_EQ(0, nt_release(self->fd, bases[2], 0));
+	again = nt_any(self->fd, 4 * GRAN + PAGE, 0);
+	ASSERT_LT(bases[4], again);
+	ASSERT_EQ(bases[2], nt_any(self->fd, sizes[2], 0));
+}
+
+TEST_F(nt, top_down)
+{
+	struct ntmem_reserve r = {
+		.size = GRAN, .flags = NTMEM_RESERVE_TOP_DOWN,
+		.min_addr = WANTED, .max_addr = WANTED + 16 * GRAN - 1,
+	};
+	__u64 low = nt_any(self->fd, GRAN, 0);
+	__u64 first = nt_any(self->fd, GRAN, NTMEM_RESERVE_TOP_DOWN);
+	__u64 second = nt_any(self->fd, GRAN, NTMEM_RESERVE_TOP_DOWN);
+	int i;
+
+	ASSERT_NE(0ULL, second);
+	ASSERT_EQ(0ULL, first % GRAN);
+	ASSERT_LT(second, first);
+	ASSERT_LT(low, second);
+	ASSERT_LT(1ULL << 32, second);
+
+	for (i = 15; i >= 0; i--) {
+		struct ntmem_reserve one = r;
+
+		ASSERT_EQ(0, reserve_in(self->fd, &one));
+		ASSERT_EQ(WANTED + i * GRAN, one.addr);
+	}
+	ASSERT_UNCHANGED(ENOSPC, reserve_in(self->fd, &r));
+	/* The end of a smaller one is not at the end of the hole. */
+	ASSERT_EQ(0, nt_release(self->fd, WANTED + 15 * GRAN, 0));
+	r.size = PAGE;
+	ASSERT_EQ(0, reserve_in(self->fd, &r));
+	ASSERT_EQ(WANTED + 15 * GRAN, r.addr);
+}
+
+TEST_F(nt, address_range)
+{
+	__u64 w = WANTED;
+	struct ntmem_reserve r = {
+		.size = GRAN, .min_addr = w, .max_addr = w + 4 * GRAN - 1,
+	};
+	struct ntmem_reserve one;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		one = r;
+		ASSERT_EQ(0, reserve_in(self->fd, &one));
+		ASSERT_EQ(w + i * GRAN, one.addr);
+	}
+	ASSERT_UNCHANGED(ENOSPC, reserve_in(self->fd, &r));
+	ASSERT_EQ(0, nt_release(self->fd, w + 2 * GRAN, 0));
+	one = r;
+	one.size = GRAN + 1;
+	ASSERT_UNCHANGED(ENOSPC, reserve_in(self->fd, &one));
+	/* One bound alone. */
+	one = r;
+	one.max_addr = 0;
+	ASSERT_EQ(0, reserve_in(self->fd, &one));
+	ASSERT_EQ(w + 2 * GRAN, one.addr);
+	one = r;
+	one.max_addr = 0;
+	ASSERT_EQ(0, reserve_in(self->fd, &one));
+	ASSERT_EQ(w + 4 * GRAN, one.addr);
+	one = r;
+	one.min_addr = 0;
+	one.max_addr = w - 1;
+	one.flags = NTMEM_RESERVE_TOP_DOWN;
+	ASSERT_EQ(0, reserve_in(self->fd, &one));
+	ASSERT_EQ(w - GRAN, one.addr);
+	/* The last byte may be max_addr, in the middle of a granule. */
+	one = r;
+	one.min_addr = w + 8 * GRAN;
+	one.max_addr = w + 8 * GRAN + 3 * PAGE - 1;
+	one.size = 3 * PAGE;
+	ASSERT_EQ(0, reserve_in(self->fd, &one));
+	ASSERT_EQ(w + 8 * GRAN, one.addr);
+	ASSERT_EQ(3 * PAGE, one.size);
+}
+
+TEST_F(nt, alignment)
+{
+	__u64 align;
+
+	for (align = GRAN; align <= GIB; align *= 2) {
+		struct ntmem_reserve r = { .size = GRAN, .align = align };
+		__u64 expected = lowest_hole(self->fd, GRAN, align);
+
+		ASSERT_EQ(0, reserve_in(self->fd, &r));
+		ASSERT_EQ(0ULL, r.addr % align);
+		ASSERT_EQ(expected, r.addr);
+		r = (struct ntmem_reserve) {
+			.size = GRAN, .align = align,
+			.flags = NTMEM_RESERVE_TOP_DOWN,
+		};
+		ASSERT_EQ(0, reserve_in(self->fd, &r));
+		ASSERT_EQ(0ULL, r.addr % align);
+	}
+}
+
+TEST_F(nt, alignment_in_a_range)
+{
+	struct ntmem_reserve r = {
+		.size = GRAN, .align = MIB, .min_addr = WANTED + GRAN,
+		.max_addr = WANTED + 2 * MIB - 1,
+	};
+	struct ntmem_reserve one = r;
+
+	ASSERT_EQ(0, reserve_in(self->fd, &one));
+	ASSERT_EQ(WANTED + MIB, one.addr);
+	ASSERT_UNCHANGED(ENOSPC, reserve_in(self->fd, &r));
+}
+
+TEST_F(nt, bad_requirements)
+{
+	struct ntmem_info info;
+	unsigned int i;
+
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+
+	const struct ntmem_reserve cases[] = {
+		/* Requirements go with the system's choice only. */
+		{ .addr = WANTED, .size = GRAN, .min_addr = WANTED },
+		{ .addr = WANTED, .size = GRAN,
+		  .max_addr = WANTED + GRAN - 1 },
+		{ .addr = WANTED, .size = GRAN, .align = GRAN },
+		{ .size = GRAN, .align = 1 },
+		{ .size = GRAN, .align = PAGE },
+		{ .size = GRAN, .align = GRAN / 2 },
+		{ .size = GRAN, .align = GRAN + PAGE },
+		{ .size = GRAN, .align = 3 * GRAN },
+		{ .size = GRAN, .min_addr = 1 },
+		{ .size = GRAN, .min_addr = WANTED + PAGE },
+		{ .size = GRAN, .min_addr = (info.max_address + 1 + GRAN) /
+					    GRAN * GRAN },
+		{ .size = GRAN, .max_addr = 1 },
+		{ .size = GRAN, .max_addr = WANTED },
+		{ .size = GRAN, .max_addr = WANTED + GRAN - 2 },
+		{ .size = GRAN, .max_addr = info.max_address + PAGE },
+		{ .size = GRAN, .max_addr = NONE },
+		{ .size = GRAN, .min_addr = WANTED, .max_addr = WANTED - 1 },
+		{ .size = GRAN, .min_addr = 2 * WANTED,
+		  .max_addr = WANTED - 1 },
+	};
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ntmem_reserve r = cases[i];
+		struct nt_snapshot before;
+
+		nt_snapshot(self->fd, &before);
+		ASSERT_EQ(EINVAL, reserve_in(self->fd, &r)) {
+			TH_LOG("case %u", i);
+		}
+		ASSERT_TRUE(nt_same(self->fd, &before));
+	}
+}
+
+TEST_F(nt, address_limits)
+{
+	struct ntmem_info info;
+	__u64 top;
+
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	top = info.max_address + 1;
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, 0, 0));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, WANTED, 0));
+	/* Below the lowest address, and around zero. */
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, 1, PAGE));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, PAGE, PAGE));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, info.min_address - 1,
+					       PAGE));
+	/* Above the highest, and across it. */
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, top, PAGE));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, top - GRAN,
+					       GRAN + PAGE));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, WANTED, top));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, 1ULL << 63, PAGE));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, NONE, PAGE));
+	/* Overflows. */
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, WANTED, NONE));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, WANTED,
+					       NONE - WANTED + 1));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, 0, NONE));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, 0, 1ULL << 63));
+	/* Possible somewhere, but not here. */
+	ASSERT_UNCHANGED(ENOSPC, nt_reserve_at(self->fd, 0,
+					       top - info.min_address));
+}
+
+/* Exactly one base value; the modifiers as the header says. */
+static bool prot_valid(__u32 prot)
+{
+	__u32 base = prot & 0xff, modifiers = prot & ~0xffU;
+
+	if (modifiers & ~(GUARD | NTMEM_PAGE_NOCACHE |
+			  NTMEM_PAGE_WRITECOMBINE))
+		return false;
+	if (!base || (base & (base - 1)) || base == NTMEM_PAGE_WRITECOPY ||
+	    base == NTMEM_PAGE_EXECUTE_WRITECOPY)
+		return false;
+	if (base == NOACCESS && modifiers)
+		return false;
+	return !(modifiers & NTMEM_PAGE_NOCACHE) ||
+	       modifiers == NTMEM_PAGE_NOCACHE;
+}
+
+TEST_F(nt, protections)
+{
+	struct nt_snapshot before;
+	__u32 prot;
+
+	nt_snapshot(self->fd, &before);
+	for (prot = 0; prot < 0x1000; prot++) {
+		__u64 base = 0;
+		int expected = prot_valid(prot) ? 0 : EINVAL;
+
+		ASSERT_EQ(expected, nt_reserve(self->fd, &base, GRAN, prot,
+					       0)) {
+			TH_LOG("protection %#x", prot);
+		}
+		if (expected)
+			continue;
+		ASSERT_TRUE(nt_run(self->fd, base, GRAN, RESERVED, 0));
+		ASSERT_TRUE(nt_in(self->fd, base, base, prot));
+		ASSERT_EQ(0, nt_release(self->fd, base, 0));
+	}
+	for (prot = 0x1000; prot; prot <<= 1) {
+		__u64 base = 0;
+
+		ASSERT_EQ(EINVAL, nt_reserve(self->fd, &base, GRAN, prot | RW,
+					     0));
+	}
+	ASSERT_TRUE(nt_same(self->fd, &before));
+}
+
+TEST_F(nt, alloc_prot_stays)
+{
+	__u64 base = 0;
+
+	ASSERT_EQ(0, nt_reserve(self->fd, &base, GRAN, NOACCESS, 0));
+	ASSERT_EQ(0, nt_commit(self->fd, base, GRAN, RW));
+	ASSERT_TRUE(nt_in(self->fd, base, base, NOACCESS));
+	ASSERT_EQ(0, nt_protect(self->fd, base, GRAN, RO, NULL));
+	ASSERT_TRUE(nt_in(self->fd, base, base, NOACCESS));
+	ASSERT_EQ(0, nt_decommit(self->fd, base, 0));
+	ASSERT_TRUE(nt_in(self->fd, base, base, NOACCESS));
+}
+
+TEST_F(nt, reserve_and_commit)
+{
+	struct ntmem_reserve r = {
+		.addr = WANTED + 5, .size = 3 * PAGE,
+		.flags = NTMEM_RESERVE_COMMIT,
+	};
+	struct ntmem_info before, after;
+	__u64 guarded;
+
+	ASSERT_EQ(0, nt_info(self->fd, &before));
+	ASSERT_EQ(0, reserve_in(self->fd, &r));
+	ASSERT_EQ(WANTED, r.addr);
+	ASSERT_EQ(4 * PAGE, r.size);
+	ASSERT_EQ(0, nt_info(self->fd, &after));
+	ASSERT_EQ(before.space_committed + 4 * PAGE, after.space_committed);
+	ASSERT_EQ(before.space_reserved + 4 * PAGE, after.space_reserved);
+	ASSERT_TRUE(nt_run(self->fd, r.addr, r.size, COMMITTED, RW));
+	ASSERT_TRUE(nt_all(r.addr, r.size, 0));
+	memset(nt_ptr(r.addr), 0x5a, r.size);
+	ASSERT_TRUE(nt_all(r.addr, r.size, 0x5a));
+
+	guarded = nt_block(self->fd, 2 * PAGE, RW | GUARD);
+	ASSERT_NE(0ULL, guarded);
+	ASSERT_TRUE(nt_run(self->fd, guarded, 2 * PAGE, COMMITTED,
+			   RW | GUARD));
+	ASSERT_TRUE(nt_in(self->fd, guarded, guarded, RW | GUARD));
+}
+
+static int nofork_child(void *data)
+{
+	__u64 base = *(__u64 *)data;
+	int fd = open("/dev/ntmem", O_RDWR);
+
+	CHECK(fd >= 0);
+	CHECK(nt_is_free(fd, base));
+	CHECK(nt_peek(base) == -SIGSEGV);
+	CHECK(!nt_count_vmas(base, base + GRAN));
+	/* The one behind came along. */
+	CHECK(nt_run(fd, base + GRAN, PAGE, COMMITTED, RW));
+	CHECK(nt_peek(base + GRAN) == 2);
+	CHECK(!nt_reserve_at(fd, base, GRAN));
+	return 0;
+}
+
+TEST_F(nt, nofork)
+{
+	__u64 base = WANTED;
+
+	ASSERT_EQ(0, nt_reserve(self->fd, &base, GRAN, RW,
+				NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_COMMIT));
+	ASSERT_EQ(0, nt_reserve_at(self->fd, WANTED + GRAN, GRAN));
+	ASSERT_EQ(0, nt_commit(self->fd, WANTED + GRAN, PAGE, RW));
+	ASSERT_EQ(0, nt_poke(base, 1));
+	ASSERT_EQ(0, nt_poke(base + GRAN, 2));
+	ASSERT_UNCHANGED(0, nt_in_child(nofork_child, &base));
+	ASSERT_EQ(1, nt_peek(base));
+}
+
+TEST_F(nt, a_tebibyte)
+{
+	__u64 base[16], last;
+	struct ntmem_info info;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(base); i++) {
+		base[i] = nt_any(self->fd, TIB, 0);
+		ASSERT_NE(0ULL, base[i]);
+		ASSERT_TRUE(nt_run(self->fd, base[i], TIB, RESERVED, 0));
+		ASSERT_EQ(1, nt_count_vmas(base[i], base[i] + TIB));
+		last = base[i] + TIB - PAGE;
+		ASSERT_EQ(0, nt_commit(self->fd, last, PAGE, RW));
+		ASSERT_EQ(0, nt_peek(last));
+		ASSERT_EQ(0, nt_poke(last, i + 1));
+		ASSERT_TRUE(nt_run(self->fd, base[i], TIB - PAGE, RESERVED, 0));
+		ASSERT_TRUE(nt_run(self->fd, last, PAGE, COMMITTED, RW));
+	}
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(16 * TIB, info.space_reserved);
+	ASSERT_EQ(16 * PAGE, info.space_committed);
+	for (i = 0; i < ARRAY_SIZE(base); i++) {
+		ASSERT_EQ((int)i + 1, nt_peek(base[i] + TIB - 1 - PAGE + 1));
+		ASSERT_EQ(0, nt_release(self->fd, base[i], 0));
+	}
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(0ULL, info.space_reserved);
+	ASSERT_EQ(0ULL, info.space_committed);
+}
+
+TEST_F(nt, many_reservations)
+{
+	static __u64 base[2000];
+	struct ntmem_info info;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(base); i++) {
+		base[i] = nt_any(self->fd, PAGE * (1 + i % 32), 0);
+		ASSERT_NE(0ULL, base[i]);
+	}
+	for (i = 0; i < ARRAY_SIZE(base); i += 2)
+		ASSERT_EQ(0, nt_release(self->fd, base[i], 0));
+	for (i = 1; i < ARRAY_SIZE(base); i += 2) {
+		ASSERT_TRUE(nt_run(self->fd, base[i], PAGE * (1 + i % 32),
+				   RESERVED, 0));
+		ASSERT_EQ(0, nt_release(self->fd, base[i], 0));
+	}
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(0ULL, info.space_reserved);
+}
+
+/* ------------------------------------------------------------------------
+ * Granularity.
+ */
+TEST_F(nt, granularity_values)
+{
+	static const __u64 bad[] = {
+		0, 1, PAGE / 2, PAGE - 1, PAGE + 1, 3 * PAGE, GRAN + PAGE,
+		2 * GIB, 1ULL << 63, NONE,
+	};
+	struct ntmem_info info;
+	unsigned int i;
+	__u64 g;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		ASSERT_UNCHANGED(EINVAL, nt_set_granularity(self->fd, bad[i]));
+		ASSERT_EQ(0, nt_info(self->fd, &info));
+		ASSERT_EQ(GRAN, info.granularity);
+	}
+	for (g = PAGE; g <= GIB; g *= 2) {
+		ASSERT_EQ(0, nt_set_granularity(self->fd, g));
+		ASSERT_EQ(0, nt_info(self->fd, &info));
+		ASSERT_EQ(g, info.granularity);
+		ASSERT_EQ(0ULL, info.min_address % g);
+		ASSERT_NE(0ULL, info.min_address);
+	}
+}
+
+TEST_F(nt, granularity_of_a_page)
+{
+	struct ntmem_reserve r = {
+		.addr = WANTED + PAGE + 5, .size = PAGE,
+	};
+
+	ASSERT_EQ(0, nt_set_granularity(self->fd, PAGE));
+	ASSERT_EQ(0, reserve_in(self->fd, &r));
+	ASSERT_EQ(WANTED + PAGE, r.addr);
+	ASSERT_EQ(2 * PAGE, r.size);
+	ASSERT_EQ(0, nt_reserve_at(self->fd, WANTED, PAGE));
+	ASSERT_EQ(0, nt_reserve_at(self->fd, WANTED + 3 * PAGE, PAGE));
+	ASSERT_UNCHANGED(EBUSY, nt_set_granularity(self->fd, PAGE));
+	ASSERT_UNCHANGED(EBUSY, nt_set_granularity(self->fd, GRAN));
+}
+
+TEST_F(nt, granularity_larger)
+{
+	struct ntmem_reserve r = { .addr = 3 * GIB + 5 * MIB, .size = PAGE };
+	__u64 first, second;
+
+	ASSERT_EQ(0, nt_set_granularity(self->fd, 2 * MIB));
+	ASSERT_EQ(0, reserve_in(self->fd, &r));
+	ASSERT_EQ(3 * GIB + 4 * MIB, r.addr);
+	ASSERT_EQ(MIB + PAGE, r.size);
+	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd,
+					       3 * GIB + 6 * MIB - 1, 1));
+	first = nt_any(self->fd, PAGE, 0);
+	second = nt_any(self->fd, PAGE, 0);
+	ASSERT_NE(0ULL, first);
+	ASSERT_EQ(0ULL, first % (2 * MIB));
+	ASSERT_EQ(0ULL, second % (2 * MIB));
+	ASSERT_LE(first + 2 * MIB, second);
+	ASSERT_UNCHANGED(EINVAL, reserve_in(self->fd, &(struct ntmem_reserve) {
+		.size = PAGE, .align = GRAN,
+	}));
+	ASSERT_UNCHANGED(EINVAL, reserve_in(self->fd, &(struct ntmem_reserve) {
+		.size = PAGE, .min_addr = 3 * GIB + GRAN,
+	}));
+}
+
+/* Not only while there is a reservation. */
+TEST_F(nt, granularity_is_fixed_by_the_first)
+{
+	__u64 base = nt_any(self->fd, PAGE, 0);
+	struct ntmem_info info;
+
+	ASSERT_UNCHANGED(EBUSY, nt_set_granularity(self->fd, PAGE));
+	ASSERT_UNCHANGED(EBUSY, nt_set_granularity(self->fd, GRAN));
+	ASSERT_EQ(0, nt_release(self->fd, base, 0));
+	ASSERT_UNCHANGED(EBUSY, nt_set_granularity(self->fd, PAGE));
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(GRAN, info.granularity);
+}
+
+static int granularity_elsewhere(void *data)
+{
+	struct ntmem_info info;
+	int fd = open("/dev/ntmem", O_RDWR);
+
+	(void)data;
+	CHECK(!nt_info(fd, &info));
+	CHECK(info.granularity == GRAN);
+	CHECK(!nt_set_granularity(fd, 16 * PAGE));
+	return 0;
+}
+
+TEST_F(nt, granularity_is_per_space)
+{
+	struct ntmem_info info;
+	int pid = nt_spawn(granularity_elsewhere, NULL);
+
+	ASSERT_EQ(0, nt_set_granularity(self->fd, MIB));
+	ASSERT_EQ(0, nt_reap(pid));
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(MIB, info.granularity);
+}
+
+TEST_HARNESS_MAIN
