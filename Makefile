@@ -52,4 +52,4 @@ clean:
 
 .PHONY: help
 help:
-	@cat mk/help
+	@sed '/^#/d' mk/help

@@ -7,12 +7,17 @@ GUEST ?= 6.12
 .PHONY: tests
 tests: $(UNIT) $(DIFFERENTIAL) $(KSELFTESTS)
 
+# All that make test runs, the sanitized programs included.
+.PHONY: test-programs
+test-programs: all tests
+	+$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined \
+		$(if $(UNIT)$(DIFFERENTIAL),tests,lib)
+
 .PHONY: test
-test: all tests
-	+$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined tests
-	$(Q)tests/run
+test: test-programs
+	@tests/run
 
 .PHONY: guest
-guest: all
+guest: all tests
 	@tests/guest/run -k $(GUEST) -I \
 		$(addprefix -f ,$(wildcard $(TOOL) $(KSELFTESTS)))
