@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/embedded.h"
+#include "engine/segv.h"
 
 struct embedded embedded = {
 	.lock = NTMEM_LOCK_INIT,
@@ -68,12 +69,14 @@ static void before_fork(void)
 
 	ntmem_lock_take(&embedded.lock, &held);
 	fork_held = held;
+	ntmem_segv_before_fork();
 }
 
 static void after_fork_in_parent(void)
 {
 	struct ntmem_held held = fork_held;
 
+	ntmem_segv_after_fork();
 	ntmem_lock_give(&embedded.lock, &held);
 }
 
@@ -83,6 +86,7 @@ static void after_fork_in_child(void)
 	struct ntmem_held held = fork_held;
 	struct ntmem_skip_node *node, *next;
 
+	ntmem_segv_after_fork();
 	for (node = ntmem_skip_first(&embedded.reservations); node;
 	     node = next) {
 		struct reservation *res = reservation_of(node);

@@ -21,8 +21,8 @@
 #include "engine/skiplist.h"
 
 #define PAGE_BYTES	4096ULL
-/* 47 bits less the page that Linux keeps free at the top. */
-#define USER_END	0x7ffffffff000ULL
+/* As on Windows: 47 bits less the last 64 KiB, which Linux cuts short. */
+#define USER_END	0x7fffffff0000ULL
 #define LOWEST_ADDRESS	0x10000ULL
 #define MAX_GRANULARITY	(1ULL << 30)
 

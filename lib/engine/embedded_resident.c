@@ -36,21 +36,19 @@ static void undo_lock(struct reservation *res, uint64_t start, uint64_t end)
 	}
 }
 
-/* Touches the pages in their order, as it were: the first bad one decides. */
+/* All pages must be accessible; then the first guard page spoils it. */
 static int check_lockable(struct reservation *res, uint64_t start,
 			  uint64_t end)
 {
 	struct ntmem_skip_node *run;
 	int error;
 
+	if (ntmem_runs_count(&res->pages, start, end, RUN_PROT) < end - start)
+		return -ENODATA;
+	if (ntmem_runs_count(&res->pages, start, end, NTMEM_PAGE_NOACCESS))
+		return -EACCES;
 	for_each_run(run, &res->pages, start, end) {
-		uint32_t prot = run->value & RUN_PROT;
-
-		if (!prot)
-			return -ENODATA;
-		if (prot & NTMEM_PAGE_NOACCESS)
-			return -EACCES;
-		if (!(prot & NTMEM_PAGE_GUARD))
+		if (!(run->value & NTMEM_PAGE_GUARD))
 			continue;
 		error = clear_guard(res, run->key > start ? run->key : start);
 		return error ? error : -EKEYEXPIRED;
@@ -148,15 +146,10 @@ static int check_reset(const struct ntmem_range *range)
 	uint64_t start, end;
 	int error;
 
-	if (range->prot || range->flags || !range->size ||
-	    !in_user_space(range->addr, range->size))
+	if (range->prot || range->flags)
 		return -EINVAL;
-	start = page_up(range->addr);
-	end = page_down(range->addr + range->size);
-	if (start >= end)
-		return 0;
 	ntmem_lock_take(&embedded.lock, &held);
-	error = range_in_one(start, end - start, &res, &start, &end);
+	error = range_in_one(range->addr, range->size, &res, &start, &end);
 	ntmem_lock_give(&embedded.lock, &held);
 	return error;
 }

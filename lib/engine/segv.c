@@ -91,6 +91,23 @@ int ntmem_segv_install(void)
 	return error;
 }
 
+static struct ntmem_held fork_held;
+
+void ntmem_segv_before_fork(void)
+{
+	struct ntmem_held held;
+
+	ntmem_lock_take(&chain.lock, &held);
+	fork_held = held;
+}
+
+void ntmem_segv_after_fork(void)
+{
+	struct ntmem_held held = fork_held;
+
+	ntmem_lock_give(&chain.lock, &held);
+}
+
 static void describe(struct ntmem_segv *fault, siginfo_t *info,
 		     ucontext_t *context)
 {

@@ -43,4 +43,11 @@ void ntmem_segv_set_hook(enum ntmem_segv_stage stage, ntmem_segv_hook hook);
  */
 int ntmem_segv_install(void);
 
+/*
+ * Around fork: the lock is taken before, and given back on both sides. It is
+ * a leaf: the embedded engine calls these with its own lock held.
+ */
+void ntmem_segv_before_fork(void);
+void ntmem_segv_after_fork(void);
+
 #endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual memory: reserve, commit, protect, query, lock.
+ *
+ * All sizes are in bytes. Every function may be called from any thread;
+ * VirtualQuery also from signal and exception handlers. On failure the last
+ * error is set and nothing has changed, except where said.
+ *
+ * Errors that several share: ERROR_INVALID_PARAMETER (87) for a zero size, an
+ * unknown flag, a bad protection, or a range that leaves user space;
+ * ERROR_INVALID_ADDRESS (487) for a range that is not inside one reservation;
+ * ERROR_COMMITMENT_LIMIT (1455) when a commit limit or memory is exhausted;
+ * ERROR_NOT_SUPPORTED (50) for what this version does not have.
+ */
+#ifndef NTMEM_MEMORYAPI_H
+#define NTMEM_MEMORYAPI_H
+
+#include "minwindef.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct _WIN32_MEMORY_RANGE_ENTRY {
+	PVOID VirtualAddress;
+	SIZE_T NumberOfBytes;
+} WIN32_MEMORY_RANGE_ENTRY, *PWIN32_MEMORY_RANGE_ENTRY;
+
+/*
+ * VirtualAlloc - reserve address space, commit memory, or reset its content
+ * @lpAddress: NULL for the system's choice. MEM_RESERVE rounds it down to the
+ *	allocation granularity, MEM_COMMIT to a page; the end, lpAddress +
+ *	dwSize, rounds up to a page. MEM_RESET and MEM_RESET_UNDO round inwards.
+ * @dwSize: not 0
+ * @flAllocationType: MEM_RESERVE and MEM_COMMIT, alone or together, with
+ *	MEM_TOP_DOWN; or MEM_RESET or MEM_RESET_UNDO alone. MEM_COMMIT of NULL
+ *	reserves too.
+ * @flProtect: PAGE_*; without effect, but checked, for the resets
+ *
+ * Committing committed pages keeps their content and gives them the new
+ * protection. New pages read zero, and so do pages that were decommitted.
+ *
+ * Returns the base of the reservation or of the pages, NULL on failure:
+ * ERROR_INVALID_ADDRESS also when the range to reserve is in use,
+ * ERROR_NOT_ENOUGH_MEMORY (8) when no hole is large enough, ERROR_BUSY (170)
+ * when MEM_RESET_UNDO finds content lost. MEM_WRITE_WATCH, MEM_PHYSICAL and
+ * MEM_LARGE_PAGES: ERROR_NOT_SUPPORTED. Microsoft's page: "VirtualAlloc
+ * function (memoryapi.h)".
+ */
+WINBASEAPI LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
+				      DWORD flAllocationType, DWORD flProtect);
+
+/*
+ * VirtualFree - decommit pages, or release a reservation
+ * @lpAddress: MEM_RELEASE: in the first page of the reservation
+ * @dwSize: MEM_RELEASE: 0. MEM_DECOMMIT: the range, rounded outwards to pages;
+ *	0 for the whole reservation, with lpAddress in its first page.
+ * @dwFreeType: MEM_DECOMMIT or MEM_RELEASE
+ *
+ * Decommitting reserved pages does nothing. ERROR_INVALID_PARAMETER when the
+ * range leaves the reservation that it begins in, ERROR_INVALID_ADDRESS when
+ * lpAddress is in none, or not in the first page. Microsoft's page:
+ * "VirtualFree function (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize,
+				   DWORD dwFreeType);
+
+/*
+ * VirtualProtect - change the protection of committed pages
+ * @lpAddress, @dwSize: the range, rounded outwards to pages; all of it must
+ *	be committed and in one reservation (ERROR_INVALID_ADDRESS)
+ * @flNewProtect: PAGE_*
+ * @lpflOldProtect: gets the old protection of the first page; NULL:
+ *	ERROR_NOACCESS
+ *
+ * Microsoft's page: "VirtualProtect function (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI VirtualProtect(LPVOID lpAddress, SIZE_T dwSize,
+				      DWORD flNewProtect,
+				      PDWORD lpflOldProtect);
+
+/*
+ * VirtualQuery - the run of equal pages that begins at an address
+ * @lpAddress: any address in user space; rounds down to a page
+ * @lpBuffer: filled
+ * @dwLength: at least sizeof(MEMORY_BASIC_INFORMATION), else ERROR_BAD_LENGTH
+ *
+ * A Linux mapping that is not this library's, such as the program or a stack,
+ * shows as MEM_COMMIT; its Type is MEM_IMAGE for an executable file, else
+ * MEM_MAPPED for a file or shared memory, else MEM_PRIVATE.
+ *
+ * Returns the bytes filled, 0 on failure: ERROR_INVALID_PARAMETER above user
+ * space, ERROR_NOACCESS for a NULL lpBuffer. Microsoft's page: "VirtualQuery
+ * function (memoryapi.h)".
+ */
+WINBASEAPI SIZE_T WINAPI VirtualQuery(LPCVOID lpAddress,
+				      PMEMORY_BASIC_INFORMATION lpBuffer,
+				      SIZE_T dwLength);
+
+/*
+ * VirtualLock - make pages resident and keep them so
+ * @lpAddress, @dwSize: the range, rounded outwards to pages
+ *
+ * Locks do not count: one VirtualUnlock undoes any number. The limit is
+ * RLIMIT_MEMLOCK (ERROR_WORKING_SET_QUOTA). ERROR_INVALID_ADDRESS for pages
+ * that are not committed, ERROR_NOACCESS for PAGE_NOACCESS; a guard page gives
+ * STATUS_GUARD_PAGE_VIOLATION and is one no longer. Microsoft's page:
+ * "VirtualLock function (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI VirtualLock(LPVOID lpAddress, SIZE_T dwSize);
+
+/*
+ * VirtualUnlock - undo VirtualLock
+ * @lpAddress, @dwSize: the range, rounded outwards to pages; all of it must
+ *	be locked (ERROR_NOT_LOCKED)
+ *
+ * Microsoft's page: "VirtualUnlock function (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI VirtualUnlock(LPVOID lpAddress, SIZE_T dwSize);
+
+/*
+ * DiscardVirtualMemory - let the system drop the content of pages
+ * @VirtualAddress, @Size: multiples of the page size, not 0; committed pages
+ *	of one reservation with PAGE_READWRITE
+ *
+ * The content is undefined until it is written. Returns ERROR_SUCCESS or an
+ * error code, and does not set the last error: ERROR_INVALID_PARAMETER for bad
+ * alignment or another protection, ERROR_INVALID_ADDRESS for pages that are
+ * not committed. Microsoft's page: "DiscardVirtualMemory function
+ * (memoryapi.h)".
+ */
+WINBASEAPI DWORD WINAPI DiscardVirtualMemory(PVOID VirtualAddress,
+					     SIZE_T Size);
+
+/*
+ * PrefetchVirtualMemory - hint that ranges will be needed
+ * @hProcess: GetCurrentProcess()
+ * @NumberOfEntries: not 0
+ * @VirtualAddresses: the ranges; any addresses, no range of 0 bytes
+ * @Flags: 0
+ *
+ * ERROR_NOACCESS for a NULL array, ERROR_INVALID_HANDLE for another process.
+ * Microsoft's page: "PrefetchVirtualMemory function (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI
+PrefetchVirtualMemory(HANDLE hProcess, ULONG_PTR NumberOfEntries,
+		      PWIN32_MEMORY_RANGE_ENTRY VirtualAddresses, ULONG Flags);
+
+/*
+ * GetLargePageMinimum - size of a large page
+ *
+ * 0: this version has no large pages. Microsoft's page: "GetLargePageMinimum
+ * function (memoryapi.h)".
+ */
+WINBASEAPI SIZE_T WINAPI GetLargePageMinimum(VOID);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The umbrella header: everything that this library offers of the Windows
+ * API. For C and C++; see the headers below for the functions.
+ */
+#ifndef NTMEM_WINDOWS_H
+#define NTMEM_WINDOWS_H
+
+#include "windef.h"
+#include "winbase.h"
+
+#endif

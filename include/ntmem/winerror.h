@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Win32 error codes that this library gives, as GetLastError returns them.
+ */
+#ifndef NTMEM_WINERROR_H
+#define NTMEM_WINERROR_H
+
+#define NO_ERROR			0L
+#define ERROR_SUCCESS			0L
+#define ERROR_ACCESS_DENIED		5L
+#define ERROR_INVALID_HANDLE		6L
+#define ERROR_NOT_ENOUGH_MEMORY		8L
+#define ERROR_BAD_LENGTH		24L
+#define ERROR_GEN_FAILURE		31L
+#define ERROR_NOT_SUPPORTED		50L
+#define ERROR_INVALID_PARAMETER		87L
+#define ERROR_NOT_LOCKED		158L
+#define ERROR_BUSY			170L
+#define ERROR_MR_MID_NOT_FOUND		317L
+#define ERROR_INVALID_ADDRESS		487L
+#define ERROR_NOACCESS			998L
+#define ERROR_PRIVILEGE_NOT_HELD	1314L
+#define ERROR_NO_SYSTEM_RESOURCES	1450L
+#define ERROR_WORKING_SET_QUOTA		1453L
+#define ERROR_COMMITMENT_LIMIT		1455L
+
+#endif

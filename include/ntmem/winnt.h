@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * NT's own types and constants: memory, protection, exceptions, the machine.
+ */
+#ifndef NTMEM_WINNT_H
+#define NTMEM_WINNT_H
+
+#include "basetsd.h"
+
+/*
+ * Everything that is exported carries this; on Windows it imports from a DLL.
+ */
+#define DECLSPEC_IMPORT		__attribute__((visibility("default")))
+#define DECLSPEC_NORETURN	__attribute__((noreturn))
+#define DECLSPEC_ALIGN(bytes)	__attribute__((aligned(bytes)))
+#define FORCEINLINE		static inline __attribute__((always_inline))
+#define NTAPI
+#define DUMMYUNIONNAME
+#define DUMMYSTRUCTNAME
+
+#ifndef VOID
+#define VOID	void
+#endif
+typedef char CHAR, *PCHAR, *LPCH, *PCH;
+typedef int16_t SHORT, *PSHORT;
+typedef int32_t LONG, *PLONG;
+typedef unsigned char UCHAR, *PUCHAR;
+typedef uint16_t USHORT, *PUSHORT;
+typedef uint32_t ULONG, *PULONG;
+typedef char *LPSTR, *PSTR;
+typedef const char *LPCSTR, *PCSTR;
+__extension__ typedef long long LONGLONG, *PLONGLONG;
+__extension__ typedef unsigned long long ULONGLONG, *PULONGLONG;
+typedef ULONGLONG DWORDLONG, *PDWORDLONG;
+typedef unsigned char BOOLEAN, *PBOOLEAN;
+typedef void *PVOID;
+typedef void *HANDLE, **PHANDLE;
+typedef LONG HRESULT;
+
+typedef union _LARGE_INTEGER {
+	__extension__ struct {
+		uint32_t LowPart;
+		LONG HighPart;
+	};
+	struct {
+		uint32_t LowPart;
+		LONG HighPart;
+	} u;
+	LONGLONG QuadPart;
+} LARGE_INTEGER, *PLARGE_INTEGER;
+
+typedef union _ULARGE_INTEGER {
+	__extension__ struct {
+		uint32_t LowPart;
+		uint32_t HighPart;
+	};
+	struct {
+		uint32_t LowPart;
+		uint32_t HighPart;
+	} u;
+	ULONGLONG QuadPart;
+} ULARGE_INTEGER, *PULARGE_INTEGER;
+
+#define MAXDWORD	0xffffffff
+#define UNREFERENCED_PARAMETER(parameter)	((void)(parameter))
+#define FIELD_OFFSET(type, field)	((LONG)offsetof(type, field))
+#define CONTAINING_RECORD(address, type, field) \
+	((type *)((char *)(address) - offsetof(type, field)))
+
+/* ------------------------------------------------------------------------
+ * Page protection: one of the first eight, with modifiers.
+ */
+#define PAGE_NOACCESS			0x01
+#define PAGE_READONLY			0x02
+#define PAGE_READWRITE			0x04
+#define PAGE_WRITECOPY			0x08
+#define PAGE_EXECUTE			0x10
+#define PAGE_EXECUTE_READ		0x20
+#define PAGE_EXECUTE_READWRITE		0x40
+#define PAGE_EXECUTE_WRITECOPY		0x80
+#define PAGE_GUARD			0x100
+#define PAGE_NOCACHE			0x200
+#define PAGE_WRITECOMBINE		0x400
+#define PAGE_ENCLAVE_UNVALIDATED	0x20000000
+#define PAGE_TARGETS_INVALID		0x40000000
+#define PAGE_TARGETS_NO_UPDATE		0x40000000
+#define PAGE_REVERT_TO_FILE_MAP		0x80000000
+
+/* Allocation types, free types, states and types of memory. */
+#define MEM_COMMIT			0x00001000
+#define MEM_RESERVE			0x00002000
+#define MEM_REPLACE_PLACEHOLDER		0x00004000
+#define MEM_RESERVE_PLACEHOLDER		0x00040000
+#define MEM_RESET			0x00080000
+#define MEM_TOP_DOWN			0x00100000
+#define MEM_WRITE_WATCH			0x00200000
+#define MEM_PHYSICAL			0x00400000
+#define MEM_ROTATE			0x00800000
+#define MEM_DIFFERENT_IMAGE_BASE_OK	0x00800000
+#define MEM_RESET_UNDO			0x01000000
+#define MEM_LARGE_PAGES			0x20000000
+#define MEM_4MB_PAGES			0x80000000
+#define MEM_64K_PAGES			(MEM_LARGE_PAGES | MEM_PHYSICAL)
+#define MEM_COALESCE_PLACEHOLDERS	0x00000001
+#define MEM_PRESERVE_PLACEHOLDER	0x00000002
+#define MEM_DECOMMIT			0x00004000
+#define MEM_RELEASE			0x00008000
+#define MEM_FREE			0x00010000
+#define MEM_PRIVATE			0x00020000
+#define MEM_MAPPED			0x00040000
+#define MEM_IMAGE			0x01000000
+
+/* What VirtualQuery says of a run of equal pages. */
+typedef struct _MEMORY_BASIC_INFORMATION {
+	PVOID BaseAddress;
+	PVOID AllocationBase;
+	uint32_t AllocationProtect;
+	uint16_t PartitionId;
+	SIZE_T RegionSize;		/* bytes */
+	uint32_t State;			/* MEM_COMMIT, _RESERVE or _FREE */
+	uint32_t Protect;
+	uint32_t Type;			/* MEM_PRIVATE, _MAPPED or _IMAGE */
+} MEMORY_BASIC_INFORMATION, *PMEMORY_BASIC_INFORMATION;
+
+/* ------------------------------------------------------------------------
+ * The machine, as SYSTEM_INFO tells it.
+ */
+#define PROCESSOR_ARCHITECTURE_AMD64	9
+#define PROCESSOR_AMD_X8664		8664
+
+/* ------------------------------------------------------------------------
+ * Exceptions.
+ */
+#define STATUS_GUARD_PAGE_VIOLATION	((uint32_t)0x80000001)
+#define STATUS_ACCESS_VIOLATION		((uint32_t)0xC0000005)
+
+#define EXCEPTION_NONCONTINUABLE	0x1
+#define EXCEPTION_MAXIMUM_PARAMETERS	15
+#define EXCEPTION_READ_FAULT		0
+#define EXCEPTION_WRITE_FAULT		1
+#define EXCEPTION_EXECUTE_FAULT		8
+
+typedef struct _EXCEPTION_RECORD {
+	uint32_t ExceptionCode;
+	uint32_t ExceptionFlags;
+	struct _EXCEPTION_RECORD *ExceptionRecord;
+	PVOID ExceptionAddress;		/* of the instruction */
+	uint32_t NumberParameters;
+	ULONG_PTR ExceptionInformation[EXCEPTION_MAXIMUM_PARAMETERS];
+} EXCEPTION_RECORD, *PEXCEPTION_RECORD;
+
+typedef struct DECLSPEC_ALIGN(16) _M128A {
+	ULONGLONG Low;
+	LONGLONG High;
+} M128A, *PM128A;
+
+typedef struct DECLSPEC_ALIGN(16) _XSAVE_FORMAT {
+	uint16_t ControlWord;
+	uint16_t StatusWord;
+	uint8_t TagWord;
+	uint8_t Reserved1;
+	uint16_t ErrorOpcode;
+	uint32_t ErrorOffset;
+	uint16_t ErrorSelector;
+	uint16_t Reserved2;
+	uint32_t DataOffset;
+	uint16_t DataSelector;
+	uint16_t Reserved3;
+	uint32_t MxCsr;
+	uint32_t MxCsr_Mask;
+	M128A FloatRegisters[8];
+	M128A XmmRegisters[16];
+	uint8_t Reserved4[96];
+} XSAVE_FORMAT, *PXSAVE_FORMAT, XMM_SAVE_AREA32, *PXMM_SAVE_AREA32;
+
+#define CONTEXT_AMD64		0x00100000
+#define CONTEXT_CONTROL		(CONTEXT_AMD64 | 0x1)
+#define CONTEXT_INTEGER		(CONTEXT_AMD64 | 0x2)
+#define CONTEXT_SEGMENTS	(CONTEXT_AMD64 | 0x4)
+#define CONTEXT_FLOATING_POINT	(CONTEXT_AMD64 | 0x8)
+
+/*
+ * The registers of a thread, laid out as on 64-bit Windows. ContextFlags says
+ * what is filled: CONTEXT_CONTROL (Rip, Rsp, EFlags, SegCs, SegSs) and
+ * CONTEXT_INTEGER; the rest is zero. Segment registers, and the bits of EFlags
+ * that a user may not set, cannot be changed.
+ */
+typedef struct DECLSPEC_ALIGN(16) _CONTEXT {
+	DWORD64 P1Home;
+	DWORD64 P2Home;
+	DWORD64 P3Home;
+	DWORD64 P4Home;
+	DWORD64 P5Home;
+	DWORD64 P6Home;
+	uint32_t ContextFlags;
+	uint32_t MxCsr;
+	uint16_t SegCs;
+	uint16_t SegDs;
+	uint16_t SegEs;
+	uint16_t SegFs;
+	uint16_t SegGs;
+	uint16_t SegSs;
+	uint32_t EFlags;
+	DWORD64 Dr0;
+	DWORD64 Dr1;
+	DWORD64 Dr2;
+	DWORD64 Dr3;
+	DWORD64 Dr6;
+	DWORD64 Dr7;
+	DWORD64 Rax;
+	DWORD64 Rcx;
+	DWORD64 Rdx;
+	DWORD64 Rbx;
+	DWORD64 Rsp;
+	DWORD64 Rbp;
+	DWORD64 Rsi;
+	DWORD64 Rdi;
+	DWORD64 R8;
+	DWORD64 R9;
+	DWORD64 R10;
+	DWORD64 R11;
+	DWORD64 R12;
+	DWORD64 R13;
+	DWORD64 R14;
+	DWORD64 R15;
+	DWORD64 Rip;
+	XMM_SAVE_AREA32 FltSave;
+	M128A VectorRegister[26];
+	DWORD64 VectorControl;
+	DWORD64 DebugControl;
+	DWORD64 LastBranchToRip;
+	DWORD64 LastBranchFromRip;
+	DWORD64 LastExceptionToRip;
+	DWORD64 LastExceptionFromRip;
+} CONTEXT, *PCONTEXT;
+
+typedef struct _EXCEPTION_POINTERS {
+	PEXCEPTION_RECORD ExceptionRecord;
+	PCONTEXT ContextRecord;
+} EXCEPTION_POINTERS, *PEXCEPTION_POINTERS;
+
+/* Returns EXCEPTION_CONTINUE_EXECUTION or EXCEPTION_CONTINUE_SEARCH. */
+typedef LONG (NTAPI *PVECTORED_EXCEPTION_HANDLER)(EXCEPTION_POINTERS *);
+
+#endif

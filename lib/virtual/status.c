@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The two error maps. See status.h.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "virtual/status.h"
+
+static const struct {
+	int error;
+	NTSTATUS status;
+} statuses[] = {
+	/* As <linux/ntmem.h> has it. */
+	{ EINVAL,	STATUS_INVALID_PARAMETER },
+	{ EEXIST,	STATUS_CONFLICTING_ADDRESSES },
+	{ ENOSPC,	STATUS_NO_MEMORY },
+	{ ENOENT,	STATUS_MEMORY_NOT_ALLOCATED },
+	{ EADDRNOTAVAIL, STATUS_FREE_VM_NOT_AT_BASE },
+	{ ERANGE,	STATUS_UNABLE_TO_FREE_VM },
+	{ ENODATA,	STATUS_NOT_COMMITTED },
+	{ ENOMEM,	STATUS_COMMITMENT_LIMIT },
+	{ EACCES,	(NTSTATUS)STATUS_ACCESS_VIOLATION },
+	{ EKEYEXPIRED,	(NTSTATUS)STATUS_GUARD_PAGE_VIOLATION },
+	{ EDQUOT,	STATUS_WORKING_SET_QUOTA },
+	{ ENOLCK,	STATUS_NOT_LOCKED },
+	{ EBUSY,	STATUS_DEVICE_BUSY },
+	{ EOPNOTSUPP,	STATUS_NOT_SUPPORTED },
+};
+
+static const struct {
+	NTSTATUS status;
+	DWORD code;
+} codes[] = {
+	{ STATUS_SUCCESS,		ERROR_SUCCESS },
+	{ STATUS_INVALID_PARAMETER,	ERROR_INVALID_PARAMETER },
+	{ STATUS_INVALID_PAGE_PROTECTION, ERROR_INVALID_PARAMETER },
+	{ STATUS_UNABLE_TO_FREE_VM,	ERROR_INVALID_PARAMETER },
+	{ STATUS_CONFLICTING_ADDRESSES,	ERROR_INVALID_ADDRESS },
+	{ STATUS_MEMORY_NOT_ALLOCATED,	ERROR_INVALID_ADDRESS },
+	{ STATUS_FREE_VM_NOT_AT_BASE,	ERROR_INVALID_ADDRESS },
+	{ STATUS_NOT_COMMITTED,		ERROR_INVALID_ADDRESS },
+	{ STATUS_INFO_LENGTH_MISMATCH,	ERROR_BAD_LENGTH },
+	{ STATUS_INVALID_HANDLE,	ERROR_INVALID_HANDLE },
+	{ STATUS_NO_MEMORY,		ERROR_NOT_ENOUGH_MEMORY },
+	{ STATUS_INSUFFICIENT_RESOURCES, ERROR_NO_SYSTEM_RESOURCES },
+	{ STATUS_COMMITMENT_LIMIT,	ERROR_COMMITMENT_LIMIT },
+	{ STATUS_WORKING_SET_QUOTA,	ERROR_WORKING_SET_QUOTA },
+	{ STATUS_NOT_LOCKED,		ERROR_NOT_LOCKED },
+	{ STATUS_DEVICE_BUSY,		ERROR_BUSY },
+	{ STATUS_NOT_SUPPORTED,		ERROR_NOT_SUPPORTED },
+	{ STATUS_UNSUCCESSFUL,		ERROR_GEN_FAILURE },
+	{ (NTSTATUS)STATUS_ACCESS_VIOLATION, ERROR_NOACCESS },
+	/* This one has no Win32 code of its own. */
+	{ (NTSTATUS)STATUS_GUARD_PAGE_VIOLATION, STATUS_GUARD_PAGE_VIOLATION },
+};
+
+NTSTATUS ntmem_status_of(int error)
+{
+	size_t i;
+
+	if (!error)
+		return STATUS_SUCCESS;
+	for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (statuses[i].error == -error)
+			return statuses[i].status;
+	return STATUS_UNSUCCESSFUL;
+}
+
+DWORD ntmem_win32_of(NTSTATUS status)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (codes[i].status == status)
+			return codes[i].code;
+	return ERROR_MR_MID_NOT_FOUND;
+}
+
+BOOL ntmem_result(int error)
+{
+	return error ? ntmem_refuse(ntmem_win32_of(ntmem_status_of(error))) :
+		       TRUE;
+}
+
+BOOL ntmem_refuse(DWORD code)
+{
+	SetLastError(code);
+	return FALSE;
+}
