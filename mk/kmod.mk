@@ -24,7 +24,7 @@ MODULES += build/kmod/$(2)/ntmem.ko
 build/kmod/$(2)/ntmem.ko: $(KMOD_SOURCES) build/kmod/sources
 	$$(say) KMOD $$@
 	$$(Q)mk/link-sources build/kmod/$(2) $(KMOD_SOURCES)
-	$$(Q)+$$(MAKE) --no-print-directory -C $(1) \
+	$$(Q)+flock build/kmod/$(2).lock $$(MAKE) --no-print-directory -C $(1) \
 		M=$(CURDIR)/build/kmod/$(2) $(if $(Q),-s) \
 		$(if $(wildcard $(1)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=) \
 		modules
