@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/ntmem: the module's life, its parameters, and the ioctls down to the
+ * call that does the work. Arguments are copied in and out here and nowhere
+ * else.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include "compat.h"
+#include "ntmem.h"
+
+unsigned long ntmem_granularity = 64UL << 10;
+
+static int ntmem_granularity_set(const char *text,
+				 const struct kernel_param *kp)
+{
+	unsigned long granularity;
+	char *end;
+
+	if (!text || *text < '0' || *text > '9')
+		return -EINVAL;
+	granularity = memparse(text, &end);
+	if (*skip_spaces(end) || granularity < PAGE_SIZE ||
+	    granularity > 1UL << 30 || !is_power_of_2(granularity)) {
+		pr_err("granularity must be a power of two from %lu to %lu, not %s\n",
+		       PAGE_SIZE, 1UL << 30, text);
+		return -EINVAL;
+	}
+	ntmem_granularity = granularity;
+	return 0;
+}
+
+static const struct kernel_param_ops ntmem_granularity_ops = {
+	.set = ntmem_granularity_set,
+	.get = param_get_ulong,
+};
+
+module_param_cb(granularity, &ntmem_granularity_ops, &ntmem_granularity, 0444);
+MODULE_PARM_DESC(granularity,
+		 "allocation granularity in bytes, a power of two (64K)");
+
+/* ------------------------------------------------------------ protection --- */
+
+const u8 ntmem_rights[8] = {
+	[NTMEM_S_READONLY] = NTMEM_R_READ,
+	[NTMEM_S_READWRITE] = NTMEM_R_READ | NTMEM_R_WRITE,
+	/* The hardware knows no execution without reading. */
+	[NTMEM_S_EXECUTE] = NTMEM_R_READ | NTMEM_R_EXEC,
+	[NTMEM_S_EXECUTE_READ] = NTMEM_R_READ | NTMEM_R_EXEC,
+	[NTMEM_S_EXECUTE_READWRITE] = NTMEM_R_READ | NTMEM_R_WRITE |
+				      NTMEM_R_EXEC,
+};
+
+static const u32 ntmem_base_prot[8] = {
+	[NTMEM_S_NOACCESS] = NTMEM_PAGE_NOACCESS,
+	[NTMEM_S_READONLY] = NTMEM_PAGE_READONLY,
+	[NTMEM_S_READWRITE] = NTMEM_PAGE_READWRITE,
+	[NTMEM_S_EXECUTE] = NTMEM_PAGE_EXECUTE,
+	[NTMEM_S_EXECUTE_READ] = NTMEM_PAGE_EXECUTE_READ,
+	[NTMEM_S_EXECUTE_READWRITE] = NTMEM_PAGE_EXECUTE_READWRITE,
+};
+
+#define NTMEM_PROT_ALLOCATION	(NTMEM_PAGE_NOCACHE | NTMEM_PAGE_WRITECOMBINE)
+#define NTMEM_PROT_MODIFIERS	(NTMEM_PAGE_GUARD | NTMEM_PROT_ALLOCATION)
+
+/*
+ * Checks a protection and makes a page state of it: 0, or 1 when it is not
+ * valid. What belongs to the allocation is not in the state.
+ */
+unsigned int ntmem_prot_to_state(u32 prot, u8 *state)
+{
+	u32 base = prot & ~NTMEM_PROT_MODIFIERS;
+	u32 modifiers = prot & NTMEM_PROT_MODIFIERS;
+	unsigned int i;
+
+	if (unlikely(modifiers)) {
+		if (base == NTMEM_PAGE_NOACCESS)
+			return 1;
+		if ((modifiers & NTMEM_PAGE_NOCACHE) &&
+		    modifiers != NTMEM_PAGE_NOCACHE)
+			return 1;
+	}
+	for (i = NTMEM_S_NOACCESS; i <= NTMEM_S_EXECUTE_READWRITE; i++) {
+		if (ntmem_base_prot[i] == base) {
+			*state = i;
+			if (prot & NTMEM_PAGE_GUARD)
+				*state |= NTMEM_S_GUARD;
+			return 0;
+		}
+	}
+	return 1;
+}
+
+/* The protection of a committed page, as QUERY and PROTECT report it. */
+u32 ntmem_state_to_prot(const struct ntmem_region *region, u8 state)
+{
+	u32 prot = ntmem_base_prot[state & NTMEM_S_ACCESS];
+
+	if (state & NTMEM_S_GUARD)
+		prot |= NTMEM_PAGE_GUARD;
+	if (prot != NTMEM_PAGE_NOACCESS)
+		prot |= region->alloc_prot & NTMEM_PROT_ALLOCATION;
+	return prot;
+}
+
+/* ---------------------------------------------------------------- ioctls --- */
+
+union ntmem_arg {
+	struct ntmem_info info;
+	struct ntmem_reserve reserve;
+	struct ntmem_range range;
+	struct ntmem_protect protect;
+	struct ntmem_query query;
+	struct ntmem_granularity granularity;
+	struct ntmem_batch batch;
+	struct ntmem_fault fault;
+};
+
+/* The operations that a batch may hold, too; by NTMEM_NR_*. */
+static int ntmem_run_op(struct ntmem_space *space, unsigned int nr,
+			union ntmem_arg *arg)
+{
+	switch (nr) {
+	case NTMEM_NR_RESERVE:
+		return ntmem_reserve(space, &arg->reserve);
+	case NTMEM_NR_COMMIT:
+		return ntmem_commit(space, &arg->range);
+	case NTMEM_NR_DECOMMIT:
+		return ntmem_decommit(space, &arg->range);
+	case NTMEM_NR_RELEASE:
+		return ntmem_release(space, &arg->range);
+	case NTMEM_NR_PROTECT:
+		return ntmem_protect(space, &arg->protect);
+	case NTMEM_NR_QUERY:
+		return ntmem_query(space, &arg->query);
+	case NTMEM_NR_LOCK:
+		return ntmem_lock(space, &arg->range);
+	case NTMEM_NR_UNLOCK:
+		return ntmem_unlock(space, &arg->range);
+	case NTMEM_NR_RESET:
+		return ntmem_reset(space, &arg->range);
+	case NTMEM_NR_RESET_UNDO:
+		return ntmem_reset_undo(space, &arg->range);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* One operation of a batch; whatever it results in is in its status. */
+static int ntmem_batch_one(struct ntmem_space *space,
+			   struct ntmem_op __user *uop, int *status)
+{
+	struct ntmem_op op;
+	union ntmem_arg arg;
+
+	if (copy_from_user(&op, uop, sizeof(op)))
+		return -EFAULT;
+	BUILD_BUG_ON(sizeof(arg.query) > sizeof(op.raw));
+	memcpy(&arg, op.raw, sizeof(op.raw));
+	*status = ntmem_run_op(space, op.op, &arg);
+	if (!*status) {
+		memcpy(op.raw, &arg, sizeof(op.raw));
+		if (copy_to_user(uop->raw, op.raw, sizeof(op.raw)))
+			return -EFAULT;
+	}
+	return put_user(*status, &uop->status);
+}
+
+static int ntmem_batch(struct ntmem_space *space, struct ntmem_batch *batch)
+{
+	struct ntmem_op __user *uops = u64_to_user_ptr(batch->ops);
+	int err, status;
+
+	if (!batch->count || batch->count > NTMEM_BATCH_MAX ||
+	    batch->flags & ~NTMEM_BATCH_STOP || batch->done || batch->pad)
+		return -EINVAL;
+	while (batch->done < batch->count) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		err = ntmem_batch_one(space, uops + batch->done, &status);
+		if (err)
+			return err;
+		batch->done++;
+		if (status && batch->flags & NTMEM_BATCH_STOP)
+			break;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int ntmem_run(struct ntmem_space *space, unsigned int nr,
+		     union ntmem_arg *arg)
+{
+	switch (nr) {
+	case NTMEM_NR_INFO:
+		ntmem_info(space, &arg->info);
+		return 0;
+	case NTMEM_NR_SET_GRANULARITY:
+		return ntmem_set_granularity(space, &arg->granularity);
+	case NTMEM_NR_BATCH:
+		return ntmem_batch(space, &arg->batch);
+	case NTMEM_NR_LAST_FAULT:
+		return ntmem_reason_take(space, &arg->fault);
+	default:
+		return ntmem_run_op(space, nr, arg);
+	}
+}
+
+/* The ioctls by number; one that is not here is ENOTTY. */
+static const unsigned int ntmem_ioctls[] = {
+	[NTMEM_NR_INFO] = NTMEM_IOC_INFO,
+	[NTMEM_NR_RESERVE] = NTMEM_IOC_RESERVE,
+	[NTMEM_NR_COMMIT] = NTMEM_IOC_COMMIT,
+	[NTMEM_NR_DECOMMIT] = NTMEM_IOC_DECOMMIT,
+	[NTMEM_NR_RELEASE] = NTMEM_IOC_RELEASE,
+	[NTMEM_NR_PROTECT] = NTMEM_IOC_PROTECT,
+	[NTMEM_NR_QUERY] = NTMEM_IOC_QUERY,
+	[NTMEM_NR_LOCK] = NTMEM_IOC_LOCK,
+	[NTMEM_NR_UNLOCK] = NTMEM_IOC_UNLOCK,
+	[NTMEM_NR_RESET] = NTMEM_IOC_RESET,
+	[NTMEM_NR_RESET_UNDO] = NTMEM_IOC_RESET_UNDO,
+	[NTMEM_NR_SET_GRANULARITY] = NTMEM_IOC_SET_GRANULARITY,
+	[NTMEM_NR_BATCH] = NTMEM_IOC_BATCH,
+	[NTMEM_NR_LAST_FAULT] = NTMEM_IOC_LAST_FAULT,
+};
+
+long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	struct ntmem_space *space = file->private_data;
+	void __user *user = (void __user *)uarg;
+	unsigned int nr = _IOC_NR(cmd);
+	union ntmem_arg arg;
+	int err;
+
+	if (unlikely(nr >= ARRAY_SIZE(ntmem_ioctls) || ntmem_ioctls[nr] != cmd))
+		return -ENOTTY;
+	if (unlikely(space->mm != current->mm || space->dead))
+		return -EIO;
+	if ((cmd & IOC_IN) && copy_from_user(&arg, user, _IOC_SIZE(cmd)))
+		return -EFAULT;
+	/* Found unwritable before it is too late; old_prot must be 0 anyway. */
+	if (nr == NTMEM_NR_PROTECT && !arg.protect.old_prot &&
+	    put_user(0, &((struct ntmem_protect __user *)user)->old_prot))
+		return -EFAULT;
+	err = ntmem_run(space, nr, &arg);
+	if (err || !(cmd & IOC_OUT) ||
+	    !copy_to_user(user, &arg, _IOC_SIZE(cmd)))
+		return err;
+	if (nr == NTMEM_NR_RESERVE)
+		ntmem_region_release(space, arg.reserve.addr, 0);
+	return -EFAULT;
+}
+
+/* ---------------------------------------------------------------- device --- */
+
+static int ntmem_device_open(struct inode *inode, struct file *file)
+{
+	struct ntmem_space *space = ntmem_space_open();
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	file->private_data = space;
+	return nonseekable_open(inode, file);
+}
+
+static int ntmem_device_release(struct inode *inode, struct file *file)
+{
+	ntmem_space_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations ntmem_device_fops = {
+	.owner = THIS_MODULE,
+	.open = ntmem_device_open,
+	.release = ntmem_device_release,
+	.unlocked_ioctl = ntmem_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice ntmem_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "ntmem",
+	.fops = &ntmem_device_fops,
+	/* Opening grants nothing but memory of one's own, within limits. */
+	.mode = 0666,
+};
+
+/* In the order of the layers; undone in reverse. */
+static const struct {
+	int (*init)(void);
+	void (*exit)(void);
+} ntmem_parts[] = {
+	{ ntmem_page_init, ntmem_page_exit },
+	{ ntmem_state_init, ntmem_state_exit },
+	{ ntmem_charge_init, ntmem_charge_exit },
+	{ ntmem_reclaim_init, ntmem_reclaim_exit },
+	{ ntmem_space_init, ntmem_space_exit },
+};
+
+static void ntmem_parts_exit(int nr)
+{
+	while (nr--)
+		ntmem_parts[nr].exit();
+}
+
+static int __init ntmem_init(void)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(ntmem_parts); i++) {
+		err = ntmem_parts[i].init();
+		if (err)
+			goto undo;
+	}
+	err = misc_register(&ntmem_device);
+	if (!err)
+		return 0;
+undo:
+	ntmem_parts_exit(i);
+	return err;
+}
+
+static void __exit ntmem_exit(void)
+{
+	misc_deregister(&ntmem_device);
+	ntmem_parts_exit(ARRAY_SIZE(ntmem_parts));
+	/* Frees that wait for readers, of the space's trees. */
+	rcu_barrier();
+}
+
+module_init(ntmem_init);
+module_exit(ntmem_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Windows NT's reserve / commit / protect memory model");

@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Page faults: from an address to a page in the page table, or to a refusal.
+ *
+ * The region's lock is held from the look at the state to the last PTE, for
+ * reading in nearly all faults, so that who takes something away (for writing)
+ * comes before or after a fault and never between. What has to be changed
+ * before the page can be mapped (a guard, shared pages after fork, content
+ * that mattered no more) makes the fault begin again with the lock held for
+ * writing.
+ *
+ * Only here do PTEs become writable. vm_insert_pages() makes them read-only,
+ * since the VMA has a ->page_mkwrite; ntmem_upgrade() then gives what the state
+ * allows. ->page_mkwrite does the same and answers VM_FAULT_NOPAGE. It does
+ * not let the core finish: between its return and the core's own change of
+ * the PTE a PROTECT, its zap and another thread's read would put an equal
+ * read-only PTE back, which the core would make writable for good.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include "compat.h"
+#include "ntmem.h"
+
+/* A fault that has to begin again with the lock held for writing. */
+#define NTMEM_FAULT_AGAIN	((__force vm_fault_t)0)
+
+/**
+ * struct ntmem_try - one attempt at a fault
+ * @vmf: what the core wants
+ * @region: the locked region of the address
+ * @write: it is locked for writing
+ * @index: the page
+ * @state: its state
+ * @block: its block, once known
+ * @first: first page of the block that has the same state and VMA
+ * @last: last one
+ * @reason: NTMEM_FAULT_*, when refused
+ */
+struct ntmem_try {
+	struct vm_fault *vmf;
+	struct ntmem_region *region;
+	bool write;
+	unsigned long index;
+	u8 state;
+	struct ntmem_block *block;
+	unsigned long first;
+	unsigned long last;
+	u32 reason;
+};
+
+static bool ntmem_is_write(const struct vm_fault *vmf)
+{
+	return vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_MKWRITE);
+}
+
+static struct page **ntmem_slot(const struct ntmem_try *try,
+				unsigned long index)
+{
+	return &try->block->page[index & NTMEM_BLOCK_MASK];
+}
+
+/* ------------------------------------------------------------ page tables --- */
+
+static pte_t *ntmem_pte(const struct vm_fault *vmf, unsigned long index)
+{
+	return pte_offset_kernel(vmf->pmd, index << PAGE_SHIFT);
+}
+
+/* A first look, to be confirmed by who inserts. */
+static bool ntmem_pte_empty(const struct vm_fault *vmf, unsigned long index)
+{
+	return pmd_none(READ_ONCE(*vmf->pmd)) ||
+	       pte_none(READ_ONCE(*ntmem_pte(vmf, index)));
+}
+
+/*
+ * A zap may leave a marker of userfaultfd where the PTE was, which inserting
+ * takes for an obstacle.
+ */
+static void ntmem_clear_marker(const struct vm_fault *vmf, unsigned long index)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	spinlock_t *ptl;
+	pte_t *ptep;
+
+	if (likely(ntmem_pte_empty(vmf, index)))
+		return;
+	ptl = pte_lockptr(mm, vmf->pmd);
+	spin_lock(ptl);
+	ptep = ntmem_pte(vmf, index);
+	if (!pte_none(*ptep) && !pte_present(*ptep))
+		pte_clear(mm, index << PAGE_SHIFT, ptep);
+	spin_unlock(ptl);
+}
+
+/* May this page's PTE be writable, beyond what the state says? */
+static bool ntmem_page_exclusive(const struct ntmem_try *try, struct page *page)
+{
+	return !try->region->cow || !atomic_long_read(ntmem_page_shares(page));
+}
+
+static bool ntmem_block_exclusive(const struct ntmem_try *try)
+{
+	struct ntmem_table *table;
+
+	if (likely(!try->region->cow))
+		return true;
+	table = ntmem_table_find(try->region, try->index);
+	return refcount_read(&table->refs) == 1 &&
+	       refcount_read(&try->block->refs) == 1;
+}
+
+/*
+ * Neighbours become writable with the page that is written, unless soft-dirty
+ * tracking is on: then each page's first write has to be seen.
+ */
+static bool ntmem_writes_ahead(const struct vm_area_struct *vma)
+{
+	return !IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) ||
+	       (vma->vm_flags & VM_SOFTDIRTY);
+}
+
+static pte_t ntmem_upgraded(const struct ntmem_try *try, pte_t old,
+			    struct page *page, bool write, bool target)
+{
+	unsigned long flags = VM_READ | VM_SHARED;
+	pte_t pte;
+
+	if (write)
+		flags |= VM_WRITE;
+	if (ntmem_rights[try->state & NTMEM_S_ACCESS] & NTMEM_R_EXEC)
+		flags |= VM_EXEC;
+	if (!write)
+		flags &= ~VM_SHARED;
+	pte = pte_mkyoung(mk_pte(page, vm_get_page_prot(flags)));
+	if (pte_soft_dirty(old))
+		pte = pte_mksoft_dirty(pte);
+	if (write && target && ntmem_is_write(try->vmf))
+		pte = pte_mkdirty(pte);
+	return pte;
+}
+
+/*
+ * Gives the PTEs of [first, last], as far as they are there, the rights that
+ * the state allows: write, and not execute in a VMA that allows it. An upgrade
+ * needs no flush; a data page in such a VMA can be executed until here, which
+ * its own process could have asked for anyway.
+ */
+static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
+			  unsigned long last)
+{
+	const struct vm_fault *vmf = try->vmf;
+	u8 rights = ntmem_rights[try->state & NTMEM_S_ACCESS];
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	bool ahead, write;
+	struct page *page;
+	spinlock_t *ptl;
+	pte_t *ptep;
+
+	write = (rights & NTMEM_R_WRITE) && !(try->state & NTMEM_S_DISCARD) &&
+		ntmem_block_exclusive(try);
+	if (!write && (!try->region->exec || (rights & NTMEM_R_EXEC)))
+		return;
+	ahead = ntmem_writes_ahead(vmf->vma);
+
+	ptl = pte_lockptr(mm, vmf->pmd);
+	spin_lock(ptl);
+	ptep = ntmem_pte(vmf, first);
+	for (; first <= last; first++, ptep++) {
+		pte_t old = *ptep;
+		bool target = first == try->index;
+
+		page = *ntmem_slot(try, first);
+		if (!pte_present(old) || pte_pfn(old) != page_to_pfn(page) ||
+		    (!target && pte_uffd_wp(old)))
+			continue;
+		set_pte_at(mm, first << PAGE_SHIFT, ptep,
+			   ntmem_upgraded(try, old, page,
+					  write && (target || ahead) &&
+					  ntmem_page_exclusive(try, page),
+					  target));
+	}
+	spin_unlock(ptl);
+}
+
+/*
+ * Maps the page, and those around it that are there already: what a zap took
+ * from the page table comes back in one fault.
+ */
+static vm_fault_t ntmem_map_around(const struct ntmem_try *try)
+{
+	struct vm_fault *vmf = try->vmf;
+	unsigned long first = try->index, last = try->index, nr;
+	int err;
+
+	ntmem_clear_marker(vmf, try->index);
+	while (first > try->first && READ_ONCE(*ntmem_slot(try, first - 1)) &&
+	       ntmem_pte_empty(vmf, first - 1))
+		first--;
+	while (last < try->last && READ_ONCE(*ntmem_slot(try, last + 1)) &&
+	       ntmem_pte_empty(vmf, last + 1))
+		last++;
+
+	nr = last - first + 1;
+	err = vm_insert_pages(vmf->vma, first << PAGE_SHIFT,
+			      ntmem_slot(try, first), &nr);
+	if (unlikely(err == -EBUSY)) {
+		/* Another thread was faster somewhere: just our page, then. */
+		first = try->index;
+		last = try->index;
+		err = vm_insert_page(vmf->vma, first << PAGE_SHIFT,
+				     *ntmem_slot(try, first));
+	}
+	if (unlikely(err && err != -EBUSY))
+		return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+	ntmem_upgrade(try, first, last);
+	return VM_FAULT_NOPAGE;
+}
+
+/* ------------------------------------------------------------------ pages --- */
+
+/*
+ * How many pages to bring at once: one, unless the faults go on in a sequence
+ * or the block was used to the full in its last life.
+ */
+static void ntmem_choose_window(struct ntmem_try *try, unsigned long *first,
+				unsigned long *last)
+{
+	struct ntmem_region *region = try->region;
+	unsigned int window = 1;
+
+	*first = try->index;
+	if (try->block->window) {
+		window = try->block->window;
+		while (*first > try->first && !*ntmem_slot(try, *first - 1))
+			(*first)--;
+	} else if (READ_ONCE(region->seq_next) == try->index) {
+		window = min_t(unsigned int, 2 * READ_ONCE(region->seq_window),
+			       NTMEM_BLOCK_PAGES);
+	}
+	*last = try->index;
+	while (*last < try->last && *last - *first + 1 < window &&
+	       !*ntmem_slot(try, *last + 1))
+		(*last)++;
+	WRITE_ONCE(region->seq_window, window);
+	WRITE_ONCE(region->seq_next, *last + 1);
+}
+
+/* Gives new pages to the block, where no other fault did so meanwhile. */
+static void ntmem_install(struct ntmem_try *try, unsigned long first,
+			  struct page **pages, unsigned int nr)
+{
+	unsigned int i, held = 0;
+	struct page **slot = ntmem_slot(try, first);
+
+	spin_lock(&try->region->state_lock);
+	for (i = 0; i < nr; i++) {
+		if (slot[i])
+			continue;
+		WRITE_ONCE(slot[i], pages[i]);
+		try->block->resident |= BIT((first + i) & NTMEM_BLOCK_MASK);
+		pages[i] = NULL;
+		held++;
+	}
+	spin_unlock(&try->region->state_lock);
+	ntmem_pages_held(held);
+	if (likely(held == nr))
+		return;
+	for (i = 0; i < nr; i++)
+		if (pages[i])
+			__free_page(pages[i]);
+}
+
+static vm_fault_t ntmem_bring_pages(struct ntmem_try *try)
+{
+	struct mm_struct *mm = try->vmf->vma->vm_mm;
+	struct page *pages[NTMEM_BLOCK_PAGES];
+	unsigned long first, last;
+	unsigned int nr, got = 0;
+
+	/* Who dumps core takes what is there. */
+	if (current->flags & PF_DUMPCORE)
+		return VM_FAULT_SIGSEGV;
+	ntmem_choose_window(try, &first, &last);
+	nr = last - first + 1;
+	if (nr > 1)
+		got = ntmem_pages_alloc(mm, pages, nr);
+	if (!got) {
+		pages[0] = ntmem_page_alloc(mm, true);
+		if (!pages[0])
+			return VM_FAULT_OOM;
+		got = 1;
+	}
+	/* Too few reach from the page itself, as far as there are free slots. */
+	if (got < nr)
+		first = min(try->index, last - got + 1);
+	ntmem_install(try, first, pages, got);
+	return ntmem_map_around(try);
+}
+
+/* ---------------------------------------------------------------- attempt --- */
+
+/* The pages around that the block, the region, the VMA and the state allow. */
+static void ntmem_bounds(struct ntmem_try *try, const struct ntmem_table *table)
+{
+	const struct vm_area_struct *vma = try->vmf->vma;
+	unsigned long block = try->index & ~NTMEM_BLOCK_MASK;
+	u8 uniform = READ_ONCE(table->state[ntmem_block_nr(try->index)]);
+	unsigned long lo, hi;
+
+	lo = max3(block, ntmem_first(try->region), vma->vm_start >> PAGE_SHIFT);
+	hi = min3(block + NTMEM_BLOCK_MASK, ntmem_last(try->region),
+		  (vma->vm_end - 1) >> PAGE_SHIFT);
+	try->first = lo;
+	try->last = hi;
+	if (likely(uniform != NTMEM_S_MIXED))
+		return;
+	try->first = try->index;
+	try->last = try->index;
+	while (try->first > lo &&
+	       READ_ONCE(try->block->state[(try->first - 1) &
+					   NTMEM_BLOCK_MASK]) == try->state)
+		try->first--;
+	while (try->last < hi &&
+	       READ_ONCE(try->block->state[(try->last + 1) &
+					   NTMEM_BLOCK_MASK]) == try->state)
+		try->last++;
+}
+
+/* Why the access is not allowed: NTMEM_FAULT_*, or 0 when it is. */
+static u32 ntmem_refusal(const struct ntmem_try *try)
+{
+	u8 rights = ntmem_rights[try->state & NTMEM_S_ACCESS];
+
+	if (!try->state)
+		return NTMEM_FAULT_RESERVED;
+	if (try->state & NTMEM_S_GUARD)
+		return NTMEM_FAULT_GUARD;
+	if (!(rights & NTMEM_R_READ) ||
+	    (ntmem_is_write(try->vmf) && !(rights & NTMEM_R_WRITE)) ||
+	    ((try->vmf->flags & FAULT_FLAG_INSTRUCTION) &&
+	     !(rights & NTMEM_R_EXEC)))
+		return NTMEM_FAULT_PROTECTION;
+	return 0;
+}
+
+/* Changes the state of the faulting page; the lock is held for writing. */
+static int ntmem_fault_set(const struct ntmem_try *try, u8 keep)
+{
+	const struct ntmem_change change = { .keep = keep };
+	int err;
+
+	err = ntmem_state_prepare(try->region, try->index, try->index, true);
+	if (!err)
+		ntmem_state_set(try->region, try->index, try->index, &change);
+	return err;
+}
+
+/*
+ * A guard stops one access, not those of a debugger or a core dump; those are
+ * refused as long as it stands.
+ */
+static vm_fault_t ntmem_refuse(struct ntmem_try *try)
+{
+	if (try->reason != NTMEM_FAULT_GUARD ||
+	    (try->vmf->flags & FAULT_FLAG_REMOTE) ||
+	    (current->flags & PF_DUMPCORE))
+		return VM_FAULT_SIGSEGV;
+	if (!try->write)
+		return NTMEM_FAULT_AGAIN;
+	if (ntmem_fault_set(try, (u8)~NTMEM_S_GUARD))
+		return VM_FAULT_OOM;
+	return VM_FAULT_SIGSEGV;
+}
+
+/*
+ * After fork: gives the region its own table and block, and a copy of the
+ * page where it writes and others still share it.
+ */
+static int ntmem_unshare_page(struct ntmem_try *try)
+{
+	struct ntmem_table *table;
+	struct page *page, *copy;
+	struct page **slot;
+	int err;
+
+	err = ntmem_unshare(try->region, try->index);
+	if (err || !ntmem_is_write(try->vmf))
+		return err;
+	table = ntmem_table_find(try->region, try->index);
+	if (!table)
+		return 0;
+	try->block = table->block[ntmem_block_nr(try->index) - table->first];
+	if (!try->block)
+		return 0;
+	slot = ntmem_slot(try, try->index);
+	page = *slot;
+	if (!page || ntmem_page_exclusive(try, page))
+		return 0;
+	copy = ntmem_page_alloc(try->vmf->vma->vm_mm, false);
+	if (!copy)
+		return -ENOMEM;
+	copy_user_highpage(copy, page, try->vmf->address, try->vmf->vma);
+	/* Out of our page table before the others may find themselves alone. */
+	if (!ntmem_pte_empty(try->vmf, try->index))
+		ntmem_zap(try->region, try->index, try->index);
+	*slot = copy;
+	ntmem_pages_held(1);
+	ntmem_page_put(page);
+	return 0;
+}
+
+/* Whether this has to be done, with the lock for writing, before mapping. */
+static bool ntmem_needs_repair(const struct ntmem_try *try,
+			       const struct ntmem_table *table)
+{
+	bool write = ntmem_is_write(try->vmf);
+	struct page *page;
+
+	if (write && (try->state & NTMEM_S_DISCARD))
+		return true;
+	if (likely(!try->region->cow))
+		return false;
+	page = try->block ? *ntmem_slot(try, try->index) : NULL;
+	if (page && !write)
+		return false;
+	return refcount_read(&table->refs) > 1 ||
+	       (try->block && refcount_read(&try->block->refs) > 1) ||
+	       (page && !ntmem_page_exclusive(try, page));
+}
+
+static vm_fault_t ntmem_repair(struct ntmem_try *try)
+{
+	if (try->region->cow && ntmem_unshare_page(try))
+		return VM_FAULT_OOM;
+	if ((try->state & NTMEM_S_DISCARD) && ntmem_is_write(try->vmf)) {
+		if (ntmem_fault_set(try, (u8)~NTMEM_S_DISCARD))
+			return VM_FAULT_OOM;
+		try->state &= ~NTMEM_S_DISCARD;
+	}
+	return 0;
+}
+
+/* One attempt, with the region locked. */
+static vm_fault_t ntmem_attempt(struct ntmem_try *try)
+{
+	struct ntmem_table *table;
+	vm_fault_t ret;
+
+	if (unlikely(try->region->dead))
+		return VM_FAULT_SIGBUS;
+	try->state = ntmem_state_get(try->region, try->index);
+	try->reason = ntmem_refusal(try);
+	if (unlikely(try->reason))
+		return ntmem_refuse(try);
+
+	if (try->write) {
+		ret = ntmem_repair(try);
+		if (ret)
+			return ret;
+	}
+	table = ntmem_table_get(try->region, try->index);
+	if (unlikely(!table))
+		return VM_FAULT_OOM;
+	try->block = table->block[ntmem_block_nr(try->index) - table->first];
+	if (!try->write && ntmem_needs_repair(try, table))
+		return NTMEM_FAULT_AGAIN;
+	if (!try->block)
+		try->block = ntmem_block_get(table, try->index);
+	if (unlikely(!try->block))
+		return VM_FAULT_OOM;
+	ntmem_bounds(try, table);
+	if (try->vmf->flags & FAULT_FLAG_MKWRITE &&
+	    *ntmem_slot(try, try->index) == try->vmf->page) {
+		ntmem_upgrade(try, try->first, try->last);
+		return VM_FAULT_NOPAGE;
+	}
+	return READ_ONCE(*ntmem_slot(try, try->index)) ?
+	       ntmem_map_around(try) : ntmem_bring_pages(try);
+}
+
+static void ntmem_note_refusal(struct ntmem_space *space,
+			       const struct ntmem_try *try, u32 prot)
+{
+	u32 access = NTMEM_ACCESS_READ;
+
+	if (!(try->vmf->flags & FAULT_FLAG_USER))
+		return;
+	if (ntmem_is_write(try->vmf))
+		access = NTMEM_ACCESS_WRITE;
+	else if (try->vmf->flags & FAULT_FLAG_INSTRUCTION)
+		access = NTMEM_ACCESS_EXECUTE;
+	ntmem_reason_note(space, try->vmf->real_address, access, try->reason,
+			  prot);
+}
+
+static vm_fault_t ntmem_handle(struct vm_fault *vmf)
+{
+	struct ntmem_space *space = vmf->vma->vm_private_data;
+	struct ntmem_try try = {
+		.vmf = vmf, .index = vmf->address >> PAGE_SHIFT,
+	};
+	u32 prot = 0;
+	vm_fault_t ret;
+
+	/* A fork went wrong here. */
+	if (unlikely(!space || space->dead))
+		return VM_FAULT_SIGBUS;
+	for (;; try.write = true) {
+		try.region = ntmem_region_lock(space, vmf->address, try.write);
+		if (unlikely(!try.region)) {
+			try.reason = NTMEM_FAULT_FREE;
+			ret = VM_FAULT_SIGSEGV;
+			break;
+		}
+		ret = ntmem_attempt(&try);
+		if (unlikely(ret == VM_FAULT_SIGSEGV) && try.state)
+			prot = ntmem_state_to_prot(try.region, try.state);
+		ntmem_region_unlock(try.region, try.write);
+		if (likely(ret != NTMEM_FAULT_AGAIN))
+			break;
+	}
+	if (unlikely(ret == VM_FAULT_SIGSEGV))
+		ntmem_note_refusal(space, &try, prot);
+	return ret;
+}
+
+/* ->fault: nothing is mapped at the address. */
+vm_fault_t ntmem_fault(struct vm_fault *vmf)
+{
+	return ntmem_handle(vmf);
+}
+
+/* ->page_mkwrite: a page is mapped read-only, and somebody writes to it. */
+vm_fault_t ntmem_page_mkwrite(struct vm_fault *vmf)
+{
+	return ntmem_handle(vmf);
+}

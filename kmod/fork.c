@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fork is copy-on-write, and lazy: the child's regions share the tables of
+ * the parent's, the parent's PTEs become read-only, and the first write on
+ * either side takes apart what it needs. So the fork itself costs by tables
+ * and by PTEs, never by pages copied.
+ *
+ * The core calls ->open on the copy of each VMA while it holds both mmap_locks
+ * for writing (and the VMA's own lock), so that neither side can fault; it
+ * flushes the parent's TLB before either can run on what this did. ->open
+ * cannot fail: where memory or commit run out, the child gets regions, or a
+ * space, whose every access is SIGBUS.
+ */
+#include <linux/file.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched/coredump.h>
+#include <linux/slab.h>
+#include "compat.h"
+#include "ntmem.h"
+
+/* ----------------------------------------------------------- page tables --- */
+
+static int ntmem_wrprotect_pte(pte_t *ptep, unsigned long addr, void *data)
+{
+	struct mm_struct *mm = data;
+
+	if (pte_present(*ptep) && pte_write(*ptep))
+		ptep_set_wrprotect(mm, addr, ptep);
+	return 0;
+}
+
+/* ---------------------------------------------------------- pinned pages --- */
+
+/*
+ * A page that a device may be writing to stays the parent's; the child gets
+ * a copy now. The child's block is its own then, so that the parent's share
+ * of the page ends with it.
+ */
+static int ntmem_copy_pinned(struct ntmem_region *child, unsigned long index)
+{
+	struct ntmem_table *table;
+	struct ntmem_block *block;
+	struct page *page, *copy;
+	unsigned int i = index & NTMEM_BLOCK_MASK;
+	int err;
+
+	copy = ntmem_page_alloc(current->mm, false);
+	if (!copy)
+		return -ENOMEM;
+	err = ntmem_unshare(child, index);
+	if (err) {
+		__free_page(copy);
+		return err;
+	}
+	table = ntmem_table_find(child, index);
+	block = table->block[ntmem_block_nr(index) - table->first];
+	page = block->page[i];
+	copy_highpage(copy, page);
+	block->page[i] = copy;
+	ntmem_pages_held(1);
+	ntmem_page_put(page);
+	return 0;
+}
+
+static int ntmem_copy_pinned_table(struct ntmem_region *child,
+				   const struct ntmem_table *table,
+				   unsigned long chunk)
+{
+	const struct ntmem_block *block;
+	unsigned long index, mask;
+	unsigned int i, k;
+	int err;
+
+	for (i = 0; i < table->nr; i++) {
+		block = table->block[i];
+		mask = block ? block->resident : 0;
+		index = (chunk << NTMEM_CHUNK_SHIFT) +
+			((unsigned long)(table->first + i) <<
+			 NTMEM_BLOCK_SHIFT);
+		for_each_set_bit(k, &mask, NTMEM_BLOCK_PAGES) {
+			if (!folio_maybe_dma_pinned(page_folio(block->page[k])))
+				continue;
+			err = ntmem_copy_pinned(child, index + k);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+/* parent is locked for writing; its tables are the ones looked through. */
+static int ntmem_copy_all_pinned(struct ntmem_region *child,
+				 struct ntmem_region *parent)
+{
+	struct ntmem_table *table;
+	unsigned long i;
+	int err;
+
+	if (!test_bit(MMF_HAS_PINNED, &parent->space->mm->flags))
+		return 0;
+	xa_for_each(&parent->tables, i, table) {
+		err = ntmem_copy_pinned_table(child, table,
+					      i + parent->chunk0);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* --------------------------------------------------------------- regions --- */
+
+/* Locks are not inherited, like those of mlock(2). */
+static int ntmem_fork_unlock(struct ntmem_region *child)
+{
+	const struct ntmem_change change = { .keep = (u8)~NTMEM_S_LOCKED };
+	unsigned long first = ntmem_first(child), last = ntmem_last(child);
+	unsigned long index, end;
+	int err;
+
+	for (index = first; index <= last; index = end + 1) {
+		end = min(last, index | (NTMEM_CHUNK_PAGES - 1));
+		if (!ntmem_table_find(child, index))
+			continue;
+		err = ntmem_state_prepare(child, index, end, true);
+		if (err)
+			return err;
+		ntmem_state_set(child, index, end, &change);
+	}
+	return 0;
+}
+
+/* Charges without a lock held that the growth of the account would need. */
+static int ntmem_fork_charge(struct ntmem_space *space, unsigned long pages)
+{
+	int err;
+
+	while ((err = ntmem_charge(space, pages)) == -EAGAIN) {
+		err = ntmem_charge_more(pages);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* Fills the child's region; the parent's is locked for writing. */
+static int ntmem_fork_fill(struct ntmem_region *child,
+			   struct ntmem_region *parent)
+{
+	int err;
+
+	err = ntmem_fork_charge(child->space, parent->committed);
+	if (err)
+		return err;
+	child->committed = parent->committed;
+	err = ntmem_state_clone(child, parent);
+	if (!err)
+		err = ntmem_copy_all_pinned(child, parent);
+	if (!err && parent->locked)
+		err = ntmem_fork_unlock(child);
+	return err;
+}
+
+/* What could not be filled is emptied, and never touched again. */
+static void ntmem_fork_failed(struct ntmem_region *child)
+{
+	ntmem_state_destroy(child);
+	ntmem_uncharge(child->space, child->committed);
+	child->committed = 0;
+	child->dead = true;
+}
+
+static int ntmem_fork_region(struct ntmem_space *space,
+			     struct ntmem_region *parent)
+{
+	struct ntmem_region *child = ntmem_region_alloc(space);
+	int err;
+
+	if (!child)
+		return -ENOMEM;
+	child->start = parent->start;
+	child->end = parent->end;
+	child->chunk0 = ntmem_first(child) >> NTMEM_CHUNK_SHIFT;
+	child->alloc_prot = parent->alloc_prot;
+	child->own_vma = parent->own_vma;
+	child->exec = parent->exec;
+	child->dead = parent->dead;
+	if (!child->dead && ntmem_fork_fill(child, parent))
+		ntmem_fork_failed(child);
+	err = ntmem_region_publish(child);
+	if (err) {
+		ntmem_uncharge(space, child->committed);
+		ntmem_state_destroy(child);
+	} else if (parent->reset_pages) {
+		ntmem_reclaim_add(child, parent->reset_pages);
+	}
+	ntmem_region_put(child);
+	return err;
+}
+
+/* Each region of the VMA that an earlier VMA of this fork did not bring. */
+static int ntmem_fork_regions(struct ntmem_space *space,
+			      struct ntmem_space *from,
+			      unsigned long start, unsigned long end)
+{
+	struct ntmem_region *parent;
+	int err = 0;
+
+	while (start < end) {
+		MA_STATE(mas, &from->regions, start, start);
+
+		rcu_read_lock();
+		parent = mas_find(&mas, end - 1);
+		start = parent ? max(start, mas.index) : end;
+		rcu_read_unlock();
+		if (!parent)
+			break;
+		parent = ntmem_region_lock(from, start, true);
+		if (!parent) {
+			/* Released meanwhile by another thread. */
+			start += PAGE_SIZE;
+			continue;
+		}
+		if (!parent->nofork &&
+		    !mtree_load(&space->regions, parent->start))
+			err = ntmem_fork_region(space, parent);
+		start = parent->end;
+		ntmem_region_unlock(parent, true);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------- VMAs --- */
+
+static struct ntmem_space *ntmem_fork_space(struct vm_area_struct *vma,
+					    struct ntmem_space *from)
+{
+	struct ntmem_space *space = ntmem_space_find(vma->vm_mm);
+
+	if (space)
+		return space;
+	space = ntmem_space_make(vma->vm_mm, get_file(from->file));
+	if (!space) {
+		fput(from->file);
+		return NULL;
+	}
+	space->granularity = from->granularity;
+	space->used = from->used;
+	ntmem_space_publish(space);
+	ntmem_arenas_copy(space, from);
+	return space;
+}
+
+/**
+ * ntmem_fork_vma() - bring a VMA and its reservations into the child
+ * @vma: the child's copy, not yet linked to the file's mapping
+ */
+void ntmem_fork_vma(struct vm_area_struct *vma)
+{
+	struct ntmem_space *from = vma->vm_private_data;
+	struct ntmem_space *space = ntmem_fork_space(vma, from);
+
+	/* Whatever madvise(2) says, the core copies no PTE of ours. */
+	vm_flags_set(vma, VM_WIPEONFORK);
+	vma->vm_private_data = space;
+	if (!space)
+		return;
+
+	/*
+	 * First the PTEs, then the look for pinned pages: a fast pin that
+	 * comes between sees the count move and gives up.
+	 */
+	raw_write_seqcount_begin(&from->mm->write_protect_seq);
+	apply_to_existing_page_range(from->mm, vma->vm_start,
+				     vma->vm_end - vma->vm_start,
+				     ntmem_wrprotect_pte, from->mm);
+	if (ntmem_fork_regions(space, from, vma->vm_start, vma->vm_end))
+		space->dead = true;
+	raw_write_seqcount_end(&from->mm->write_protect_seq);
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * ntmem's data structures, the locks that guard them, and what the files of
+ * the module offer to each other, in the order of a page's life.
+ *
+ * Lock order, outermost first:
+ *
+ *	space->map_lock		reservations come and go; VMAs are made
+ *	mmap_lock or VMA lock	the core's; held by faults, fork and munmap
+ *	region->lock		state of a region's pages
+ *	i_mmap_rwsem		the core's; inside unmap_mapping_pages()
+ *	region->state_lock	spinlock
+ *	page table lock		spinlock; never together with state_lock
+ *
+ * Nothing takes mmap_lock inside region->lock, and nothing copies to or from
+ * user space, which may fault and so take region->lock, under either.
+ */
+#ifndef NTMEM_H
+#define NTMEM_H
+
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/list.h>
+#include <linux/maple_tree.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/refcount.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/uidgid.h>
+#include <linux/xarray.h>
+#include <uapi/linux/ntmem.h>
+
+#undef pr_fmt
+#define pr_fmt(fmt) "ntmem: " fmt
+
+/*
+ * The state of a page is one byte: how it may be accessed, 0 for a page that
+ * is reserved but not committed, and flags that only committed pages have.
+ */
+#define NTMEM_S_ACCESS		0x07	/* index into ntmem_rights */
+#define NTMEM_S_NOACCESS	1
+#define NTMEM_S_READONLY	2
+#define NTMEM_S_READWRITE	3
+#define NTMEM_S_EXECUTE		4
+#define NTMEM_S_EXECUTE_READ	5
+#define NTMEM_S_EXECUTE_READWRITE 6
+#define NTMEM_S_GUARD		0x08
+#define NTMEM_S_LOCKED		0x10
+#define NTMEM_S_RESET		0x20	/* content may be dropped */
+#define NTMEM_S_LOST		0x40	/* content was dropped */
+#define NTMEM_S_MIXED		0xff	/* of a block: see its pages */
+
+#define NTMEM_S_PROT		(NTMEM_S_ACCESS | NTMEM_S_GUARD)
+#define NTMEM_S_DISCARD		(NTMEM_S_RESET | NTMEM_S_LOST)
+
+#define NTMEM_R_READ	1
+#define NTMEM_R_WRITE	2
+#define NTMEM_R_EXEC	4
+
+/* The accesses that the hardware is to allow, by state & NTMEM_S_ACCESS. */
+extern const u8 ntmem_rights[8];
+
+/* A block is 64 KiB of pages, a table the blocks of one 2 MiB page table. */
+#define NTMEM_BLOCK_SHIFT	4
+#define NTMEM_BLOCK_PAGES	(1UL << NTMEM_BLOCK_SHIFT)
+#define NTMEM_BLOCK_MASK	(NTMEM_BLOCK_PAGES - 1)
+#define NTMEM_CHUNK_SHIFT	9
+#define NTMEM_CHUNK_PAGES	(1UL << NTMEM_CHUNK_SHIFT)
+#define NTMEM_CHUNK_BLOCKS	(NTMEM_CHUNK_PAGES / NTMEM_BLOCK_PAGES)
+
+/**
+ * struct ntmem_block - the pages of 64 KiB that have been in use
+ * @refs: tables that point to it; above 1, what it holds is immutable
+ * @window: pages to map at the first fault of a life; learned from the last
+ * @lives: how often that was believed since it was last proved
+ * @resident: bit mask of the pages that are there
+ * @state: state of each page, valid while the table says NTMEM_S_MIXED
+ * @page: the pages; each holds a reference
+ *
+ * Made at the first touch or the first state of its own, and kept until the
+ * region goes, so that a range that is used again allocates only pages.
+ * Pages are added under region->lock held for reading and state_lock, and
+ * taken away under region->lock held for writing.
+ */
+struct ntmem_block {
+	refcount_t refs;
+	u8 window;
+	u8 lives;
+	u16 resident;
+	u8 state[NTMEM_BLOCK_PAGES];
+	struct page *page[NTMEM_BLOCK_PAGES];
+};
+
+/**
+ * struct ntmem_table - the blocks of one 2 MiB chunk that belong to a region
+ * @refs: regions that share it after fork; above 1 it is immutable
+ * @first: number in the chunk of the first block
+ * @nr: number of blocks
+ * @state: per block of the chunk, its state or NTMEM_S_MIXED
+ * @block: the blocks, NULL where nothing was ever touched
+ */
+struct ntmem_table {
+	refcount_t refs;
+	u8 first;
+	u8 nr;
+	u8 state[NTMEM_CHUNK_BLOCKS] __aligned(sizeof(u64));
+	struct ntmem_block *block[];
+};
+
+/**
+ * struct ntmem_region - one reservation
+ * @space: the space it belongs to; valid until @dying
+ * @start: first byte
+ * @end: byte behind the last; only a partial release moves it, downwards
+ * @chunk0: number of the chunk that index 0 of @tables stands for
+ * @alloc_prot: protection given to RESERVE, as user space wrote it
+ * @own_vma: its VMA serves it alone and goes with it
+ * @nofork: a child does not get it
+ * @exec: its VMA has VM_EXEC
+ * @cow: it has shared tables with another region; reference counts of tables,
+ *	blocks and pages must be looked at before a change
+ * @dead: a fork could not finish it; every access is SIGBUS
+ * @dying: released; set under @lock held for writing, never cleared
+ * @refs: the space's tree, plus those who sleep for @lock
+ * @lock: held for writing to take away: pages, rights, the region itself;
+ *	for reading to fault pages in and to commit
+ * @state_lock: guards additions by holders of @lock for reading: states,
+ *	pages of a block, @committed, @locked
+ * @tables: tables by chunk, where something is or was in use
+ * @runs: states that are uniform over whole chunks without a table; changed
+ *	under @lock held for writing
+ * @committed: pages charged
+ * @locked: pages with NTMEM_S_LOCKED
+ * @reset_pages: estimate of the resident pages with NTMEM_S_RESET
+ * @seq_next: page that the next fault of a sequence would hit
+ * @seq_window: pages that the last fault mapped
+ * @reset_node: on the list of regions with reset pages
+ * @rcu: for readers of the space's tree
+ */
+struct ntmem_region {
+	struct ntmem_space *space;
+	unsigned long start;
+	unsigned long end;
+	unsigned long chunk0;
+	u32 alloc_prot;
+	bool own_vma;
+	bool nofork;
+	bool exec;
+	bool cow;
+	bool dead;
+	bool dying;
+	refcount_t refs;
+	struct rw_semaphore lock;
+	spinlock_t state_lock;
+	struct xarray tables;
+	struct maple_tree runs;
+	unsigned long committed;
+	unsigned long locked;
+	unsigned long reset_pages;
+	unsigned long seq_next;
+	unsigned int seq_window;
+	struct list_head reset_node;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct ntmem_user - what the processes of one user have committed
+ * @node: on the list of users
+ * @uid: whose
+ * @refs: spaces
+ * @committed: pages charged
+ */
+struct ntmem_user {
+	struct list_head node;
+	kuid_t uid;
+	refcount_t refs;
+	atomic_long_t committed;
+};
+
+/**
+ * struct ntmem_space - the reservations of one address space
+ * @mm: whose; pinned by mmgrab(), so that its address stays unique
+ * @refs: open device files and VMAs
+ * @node: in the hash of spaces, by @mm
+ * @file: pseudo file that the VMAs map; a forked child shares its parent's.
+ *	Its offsets are the virtual addresses, so that unmap_mapping_pages()
+ *	finds the PTEs of a page by its address
+ * @regions: regions by address; RCU for readers
+ * @map_lock: serializes RESERVE, what releases VMAs, SET_GRANULARITY
+ * @arena_lock: guards @arenas
+ * @arenas: large mappings that reservations are carved from
+ * @granularity: of allocation, in bytes
+ * @used: a reservation was made, @granularity is final
+ * @dead: a fork could not even begin; every access is SIGBUS
+ * @remap_start: range that ntmem itself maps anew, see ntmem_map_exec();
+ * @remap_end:	its ->close must release nothing
+ * @remap_task: who does it
+ * @user: who pays
+ * @committed: pages charged
+ * @reserved: pages of address space
+ * @locked: pages locked
+ * @reason_lock: guards the next two
+ * @reasons: last refused fault of each thread, newest first
+ * @nr_reasons: how many
+ */
+struct ntmem_space {
+	struct mm_struct *mm;
+	refcount_t refs;
+	struct hlist_node node;
+	struct file *file;
+	struct maple_tree regions;
+	struct mutex map_lock;
+	spinlock_t arena_lock;
+	struct list_head arenas;
+	unsigned long granularity;
+	bool used;
+	bool dead;
+	unsigned long remap_start;
+	unsigned long remap_end;
+	struct task_struct *remap_task;
+	struct ntmem_user *user;
+	atomic_long_t committed ____cacheline_aligned_in_smp;
+	atomic_long_t reserved;
+	atomic_long_t locked;
+	spinlock_t reason_lock;
+	struct list_head reasons;
+	unsigned int nr_reasons;
+};
+
+/* What ntmem_state_scan() found in a range. */
+struct ntmem_scan {
+	unsigned long committed;	/* pages */
+	unsigned long locked;		/* pages */
+	unsigned long resident;		/* pages */
+	unsigned long first_resident;	/* page numbers, where resident != 0 */
+	unsigned long last_resident;
+	u8 access;			/* bit mask of state & NTMEM_S_ACCESS */
+	u8 flags;			/* all flags seen, or-ed */
+};
+
+/* New state = (old & keep) | set, for all pages or the committed ones. */
+struct ntmem_change {
+	u8 keep;
+	u8 set;
+	bool all;
+};
+
+static inline u8 ntmem_changed(const struct ntmem_change *change, u8 old)
+{
+	if (!old && !change->all)
+		return 0;
+	return (old & change->keep) | change->set;
+}
+
+/* device.c */
+extern unsigned long ntmem_granularity;
+unsigned int ntmem_prot_to_state(u32 prot, u8 *state);
+u32 ntmem_state_to_prot(const struct ntmem_region *region, u8 state);
+long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* space.c */
+extern const struct vm_operations_struct ntmem_vm_ops;
+struct ntmem_space *ntmem_space_open(void);
+struct ntmem_space *ntmem_space_make(struct mm_struct *mm, struct file *file);
+struct ntmem_space *ntmem_space_find(struct mm_struct *mm);
+void ntmem_space_publish(struct ntmem_space *space);
+void ntmem_space_put(struct ntmem_space *space);
+unsigned long ntmem_space_count(void);
+int ntmem_space_init(void);
+void ntmem_space_exit(void);
+static inline void ntmem_space_get(struct ntmem_space *space)
+{
+	refcount_inc(&space->refs);
+}
+
+/* place.c */
+struct ntmem_place {
+	unsigned long size;
+	unsigned long min;	/* first byte that may be used */
+	unsigned long max;	/* last byte that may be used */
+	unsigned long align;
+	bool exec;
+	bool top_down;
+	bool anywhere;		/* min and max are only the defaults */
+};
+
+int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
+		    const struct ntmem_place *place);
+int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region);
+int ntmem_map_exec(struct ntmem_space *space, unsigned long start,
+		   unsigned long end, bool exec);
+void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
+		       unsigned long end);
+void ntmem_arenas_copy(struct ntmem_space *to, struct ntmem_space *from);
+void ntmem_arenas_free(struct ntmem_space *space);
+unsigned long ntmem_max_address(struct mm_struct *mm);
+
+/* region.c */
+struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space);
+struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
+				       unsigned long addr, bool write);
+void ntmem_region_unlock(struct ntmem_region *region, bool write);
+void ntmem_region_put(struct ntmem_region *region);
+int ntmem_region_publish(struct ntmem_region *region);
+void ntmem_region_kill(struct ntmem_region *region, bool zap);
+void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
+			    unsigned long end);
+int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
+			 unsigned long size);
+
+/* state.c */
+u8 ntmem_state_get(struct ntmem_region *region, unsigned long index);
+unsigned long ntmem_state_run(struct ntmem_region *region, unsigned long index,
+			      u8 *state);
+void ntmem_state_scan(struct ntmem_region *region, unsigned long first,
+		      unsigned long last, struct ntmem_scan *scan);
+bool ntmem_state_is_big(struct ntmem_region *region, unsigned long first,
+			unsigned long last);
+int ntmem_state_prepare(struct ntmem_region *region, unsigned long first,
+			unsigned long last, bool write);
+int ntmem_state_store_runs(struct ntmem_region *region, unsigned long first,
+			   unsigned long last, u8 state);
+void ntmem_state_set(struct ntmem_region *region, unsigned long first,
+		     unsigned long last, const struct ntmem_change *change);
+void ntmem_state_set_one(struct ntmem_table *table, struct ntmem_block *block,
+			 unsigned long index, u8 state);
+struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
+				    unsigned long index);
+struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
+				    unsigned long index);
+int ntmem_unshare(struct ntmem_region *region, unsigned long index);
+void ntmem_state_drop(struct ntmem_region *region, unsigned long first,
+		      unsigned long last);
+int ntmem_state_clone(struct ntmem_region *to, struct ntmem_region *from);
+int ntmem_state_trim(struct ntmem_region *region);
+void ntmem_state_destroy(struct ntmem_region *region);
+int ntmem_state_init(void);
+void ntmem_state_exit(void);
+
+static inline struct ntmem_table *
+ntmem_table_find(struct ntmem_region *region, unsigned long index)
+{
+	return xa_load(&region->tables,
+		       (index >> NTMEM_CHUNK_SHIFT) - region->chunk0);
+}
+
+static inline unsigned int ntmem_block_nr(unsigned long index)
+{
+	return (index >> NTMEM_BLOCK_SHIFT) & (NTMEM_CHUNK_BLOCKS - 1);
+}
+
+/* First and last page of a region. */
+static inline unsigned long ntmem_first(const struct ntmem_region *region)
+{
+	return region->start >> PAGE_SHIFT;
+}
+
+static inline unsigned long ntmem_last(const struct ntmem_region *region)
+{
+	return (region->end - 1) >> PAGE_SHIFT;
+}
+
+/* page.c */
+struct page *ntmem_page_alloc(struct mm_struct *mm, bool zero);
+unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
+			       unsigned int nr);
+void ntmem_page_put(struct page *page);
+void ntmem_pages_held(long nr);
+unsigned long ntmem_pages_resident(void);
+int ntmem_page_init(void);
+void ntmem_page_exit(void);
+
+/*
+ * Blocks beyond the first that hold a page, after fork. Kept in the page's
+ * private word, which is the owner's, and only for pages of ours.
+ */
+static inline atomic_long_t *ntmem_page_shares(struct page *page)
+{
+	return (atomic_long_t *)&page->private;
+}
+
+void ntmem_zap(struct ntmem_region *region, unsigned long first,
+	       unsigned long last);
+
+/* charge.c */
+extern unsigned long ntmem_commit_limit;
+extern unsigned long ntmem_user_limit;
+extern unsigned long ntmem_space_limit;
+int ntmem_charge(struct ntmem_space *space, unsigned long pages);
+void ntmem_uncharge(struct ntmem_space *space, unsigned long pages);
+int ntmem_charge_more(unsigned long pages);
+void ntmem_charge_idle(void);
+unsigned long ntmem_charged(void);
+struct ntmem_user *ntmem_user_get(kuid_t uid);
+void ntmem_user_put(struct ntmem_user *user);
+int ntmem_charge_init(void);
+void ntmem_charge_exit(void);
+
+/* ops.c */
+int ntmem_commit(struct ntmem_space *space, const struct ntmem_range *range);
+int ntmem_decommit(struct ntmem_space *space, const struct ntmem_range *range);
+int ntmem_protect(struct ntmem_space *space, struct ntmem_protect *protect);
+int ntmem_lock(struct ntmem_space *space, const struct ntmem_range *range);
+int ntmem_unlock(struct ntmem_space *space, const struct ntmem_range *range);
+int ntmem_reset(struct ntmem_space *space, const struct ntmem_range *range);
+int ntmem_reset_undo(struct ntmem_space *space,
+		     const struct ntmem_range *range);
+
+/* reserve.c */
+int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve);
+int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range);
+int ntmem_set_granularity(struct ntmem_space *space,
+			  const struct ntmem_granularity *granularity);
+
+/* query.c */
+int ntmem_query(struct ntmem_space *space, struct ntmem_query *query);
+void ntmem_info(struct ntmem_space *space, struct ntmem_info *info);
+
+/* fault.c */
+vm_fault_t ntmem_fault(struct vm_fault *vmf);
+vm_fault_t ntmem_page_mkwrite(struct vm_fault *vmf);
+
+/* reason.c */
+void ntmem_reason_note(struct ntmem_space *space, unsigned long addr,
+		       u32 access, u32 reason, u32 prot);
+int ntmem_reason_take(struct ntmem_space *space, struct ntmem_fault *fault);
+void ntmem_reasons_free(struct ntmem_space *space);
+
+/* fork.c */
+void ntmem_fork_vma(struct vm_area_struct *vma);
+
+/* reclaim.c */
+void ntmem_reclaim_add(struct ntmem_region *region, unsigned long pages);
+void ntmem_reclaim_remove(struct ntmem_region *region);
+int ntmem_reclaim_init(void);
+void ntmem_reclaim_exit(void);
+
+#endif

@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What changes the state of pages: COMMIT, DECOMMIT, PROTECT, LOCK, UNLOCK,
+ * RESET, RESET_UNDO. Each checks its arguments, finds its region, looks at
+ * what is in the range (a scan), refuses or allocates, and then changes state,
+ * page tables and accounts, which cannot fail any more.
+ */
+#include <linux/capability.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/resource.h>
+#include <linux/sched/signal.h>
+#include "compat.h"
+#include "ntmem.h"
+
+/* A range in pages. */
+struct ntmem_pages {
+	unsigned long first;
+	unsigned long last;
+};
+
+/* Rounds outwards; refuses nothing, and what leaves user space. */
+static int ntmem_round_out(struct ntmem_space *space, u64 addr, u64 size,
+			   struct ntmem_pages *pages)
+{
+	if (!size || addr + size < addr ||
+	    addr + size - 1 > ntmem_max_address(space->mm))
+		return -EINVAL;
+	pages->first = addr >> PAGE_SHIFT;
+	pages->last = (addr + size - 1) >> PAGE_SHIFT;
+	return 0;
+}
+
+/* Locks the one region that has all the pages. */
+static struct ntmem_region *ntmem_range_lock(struct ntmem_space *space,
+					     const struct ntmem_pages *pages,
+					     bool write)
+{
+	struct ntmem_region *region;
+
+	region = ntmem_region_lock(space, pages->first << PAGE_SHIFT, write);
+	if (region && unlikely(pages->last > ntmem_last(region))) {
+		ntmem_region_unlock(region, write);
+		return NULL;
+	}
+	return region;
+}
+
+/*
+ * Could a PTE that was made under a state that the scan saw allow what the
+ * new state forbids, or keep what it allows from working?
+ */
+static bool ntmem_must_zap(const struct ntmem_scan *scan, u8 state)
+{
+	u8 rights = ntmem_rights[state & NTMEM_S_ACCESS];
+	unsigned int i;
+
+	if (!scan->resident)
+		return false;
+	for (i = NTMEM_S_READONLY; i < ARRAY_SIZE(ntmem_rights); i++)
+		if ((scan->access & BIT(i)) &&
+		    ((ntmem_rights[i] & ~rights) || (state & NTMEM_S_GUARD) ||
+		     ((ntmem_rights[i] ^ rights) & NTMEM_R_EXEC)))
+			return true;
+	return false;
+}
+
+/* Maps the region so that its PTEs may allow execution, once. */
+static int ntmem_gain_exec(struct ntmem_space *space,
+			   const struct ntmem_pages *pages)
+{
+	struct ntmem_region *region;
+	unsigned long start, end;
+	bool needed;
+	int err = 0;
+
+	mutex_lock(&space->map_lock);
+	region = ntmem_range_lock(space, pages, false);
+	if (!region) {
+		err = -ENOENT;
+		goto unlock;
+	}
+	start = region->start;
+	end = region->end;
+	needed = !region->exec;
+	ntmem_region_unlock(region, false);
+	if (!needed)
+		goto unlock;
+
+	/* Only holders of map_lock release, so that the range stays ours. */
+	err = ntmem_map_exec(space, start, end, true);
+	if (err)
+		goto unlock;
+	region = ntmem_region_lock(space, start, true);
+	if (region) {
+		region->exec = true;
+		ntmem_region_unlock(region, true);
+	}
+unlock:
+	mutex_unlock(&space->map_lock);
+	return err;
+}
+
+/* ---------------------------------------------------------------- commit --- */
+
+static const u8 ntmem_sticky = NTMEM_S_LOCKED | NTMEM_S_DISCARD;
+
+/* What a locked COMMIT finds that it cannot do as it is. */
+#define NTMEM_NEEDS_WRITE	1	/* the lock for writing */
+#define NTMEM_NEEDS_EXEC	2	/* ntmem_gain_exec() */
+
+/*
+ * COMMIT with the region locked for reading: for a modest range that nothing
+ * is taken away from. Faults and other commits go on beside it.
+ */
+static int ntmem_commit_read(struct ntmem_region *region,
+			     const struct ntmem_pages *pages, u8 state,
+			     unsigned long *need)
+{
+	struct ntmem_change change = {
+		.keep = ntmem_sticky, .set = state, .all = true,
+	};
+	struct ntmem_scan scan;
+	int err;
+
+	if (region->cow || ntmem_state_is_big(region, pages->first, pages->last))
+		return NTMEM_NEEDS_WRITE;
+	err = ntmem_state_prepare(region, pages->first, pages->last, false);
+	if (err)
+		return err;
+	spin_lock(&region->state_lock);
+	ntmem_state_scan(region, pages->first, pages->last, &scan);
+	*need = pages->last - pages->first + 1 - scan.committed;
+	if (ntmem_must_zap(&scan, state))
+		err = NTMEM_NEEDS_WRITE;
+	else
+		err = ntmem_charge(region->space, *need);
+	if (!err) {
+		ntmem_state_set(region, pages->first, pages->last, &change);
+		region->committed += *need;
+	}
+	spin_unlock(&region->state_lock);
+	return err;
+}
+
+static int ntmem_commit_write(struct ntmem_region *region,
+			      const struct ntmem_pages *pages, u8 state,
+			      unsigned long *need)
+{
+	struct ntmem_change change = {
+		.keep = ntmem_sticky, .set = state, .all = true,
+	};
+	struct ntmem_scan scan;
+	int err;
+
+	err = ntmem_state_prepare(region, pages->first, pages->last, true);
+	if (err)
+		return err;
+	ntmem_state_scan(region, pages->first, pages->last, &scan);
+	*need = pages->last - pages->first + 1 - scan.committed;
+	err = ntmem_charge(region->space, *need);
+	if (err)
+		return err;
+	err = ntmem_state_store_runs(region, pages->first, pages->last, state);
+	if (err) {
+		ntmem_uncharge(region->space, *need);
+		return err;
+	}
+	ntmem_state_set(region, pages->first, pages->last, &change);
+	region->committed += *need;
+	if (ntmem_must_zap(&scan, state))
+		ntmem_zap(region, scan.first_resident, scan.last_resident);
+	return 0;
+}
+
+int ntmem_commit(struct ntmem_space *space, const struct ntmem_range *range)
+{
+	bool write = false, exec;
+	struct ntmem_region *region;
+	struct ntmem_pages pages;
+	unsigned long need = 0;
+	int err;
+	u8 state;
+
+	if (range->flags || ntmem_prot_to_state(range->prot, &state))
+		return -EINVAL;
+	err = ntmem_round_out(space, range->addr, range->size, &pages);
+	if (err)
+		return err;
+	exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
+
+	for (;;) {
+		region = ntmem_range_lock(space, &pages, write);
+		if (!region)
+			return -ENOENT;
+		if (exec && !region->exec)
+			err = NTMEM_NEEDS_EXEC;
+		else if (write)
+			err = ntmem_commit_write(region, &pages, state, &need);
+		else
+			err = ntmem_commit_read(region, &pages, state, &need);
+		ntmem_region_unlock(region, write);
+
+		if (likely(err <= 0 && err != -EAGAIN))
+			return err;
+		if (err == NTMEM_NEEDS_WRITE)
+			write = true;
+		else if (err == NTMEM_NEEDS_EXEC)
+			err = ntmem_gain_exec(space, &pages);
+		else
+			err = ntmem_charge_more(need);
+		if (err < 0)
+			return err;
+	}
+}
+
+/* -------------------------------------------------------------- decommit --- */
+
+static int ntmem_decommit_locked(struct ntmem_region *region,
+				 const struct ntmem_pages *pages)
+{
+	const struct ntmem_change change = { .all = true };
+	struct ntmem_scan scan;
+	int err;
+
+	ntmem_state_scan(region, pages->first, pages->last, &scan);
+	if (!scan.committed)
+		return 0;
+	err = ntmem_state_prepare(region, pages->first, pages->last, true);
+	if (!err)
+		err = ntmem_state_store_runs(region, pages->first, pages->last,
+					     0);
+	if (err)
+		return err;
+	ntmem_state_set(region, pages->first, pages->last, &change);
+	if (scan.resident) {
+		/*
+		 * Dropped first, the pages are freed in the batches of the
+		 * zap, which has the last reference. But who shares one must
+		 * not find itself alone while our PTEs still show it.
+		 */
+		if (!region->cow)
+			ntmem_state_drop(region, scan.first_resident,
+					 scan.last_resident);
+		ntmem_zap(region, scan.first_resident, scan.last_resident);
+		if (region->cow)
+			ntmem_state_drop(region, scan.first_resident,
+					 scan.last_resident);
+	}
+	region->committed -= scan.committed;
+	region->locked -= scan.locked;
+	atomic_long_sub(scan.locked, &region->space->locked);
+	ntmem_uncharge(region->space, scan.committed);
+	return 0;
+}
+
+int ntmem_decommit(struct ntmem_space *space, const struct ntmem_range *range)
+{
+	unsigned long addr = range->addr & PAGE_MASK;
+	struct ntmem_region *region;
+	struct ntmem_pages pages;
+	int err = 0;
+
+	if (range->flags || range->prot ||
+	    ntmem_round_out(space, range->addr, range->size ?: 1, &pages))
+		return -EINVAL;
+	region = ntmem_region_lock(space, addr, true);
+	if (!region)
+		return -ENOENT;
+	if (!range->size) {
+		pages.last = ntmem_last(region);
+		if (addr != region->start)
+			err = -EADDRNOTAVAIL;
+	} else if (pages.last > ntmem_last(region)) {
+		err = -ERANGE;
+	}
+	if (!err)
+		err = ntmem_decommit_locked(region, &pages);
+	ntmem_region_unlock(region, true);
+	return err;
+}
+
+/* --------------------------------------------------------------- protect --- */
+
+static int ntmem_protect_locked(struct ntmem_region *region,
+				const struct ntmem_pages *pages, u8 state,
+				u32 *old_prot)
+{
+	struct ntmem_change change = {
+		.keep = ntmem_sticky, .set = state, .all = true,
+	};
+	struct ntmem_scan scan;
+	int err;
+
+	ntmem_state_scan(region, pages->first, pages->last, &scan);
+	if (scan.access & BIT(0))
+		return -ENODATA;
+	*old_prot = ntmem_state_to_prot(region,
+					ntmem_state_get(region, pages->first));
+	err = ntmem_state_prepare(region, pages->first, pages->last, true);
+	if (!err)
+		err = ntmem_state_store_runs(region, pages->first, pages->last,
+					     state);
+	if (err)
+		return err;
+	ntmem_state_set(region, pages->first, pages->last, &change);
+	if (ntmem_must_zap(&scan, state))
+		ntmem_zap(region, scan.first_resident, scan.last_resident);
+	return 0;
+}
+
+int ntmem_protect(struct ntmem_space *space, struct ntmem_protect *protect)
+{
+	struct ntmem_region *region;
+	struct ntmem_pages pages;
+	struct ntmem_scan scan;
+	bool exec;
+	int err;
+	u8 state;
+
+	if (protect->old_prot || ntmem_prot_to_state(protect->prot, &state))
+		return -EINVAL;
+	err = ntmem_round_out(space, protect->addr, protect->size, &pages);
+	if (err)
+		return err;
+	exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
+
+	for (;;) {
+		region = ntmem_range_lock(space, &pages, true);
+		if (!region)
+			return -ENOENT;
+		err = 0;
+		if (exec && !region->exec) {
+			ntmem_state_scan(region, pages.first, pages.last,
+					 &scan);
+			err = scan.access & BIT(0) ? -ENODATA :
+						     NTMEM_NEEDS_EXEC;
+		}
+		if (!err)
+			err = ntmem_protect_locked(region, &pages, state,
+						   &protect->old_prot);
+		ntmem_region_unlock(region, true);
+		if (err != NTMEM_NEEDS_EXEC)
+			return err;
+		err = ntmem_gain_exec(space, &pages);
+		if (err)
+			return err;
+	}
+}
+
+/* ----------------------------------------------------------- lock, unlock --- */
+
+/* The pages of a range that are guarded: the first one's guard goes. */
+static int ntmem_lock_guard(struct ntmem_region *region,
+			    const struct ntmem_pages *pages)
+{
+	const struct ntmem_change change = { .keep = (u8)~NTMEM_S_GUARD };
+	unsigned long index;
+	int err;
+
+	for (index = pages->first; index < pages->last; index++)
+		if (ntmem_state_get(region, index) & NTMEM_S_GUARD)
+			break;
+	err = ntmem_state_prepare(region, index, index, true);
+	if (err)
+		return err;
+	ntmem_state_set(region, index, index, &change);
+	return -EKEYEXPIRED;
+}
+
+/*
+ * Changes a state flag. Only tables hold flags: to set one everywhere makes
+ * tables, to clear it passes over what has none.
+ */
+static int ntmem_flag_locked(struct ntmem_region *region,
+			     const struct ntmem_pages *pages,
+			     const struct ntmem_change *change, bool everywhere)
+{
+	unsigned long index, end;
+	int err;
+
+	/* By the chunk, so that no part of it counts as big. */
+	for (index = pages->first; index <= pages->last; index = end + 1) {
+		end = min(pages->last, index | (NTMEM_CHUNK_PAGES - 1));
+		if (!everywhere && !ntmem_table_find(region, index))
+			continue;
+		err = ntmem_state_prepare(region, index, end, true);
+		if (err)
+			return err;
+	}
+	ntmem_state_set(region, pages->first, pages->last, change);
+	return 0;
+}
+
+static int ntmem_lock_locked(struct ntmem_region *region,
+			     const struct ntmem_pages *pages)
+{
+	const struct ntmem_change change = {
+		.keep = (u8)~NTMEM_S_LOCKED, .set = NTMEM_S_LOCKED,
+	};
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	struct ntmem_space *space = region->space;
+	struct ntmem_scan scan;
+	unsigned long more;
+	int err;
+
+	ntmem_state_scan(region, pages->first, pages->last, &scan);
+	if (scan.access & BIT(0))
+		return -ENODATA;
+	if (scan.access & BIT(NTMEM_S_NOACCESS))
+		return -EACCES;
+	if (scan.flags & NTMEM_S_GUARD)
+		return ntmem_lock_guard(region, pages);
+	more = pages->last - pages->first + 1 - scan.locked;
+	if (atomic_long_add_return(more, &space->locked) > limit &&
+	    more && !capable(CAP_IPC_LOCK)) {
+		atomic_long_sub(more, &space->locked);
+		return -EDQUOT;
+	}
+	err = ntmem_flag_locked(region, pages, &change, true);
+	if (err) {
+		atomic_long_sub(more, &space->locked);
+		return err;
+	}
+	region->locked += more;
+	return 0;
+}
+
+int ntmem_lock(struct ntmem_space *space, const struct ntmem_range *range)
+{
+	struct ntmem_region *region;
+	struct ntmem_pages pages;
+	int err;
+
+	if (range->flags || range->prot)
+		return -EINVAL;
+	err = ntmem_round_out(space, range->addr, range->size, &pages);
+	if (err)
+		return err;
+	region = ntmem_range_lock(space, &pages, true);
+	if (!region)
+		return -ENOENT;
+	err = ntmem_lock_locked(region, &pages);
+	ntmem_region_unlock(region, true);
+	if (err)
+		return err;
+	/* What cannot be read by now was changed again by somebody else. */
+	fault_in_readable((const char __user *)(pages.first << PAGE_SHIFT),
+			  (pages.last - pages.first + 1) << PAGE_SHIFT);
+	return 0;
+}
+
+int ntmem_unlock(struct ntmem_space *space, const struct ntmem_range *range)
+{
+	const struct ntmem_change change = { .keep = (u8)~NTMEM_S_LOCKED };
+	struct ntmem_region *region;
+	struct ntmem_pages pages;
+	struct ntmem_scan scan;
+	unsigned long nr;
+	int err;
+
+	if (range->flags || range->prot)
+		return -EINVAL;
+	err = ntmem_round_out(space, range->addr, range->size, &pages);
+	if (err)
+		return err;
+	region = ntmem_range_lock(space, &pages, true);
+	if (!region)
+		return -ENOENT;
+	nr = pages.last - pages.first + 1;
+	ntmem_state_scan(region, pages.first, pages.last, &scan);
+	err = scan.locked == nr ? 0 : -ENOLCK;
+	if (!err)
+		err = ntmem_flag_locked(region, &pages, &change, false);
+	if (!err) {
+		region->locked -= nr;
+		atomic_long_sub(nr, &space->locked);
+	}
+	ntmem_region_unlock(region, true);
+	return err;
+}
+
+/* ----------------------------------------------------------- reset, undo --- */
+
+/* Rounds inwards; *none when nothing is left. */
+static int ntmem_round_in(struct ntmem_space *space, u64 addr, u64 size,
+			  struct ntmem_pages *pages, bool *none)
+{
+	int err = ntmem_round_out(space, addr, size, pages);
+
+	if (err)
+		return err;
+	*none = PAGE_ALIGN(addr) >= ((addr + size) & PAGE_MASK);
+	return 0;
+}
+
+static void ntmem_shrink_in(u64 addr, u64 size, struct ntmem_pages *pages)
+{
+	pages->first = PAGE_ALIGN(addr) >> PAGE_SHIFT;
+	pages->last = ((addr + size) >> PAGE_SHIFT) - 1;
+}
+
+/*
+ * Only pages that are there can be dropped. They leave the page tables, so
+ * that the next write to one is seen and makes it matter again.
+ */
+static int ntmem_reset_locked(struct ntmem_region *region,
+			      const struct ntmem_pages *pages)
+{
+	const struct ntmem_change change = {
+		.keep = (u8)~NTMEM_S_DISCARD, .set = NTMEM_S_RESET,
+	};
+	struct ntmem_pages there;
+	struct ntmem_scan scan;
+	int err;
+
+	ntmem_state_scan(region, pages->first, pages->last, &scan);
+	if (!scan.resident)
+		return 0;
+	there.first = scan.first_resident;
+	there.last = scan.last_resident;
+	err = ntmem_flag_locked(region, &there, &change, false);
+	if (err)
+		return err;
+	ntmem_zap(region, there.first, there.last);
+	ntmem_reclaim_add(region, scan.resident);
+	return 0;
+}
+
+static int ntmem_undo_locked(struct ntmem_region *region,
+			     const struct ntmem_pages *pages)
+{
+	const struct ntmem_change change = { .keep = (u8)~NTMEM_S_DISCARD };
+	struct ntmem_scan scan;
+	int err;
+
+	ntmem_state_scan(region, pages->first, pages->last, &scan);
+	if (!(scan.flags & NTMEM_S_DISCARD))
+		return 0;
+	err = ntmem_flag_locked(region, pages, &change, false);
+	if (err)
+		return err;
+	return scan.flags & NTMEM_S_LOST ? -EBUSY : 0;
+}
+
+static int ntmem_reset_or_undo(struct ntmem_space *space,
+			       const struct ntmem_range *range,
+			       int (*op)(struct ntmem_region *region,
+					 const struct ntmem_pages *pages))
+{
+	struct ntmem_region *region;
+	struct ntmem_pages pages;
+	bool none;
+	int err;
+
+	if (range->flags || range->prot)
+		return -EINVAL;
+	err = ntmem_round_in(space, range->addr, range->size, &pages, &none);
+	if (err)
+		return err;
+	region = ntmem_range_lock(space, &pages, true);
+	if (!region)
+		return -ENOENT;
+	if (!none) {
+		ntmem_shrink_in(range->addr, range->size, &pages);
+		err = op(region, &pages);
+	}
+	ntmem_region_unlock(region, true);
+	return err;
+}
+
+int ntmem_reset(struct ntmem_space *space, const struct ntmem_range *range)
+{
+	return ntmem_reset_or_undo(space, range, ntmem_reset_locked);
+}
+
+int ntmem_reset_undo(struct ntmem_space *space,
+		     const struct ntmem_range *range)
+{
+	return ntmem_reset_or_undo(space, range, ntmem_undo_locked);
+}

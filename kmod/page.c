@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages: where they come from and go, and how they leave a page table. Every
+ * page is ordinary, order 0 and reference counted; the block that holds it
+ * has one reference and each PTE another, so that I/O in flight keeps a page
+ * that its owner has given back.
+ */
+#include <linux/highmem.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include "compat.h"
+#include "ntmem.h"
+
+/* Pages that blocks hold, each counted once however many share it. */
+static long __percpu *ntmem_resident;
+
+void ntmem_pages_held(long nr)
+{
+	this_cpu_add(*ntmem_resident, nr);
+}
+
+unsigned long ntmem_pages_resident(void)
+{
+	long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += *per_cpu_ptr(ntmem_resident, cpu);
+	return max(sum, 0L);
+}
+
+/*
+ * Whoever faults in a page of another process, a debugger for instance, must
+ * not pay for it: the owner's memory cgroup does.
+ */
+static struct mem_cgroup *ntmem_charge_owner(struct mm_struct *mm,
+					     struct mem_cgroup **old)
+{
+	struct mem_cgroup *memcg;
+
+	if (likely(mm == current->mm))
+		return NULL;
+	memcg = get_mem_cgroup_from_mm(mm);
+	*old = set_active_memcg(memcg);
+	return memcg;
+}
+
+static void ntmem_charge_owner_end(struct mem_cgroup *memcg,
+				   struct mem_cgroup *old)
+{
+	if (likely(!memcg))
+		return;
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
+}
+
+/* One page for the space of @mm; may wait, and may kill in a full cgroup. */
+struct page *ntmem_page_alloc(struct mm_struct *mm, bool zero)
+{
+	struct mem_cgroup *memcg, *old = NULL;
+	struct page *page;
+
+	memcg = ntmem_charge_owner(mm, &old);
+	page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT |
+			  (zero ? __GFP_ZERO : 0));
+	ntmem_charge_owner_end(memcg, old);
+	return page;
+}
+
+/**
+ * ntmem_pages_alloc() - pages ahead of their first use
+ * @mm: whose
+ * @pages: where to put them
+ * @nr: how many would be good
+ *
+ * Only what is easily had, in blocks as large as possible, since the charge
+ * and the way through the allocator cost by the call.
+ *
+ * Return: how many there are.
+ */
+unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
+			       unsigned int nr)
+{
+	const gfp_t gfp = (GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT |
+			   __GFP_NORETRY | __GFP_NOWARN) &
+			  ~__GFP_DIRECT_RECLAIM;
+	struct mem_cgroup *memcg, *old = NULL;
+	unsigned int order, i, done = 0;
+	struct page *page;
+
+	memcg = ntmem_charge_owner(mm, &old);
+	while (done < nr) {
+		order = ilog2(nr - done);
+		page = alloc_pages(gfp, order);
+		if (!page)
+			break;
+		if (order)
+			split_page(page, order);
+		for (i = 0; i < 1U << order; i++)
+			pages[done++] = page + i;
+	}
+	ntmem_charge_owner_end(memcg, old);
+	return done;
+}
+
+/* A block lets go of a page. */
+void ntmem_page_put(struct page *page)
+{
+	/*
+	 * The others that share it must see our page tables without it, or
+	 * what they wrote before, when they find themselves alone.
+	 */
+	if (atomic_long_read(ntmem_page_shares(page)) &&
+	    atomic_long_dec_return(ntmem_page_shares(page)) >= 0) {
+		put_page(page);
+		return;
+	}
+	set_page_private(page, 0);
+	this_cpu_dec(*ntmem_resident);
+	put_page(page);
+}
+
+/**
+ * ntmem_zap() - take pages out of all page tables
+ * @region: locked for writing
+ * @first: first page
+ * @last: last page
+ *
+ * The mapping is shared with the processes of the same fork family; what is
+ * taken from their page tables needlessly they fault in again.
+ */
+void ntmem_zap(struct ntmem_region *region, unsigned long first,
+	       unsigned long last)
+{
+	unmap_mapping_pages(region->space->file->f_mapping, first,
+			    last - first + 1, true);
+}
+
+int ntmem_page_init(void)
+{
+	ntmem_resident = alloc_percpu(long);
+	return ntmem_resident ? 0 : -ENOMEM;
+}
+
+void ntmem_page_exit(void)
+{
+	free_percpu(ntmem_resident);
+}

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where reservations lie and what maps them.
+ *
+ * Mostly a reservation is carved out of an *arena*, a large VMA made once:
+ * then neither making nor releasing it touches the core's mmap_lock or VMA
+ * tree. A reservation at a wanted address gets what VMAs it lacks there, one
+ * that is too large for an arena, or may execute, one of its own.
+ *
+ * A reservation belongs to the region tree, not to a VMA: a VMA is a window
+ * through which addresses become pages, and its free parts are free to be
+ * reserved. All here runs under space->map_lock.
+ */
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/sched/mm.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include "compat.h"
+#include "ntmem.h"
+
+#define NTMEM_ARENA_FIRST	(256UL << 20)
+#define NTMEM_ARENA_NEXT	(1UL << 30)
+#define NTMEM_ARENA_CARVE	(64UL << 20)	/* largest reservation in one */
+
+/* NT keeps the first 64 KiB of the address space free. */
+#define NTMEM_MIN_ADDRESS	0x10000UL
+
+/* Distance that is kept below a VMA that grows down, like the core's own. */
+#define NTMEM_STACK_GAP		(256UL << PAGE_SHIFT)
+
+/* A hole that somebody else takes first is looked for again. */
+#define NTMEM_PLACE_TRIES	16
+
+/**
+ * struct ntmem_arena - a VMA that reservations are carved from
+ * @node: in space->arenas, oldest first
+ * @start: first byte
+ * @end: byte behind the last
+ *
+ * Forgotten, its reservations not, when user space unmaps a part of it.
+ */
+struct ntmem_arena {
+	struct list_head node;
+	unsigned long start;
+	unsigned long end;
+};
+
+/* The highest address that a reservation may use, inclusive. */
+unsigned long ntmem_max_address(struct mm_struct *mm)
+{
+	unsigned long top = min_t(unsigned long, mm->task_size,
+				  DEFAULT_MAP_WINDOW);
+
+	return ALIGN(top, NTMEM_MIN_ADDRESS) - NTMEM_MIN_ADDRESS - 1;
+}
+
+static bool ntmem_is_ours(const struct ntmem_space *space,
+			  const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &ntmem_vm_ops && vma->vm_private_data == space;
+}
+
+/*
+ * Maps [start, end), nowhere else; -EEXIST when something is there. The
+ * kernel's placement, limits and security checks of mmap(2) all apply.
+ */
+static int ntmem_map(struct ntmem_space *space, unsigned long start,
+		     unsigned long end, unsigned long flags, bool exec)
+{
+	unsigned long addr;
+
+	addr = vm_mmap(space->file, start, end - start,
+		       PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0),
+		       MAP_SHARED | flags, start);
+	return IS_ERR_VALUE(addr) ? (int)addr : 0;
+}
+
+/* --------------------------------------------------------------- holes --- */
+
+/*
+ * One step towards a hole in a tree of ranges: the lowest or highest gap of
+ * at least size in [min, max].
+ */
+static int ntmem_gap(struct maple_tree *tree, unsigned long min,
+		     unsigned long max, unsigned long size, bool top_down,
+		     unsigned long *addr)
+{
+	MA_STATE(mas, tree, 0, 0);
+	int err;
+
+	if (min > max || size - 1 > max - min)
+		return -ENOSPC;
+	if (mtree_empty(tree)) {
+		*addr = top_down ? max + 1 - size : min;
+		return 0;
+	}
+	if (top_down)
+		err = mas_empty_area_rev(&mas, min, max, size);
+	else
+		err = mas_empty_area(&mas, min, max, size);
+	if (err)
+		return -ENOSPC;
+	*addr = top_down ? mas.last + 1 - size : mas.index;
+	return 0;
+}
+
+/* Is the hole at addr too near to a stack above it? Then how low must it end. */
+static bool ntmem_near_stack(struct mm_struct *mm, unsigned long addr,
+			     unsigned long size, unsigned long *below)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr);
+
+	if (!vma || !(vma->vm_flags & VM_GROWSDOWN) ||
+	    vma->vm_start - (addr + size) >= NTMEM_STACK_GAP)
+		return false;
+	*below = vma->vm_start - NTMEM_STACK_GAP;
+	return true;
+}
+
+/*
+ * A hole of place->size in the tree, aligned. mm is given for the core's tree
+ * of VMAs, where stacks want distance; NULL for our own.
+ */
+static int ntmem_find_hole(struct maple_tree *tree, struct mm_struct *mm,
+			   const struct ntmem_place *place,
+			   unsigned long *addr)
+{
+	unsigned long min = ALIGN(place->min, place->align);
+	unsigned long max = place->max;
+	unsigned long found, below;
+	int err;
+
+	for (;;) {
+		err = ntmem_gap(tree, min, max, place->size, place->top_down,
+				&found);
+		if (err)
+			return err;
+		*addr = place->top_down ? ALIGN_DOWN(found, place->align) :
+					  ALIGN(found, place->align);
+		if (mm && ntmem_near_stack(mm, found, place->size, &below)) {
+			if (!place->top_down) {
+				/* Nothing fits between here and the stack? */
+				min = find_vma(mm, found)->vm_end;
+				min = ALIGN(min, place->align);
+				continue;
+			}
+			if (below <= place->size)
+				return -ENOSPC;
+			max = min(max, below - 1);
+			continue;
+		}
+		if (*addr == found)
+			return 0;
+		/* The gap may not reach over the aligned place: look there. */
+		if (place->top_down)
+			max = *addr + place->size - 1;
+		else
+			min = *addr;
+		if (*addr < place->min || min < place->min)
+			return -ENOSPC;
+	}
+}
+
+/* -------------------------------------------------------------- arenas --- */
+
+/* A place for a new arena or large reservation, below the other mappings. */
+static int ntmem_find_room(struct ntmem_space *space,
+			   const struct ntmem_place *place,
+			   unsigned long *addr)
+{
+	struct mm_struct *mm = space->mm;
+	struct ntmem_place room = *place;
+	int err;
+
+	if (place->anywhere) {
+		room.top_down = true;
+		room.max = min(place->max, mm->mmap_base - 1);
+	}
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	err = ntmem_find_hole(&mm->mm_mt, mm, &room, addr);
+	mmap_read_unlock(mm);
+	return err;
+}
+
+static int ntmem_map_room(struct ntmem_space *space,
+			  const struct ntmem_place *place, unsigned long *addr)
+{
+	int err, tries;
+
+	for (tries = 0; tries < NTMEM_PLACE_TRIES; tries++) {
+		err = ntmem_find_room(space, place, addr);
+		if (err)
+			return err;
+		err = ntmem_map(space, *addr, *addr + place->size,
+				MAP_FIXED_NOREPLACE, place->exec);
+		if (err != -EEXIST)
+			return err;
+	}
+	return -ENOSPC;
+}
+
+static int ntmem_arena_make(struct ntmem_space *space, unsigned long align)
+{
+	struct ntmem_place place = {
+		.size = list_empty(&space->arenas) ? NTMEM_ARENA_FIRST :
+						     NTMEM_ARENA_NEXT,
+		.min = NTMEM_MIN_ADDRESS,
+		.max = ntmem_max_address(space->mm),
+		/* Whole page tables, so that a chunk never has two VMAs. */
+		.align = max(align, PMD_SIZE),
+		.anywhere = true,
+	};
+	struct ntmem_arena *arena;
+	int err;
+
+	arena = kmalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
+	if (!arena)
+		return -ENOMEM;
+	err = ntmem_map_room(space, &place, &arena->start);
+	if (err) {
+		kfree(arena);
+		return err;
+	}
+	arena->end = arena->start + place.size;
+	spin_lock(&space->arena_lock);
+	list_add_tail(&arena->node, &space->arenas);
+	spin_unlock(&space->arena_lock);
+	return 0;
+}
+
+static int ntmem_arena_carve(struct ntmem_space *space,
+			     const struct ntmem_arena *arena,
+			     const struct ntmem_place *place,
+			     unsigned long *addr)
+{
+	struct ntmem_place part = *place;
+	int err;
+
+	part.min = max(place->min, arena->start);
+	part.max = min(place->max, arena->end - 1);
+	mtree_lock(&space->regions);
+	err = ntmem_find_hole(&space->regions, NULL, &part, addr);
+	mtree_unlock(&space->regions);
+	return err;
+}
+
+/* A free place in some arena, of which user space may only take it away. */
+static int ntmem_arenas_carve(struct ntmem_space *space,
+			      const struct ntmem_place *place,
+			      unsigned long *addr)
+{
+	struct ntmem_arena *arena;
+	int err = -ENOSPC;
+
+	spin_lock(&space->arena_lock);
+	list_for_each_entry(arena, &space->arenas, node) {
+		err = ntmem_arena_carve(space, arena, place, addr);
+		if (!err)
+			break;
+	}
+	spin_unlock(&space->arena_lock);
+	return err;
+}
+
+/* User space unmapped [start, end): carve nothing from there any more. */
+void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
+		       unsigned long end)
+{
+	struct ntmem_arena *arena, *next;
+
+	spin_lock(&space->arena_lock);
+	list_for_each_entry_safe(arena, next, &space->arenas, node) {
+		if (arena->start < end && arena->end > start) {
+			list_del(&arena->node);
+			kfree(arena);
+		}
+	}
+	spin_unlock(&space->arena_lock);
+}
+
+/* A forked child carves from the same arenas; without memory, from none. */
+void ntmem_arenas_copy(struct ntmem_space *to, struct ntmem_space *from)
+{
+	struct ntmem_arena *arena, *copy;
+
+	spin_lock(&from->arena_lock);
+	list_for_each_entry(arena, &from->arenas, node) {
+		copy = kmemdup(arena, sizeof(*arena), GFP_NOWAIT);
+		if (!copy)
+			break;
+		list_add_tail(&copy->node, &to->arenas);
+	}
+	spin_unlock(&from->arena_lock);
+}
+
+void ntmem_arenas_free(struct ntmem_space *space)
+{
+	ntmem_arenas_lost(space, 0, ULONG_MAX);
+}
+
+/* ---------------------------------------------------------- placement --- */
+
+static int ntmem_publish_at(struct ntmem_region *region, unsigned long addr,
+			    unsigned long size)
+{
+	region->start = addr;
+	region->end = addr + size;
+	region->chunk0 = ntmem_first(region) >> NTMEM_CHUNK_SHIFT;
+	return ntmem_region_publish(region);
+}
+
+static int ntmem_place_own(struct ntmem_space *space,
+			   struct ntmem_region *region,
+			   const struct ntmem_place *place)
+{
+	unsigned long addr;
+	int err;
+
+	err = ntmem_map_room(space, place, &addr);
+	if (err)
+		return err;
+	region->own_vma = true;
+	region->exec = place->exec;
+	err = ntmem_publish_at(region, addr, place->size);
+	if (err)
+		vm_munmap(addr, place->size);
+	return err;
+}
+
+/**
+ * ntmem_place_new() - find a place for a reservation, and publish it
+ * @space: its space
+ * @region: new
+ * @place: what is wanted
+ *
+ * Return: 0; -ENOSPC without a hole; -ENOMEM; what mmap(2) refuses with.
+ */
+int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
+		    const struct ntmem_place *place)
+{
+	unsigned long addr;
+	int err;
+
+	/* The highest hole is above the arenas, the lowest below. */
+	if (!place->top_down && !place->exec &&
+	    place->size <= NTMEM_ARENA_CARVE) {
+		err = ntmem_arenas_carve(space, place, &addr);
+		if (err && place->anywhere && place->align <= NTMEM_ARENA_CARVE)
+			if (!ntmem_arena_make(space, place->align))
+				err = ntmem_arenas_carve(space, place, &addr);
+		if (!err)
+			return ntmem_publish_at(region, addr, place->size);
+	}
+	err = ntmem_place_own(space, region, place);
+	if (err != -ENOSPC || place->exec)
+		return err;
+	err = ntmem_arenas_carve(space, place, &addr);
+	return err ?: ntmem_publish_at(region, addr, place->size);
+}
+
+/* First part of [start, end) that no VMA covers; empty when there is none. */
+static int ntmem_uncovered(struct ntmem_space *space, unsigned long *start,
+			   unsigned long *end)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	int err = 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	while (*start < *end) {
+		vma = find_vma(mm, *start);
+		if (!vma || vma->vm_start >= *end)
+			break;
+		if (vma->vm_start > *start) {
+			*end = vma->vm_start;
+			break;
+		}
+		if (!ntmem_is_ours(space, vma)) {
+			err = -EEXIST;
+			break;
+		}
+		*start = vma->vm_end;
+	}
+	mmap_read_unlock(mm);
+	return err;
+}
+
+/**
+ * ntmem_place_at() - publish a reservation at its address, and map it
+ * @space: its space
+ * @region: new, with @start and @end
+ *
+ * Return: 0; -EEXIST when the range, or a part, is in use.
+ */
+int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
+{
+	unsigned long start, end, mapped[8][2];
+	unsigned int i, nr = 0;
+	int err;
+
+	err = ntmem_publish_at(region, region->start,
+			       region->end - region->start);
+	if (err)
+		return err;
+	for (;;) {
+		start = region->start;
+		end = region->end;
+		err = ntmem_uncovered(space, &start, &end);
+		if (err || start >= end)
+			break;
+		err = -ENOMEM;
+		if (nr == ARRAY_SIZE(mapped))
+			break;
+		err = ntmem_map(space, start, end, MAP_FIXED_NOREPLACE, false);
+		if (err && err != -EEXIST)
+			break;
+		if (err)
+			continue;
+		mapped[nr][0] = start;
+		mapped[nr++][1] = end;
+	}
+	if (!err) {
+		region->own_vma = nr == 1 && mapped[0][0] == region->start &&
+				  mapped[0][1] == region->end;
+		return 0;
+	}
+	ntmem_region_kill(region, true);
+	for (i = 0; i < nr; i++)
+		vm_munmap(mapped[i][0], mapped[i][1] - mapped[i][0]);
+	return err;
+}
+
+/**
+ * ntmem_map_exec() - map a reservation anew, with or without PROT_EXEC
+ * @space: its space
+ * @start: first byte
+ * @end: byte behind the last
+ * @exec: with or without
+ *
+ * Whether a page may be executed is in its PTE; that PTEs can allow it at all
+ * is up to the VMA. The pages survive, since the region holds them.
+ */
+int ntmem_map_exec(struct ntmem_space *space, unsigned long start,
+		   unsigned long end, bool exec)
+{
+	int err;
+
+	lockdep_assert_held(&space->map_lock);
+	space->remap_start = start;
+	space->remap_end = end;
+	WRITE_ONCE(space->remap_task, current);
+	err = ntmem_map(space, start, end, MAP_FIXED, exec);
+	WRITE_ONCE(space->remap_task, NULL);
+	return err;
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * QUERY and INFO: what user space may know. QUERY of a reservation takes no
+ * lock but the region's, for reading; only outside of reservations does it
+ * look at the VMAs, under mmap_lock.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include "compat.h"
+#include "ntmem.h"
+
+static void ntmem_query_region(struct ntmem_region *region,
+			       struct ntmem_query *query)
+{
+	unsigned long last;
+	u8 state;
+
+	last = ntmem_state_run(region, query->base >> PAGE_SHIFT, &state);
+	query->alloc_base = region->start;
+	query->size = ((last + 1) << PAGE_SHIFT) - query->base;
+	query->alloc_prot = region->alloc_prot;
+	query->state = state ? NTMEM_STATE_COMMIT : NTMEM_STATE_RESERVE;
+	query->prot = state ? ntmem_state_to_prot(region, state) : 0;
+	query->type = NTMEM_TYPE_PRIVATE;
+}
+
+static u32 ntmem_foreign_prot(const struct vm_area_struct *vma)
+{
+	static const u32 prot[8] = {
+		NTMEM_PAGE_NOACCESS, NTMEM_PAGE_READONLY,
+		NTMEM_PAGE_READWRITE, NTMEM_PAGE_READWRITE,
+		NTMEM_PAGE_EXECUTE, NTMEM_PAGE_EXECUTE_READ,
+		NTMEM_PAGE_EXECUTE_READWRITE, NTMEM_PAGE_EXECUTE_READWRITE,
+	};
+
+	return prot[vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)];
+}
+
+static void ntmem_query_foreign(const struct vm_area_struct *vma,
+				struct ntmem_query *query, unsigned long top)
+{
+	query->alloc_base = vma->vm_start;
+	query->size = min(vma->vm_end - 1, top) + 1 - query->base;
+	query->state = NTMEM_STATE_FOREIGN;
+	query->prot = ntmem_foreign_prot(vma);
+	query->alloc_prot = query->prot;
+	if (vma->vm_file && vma->vm_flags & VM_EXEC)
+		query->type = NTMEM_TYPE_IMAGE;
+	else if (vma->vm_file || vma->vm_flags & VM_SHARED)
+		query->type = NTMEM_TYPE_MAPPED;
+	else
+		query->type = NTMEM_TYPE_PRIVATE;
+}
+
+/* First byte behind addr of a reservation, or behind top. */
+static unsigned long ntmem_next_region(struct ntmem_space *space,
+				       unsigned long addr, unsigned long top)
+{
+	MA_STATE(mas, &space->regions, addr, addr);
+	unsigned long next = top + 1;
+
+	rcu_read_lock();
+	if (mas_find(&mas, top))
+		next = max(mas.index, addr);
+	rcu_read_unlock();
+	return next;
+}
+
+/* An address in no reservation: free, or somebody else's mapping. */
+static int ntmem_query_outside(struct ntmem_space *space,
+			       struct ntmem_query *query, unsigned long top)
+{
+	unsigned long addr = query->base;
+	unsigned long next = ntmem_next_region(space, addr, top);
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for (vma = find_vma(mm, addr); vma; vma = find_vma(mm, vma->vm_end))
+		if (vma->vm_start >= next || vma->vm_ops != &ntmem_vm_ops)
+			break;
+	if (vma && vma->vm_start <= addr) {
+		ntmem_query_foreign(vma, query, top);
+	} else {
+		if (vma && vma->vm_start < next)
+			next = vma->vm_start;
+		query->alloc_base = 0;
+		query->alloc_prot = 0;
+		query->size = next - addr;
+		query->state = NTMEM_STATE_FREE;
+		query->prot = NTMEM_PAGE_NOACCESS;
+		query->type = 0;
+	}
+	mmap_read_unlock(mm);
+	return 0;
+}
+
+int ntmem_query(struct ntmem_space *space, struct ntmem_query *query)
+{
+	unsigned long top = ntmem_max_address(space->mm);
+	struct ntmem_region *region;
+	struct ntmem_query out;
+	int err;
+
+	if (query->flags || query->pad || query->addr > top)
+		return -EINVAL;
+	out = (struct ntmem_query){
+		.addr = query->addr, .base = query->addr & PAGE_MASK,
+	};
+	region = ntmem_region_lock(space, out.base, false);
+	if (region) {
+		ntmem_query_region(region, &out);
+		ntmem_region_unlock(region, false);
+	} else {
+		err = ntmem_query_outside(space, &out, top);
+		if (err)
+			return err;
+	}
+	*query = out;
+	return 0;
+}
+
+static u64 ntmem_limit_bytes(unsigned long pages)
+{
+	return pages > ULONG_MAX >> PAGE_SHIFT ? U64_MAX :
+						 (u64)pages << PAGE_SHIFT;
+}
+
+static u64 ntmem_counter_bytes(const atomic_long_t *counter)
+{
+	return (u64)atomic_long_read(counter) << PAGE_SHIFT;
+}
+
+void ntmem_info(struct ntmem_space *space, struct ntmem_info *info)
+{
+	*info = (struct ntmem_info){
+		.version = NTMEM_API_VERSION,
+		.features = NTMEM_FEATURE_BATCH | NTMEM_FEATURE_COW_FORK |
+			    NTMEM_FEATURE_RESET,
+		.page_size = PAGE_SIZE,
+		.granularity = READ_ONCE(space->granularity),
+		.min_address = max(0x10000UL, READ_ONCE(space->granularity)),
+		.max_address = ntmem_max_address(space->mm),
+		.commit_limit = ntmem_limit_bytes(READ_ONCE(ntmem_commit_limit)),
+		.user_limit = ntmem_limit_bytes(READ_ONCE(ntmem_user_limit)),
+		.space_limit = ntmem_limit_bytes(READ_ONCE(ntmem_space_limit)),
+		.committed = (u64)ntmem_charged() << PAGE_SHIFT,
+		.user_committed = ntmem_counter_bytes(&space->user->committed),
+		.space_committed = ntmem_counter_bytes(&space->committed),
+		.space_reserved = ntmem_counter_bytes(&space->reserved),
+		.resident = (u64)ntmem_pages_resident() << PAGE_SHIFT,
+		.spaces = ntmem_space_count(),
+	};
+}

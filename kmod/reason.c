@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Why a thread's last access was refused. The signal cannot say, so a handler
+ * of SIGSEGV asks. Only faults of user mode are kept: those of the kernel end
+ * as EFAULT.
+ */
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include "ntmem.h"
+
+/* Threads that died without asking must not fill the kernel. */
+#define NTMEM_REASONS_MAX	1024
+
+struct ntmem_reason {
+	struct list_head node;
+	pid_t thread;
+	struct ntmem_fault fault;
+};
+
+static struct ntmem_reason *ntmem_reason_find(struct ntmem_space *space)
+{
+	pid_t thread = task_pid_nr(current);
+	struct ntmem_reason *reason;
+
+	list_for_each_entry(reason, &space->reasons, node)
+		if (reason->thread == thread)
+			return reason;
+	return NULL;
+}
+
+/* Remembers a refusal, in place of the thread's last, or of the oldest. */
+void ntmem_reason_note(struct ntmem_space *space, unsigned long addr,
+		       u32 access, u32 reason, u32 prot)
+{
+	struct ntmem_reason *new, *old;
+
+	new = kmalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return;
+	new->thread = task_pid_nr(current);
+	new->fault = (struct ntmem_fault){
+		.addr = addr, .access = access, .reason = reason, .prot = prot,
+	};
+
+	spin_lock(&space->reason_lock);
+	old = ntmem_reason_find(space);
+	if (!old && space->nr_reasons >= NTMEM_REASONS_MAX)
+		old = list_last_entry(&space->reasons, struct ntmem_reason,
+				      node);
+	if (old)
+		list_del(&old->node);
+	else
+		space->nr_reasons++;
+	list_add(&new->node, &space->reasons);
+	spin_unlock(&space->reason_lock);
+	kfree(old);
+}
+
+/* LAST_FAULT: hands the calling thread's reason over, and forgets it. */
+int ntmem_reason_take(struct ntmem_space *space, struct ntmem_fault *fault)
+{
+	struct ntmem_reason *reason;
+
+	spin_lock(&space->reason_lock);
+	reason = ntmem_reason_find(space);
+	if (reason) {
+		list_del(&reason->node);
+		space->nr_reasons--;
+	}
+	spin_unlock(&space->reason_lock);
+	if (!reason)
+		return -ENODATA;
+	*fault = reason->fault;
+	kfree(reason);
+	return 0;
+}
+
+void ntmem_reasons_free(struct ntmem_space *space)
+{
+	struct ntmem_reason *reason, *next;
+
+	list_for_each_entry_safe(reason, next, &space->reasons, node)
+		kfree(reason);
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory pressure: pages whose content was declared not to matter by RESET
+ * are dropped, region by region, the one that was reset first first. A region
+ * that somebody has locked is passed over: reclaim may run inside of an
+ * allocation of ours.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include "compat.h"
+#include "ntmem.h"
+
+static struct shrinker *ntmem_shrinker;
+
+/* Regions with reset pages, oldest first; each has a reference. */
+static DEFINE_SPINLOCK(ntmem_reset_lock);
+static LIST_HEAD(ntmem_reset_regions);
+static unsigned int ntmem_nr_reset_regions;
+
+/* What the regions on the list estimate together. */
+static atomic_long_t ntmem_reset_total;
+
+static void ntmem_reset_estimate(struct ntmem_region *region,
+				 unsigned long pages)
+{
+	atomic_long_add(pages - region->reset_pages, &ntmem_reset_total);
+	region->reset_pages = pages;
+}
+
+/* pages more were reset; the region is locked for writing, or new. */
+void ntmem_reclaim_add(struct ntmem_region *region, unsigned long pages)
+{
+	ntmem_reset_estimate(region, region->reset_pages + pages);
+	spin_lock(&ntmem_reset_lock);
+	if (list_empty(&region->reset_node)) {
+		refcount_inc(&region->refs);
+		list_add_tail(&region->reset_node, &ntmem_reset_regions);
+		ntmem_nr_reset_regions++;
+	}
+	spin_unlock(&ntmem_reset_lock);
+}
+
+/* None are left, or the region dies; it is locked for writing. */
+void ntmem_reclaim_remove(struct ntmem_region *region)
+{
+	bool listed;
+
+	ntmem_reset_estimate(region, 0);
+	spin_lock(&ntmem_reset_lock);
+	listed = !list_empty(&region->reset_node);
+	list_del_init(&region->reset_node);
+	ntmem_nr_reset_regions -= listed;
+	spin_unlock(&ntmem_reset_lock);
+	if (listed)
+		ntmem_region_put(region);
+}
+
+/*
+ * Drops the reset pages of one block that is the region's own; counts those
+ * that have to stay because somebody shares them.
+ */
+static void ntmem_reclaim_block(struct ntmem_region *region,
+				struct ntmem_table *table,
+				struct ntmem_block *block, unsigned long index,
+				unsigned long *dropped, unsigned long *left)
+{
+	unsigned long mask = block->resident;
+	unsigned int i;
+	u8 state;
+
+	for_each_set_bit(i, &mask, NTMEM_BLOCK_PAGES) {
+		state = ntmem_state_get(region, index + i);
+		if (!(state & NTMEM_S_RESET) || (state & NTMEM_S_LOCKED))
+			continue;
+		if (atomic_long_read(ntmem_page_shares(block->page[i]))) {
+			(*left)++;
+			continue;
+		}
+		ntmem_zap(region, index + i, index + i);
+		ntmem_page_put(block->page[i]);
+		block->page[i] = NULL;
+		block->resident &= ~BIT(i);
+		ntmem_state_set_one(table, block, index + i,
+				    (state & ~NTMEM_S_RESET) | NTMEM_S_LOST);
+		(*dropped)++;
+	}
+}
+
+static unsigned long ntmem_reclaim_region(struct ntmem_region *region,
+					  unsigned long want)
+{
+	unsigned long chunk, index, dropped = 0, left = 0;
+	struct ntmem_table *table;
+	struct ntmem_block *block;
+	unsigned int i;
+
+	xa_for_each(&region->tables, chunk, table) {
+		for (i = 0; i < table->nr && dropped < want; i++) {
+			block = table->block[i];
+			if (!block || refcount_read(&table->refs) > 1 ||
+			    refcount_read(&block->refs) > 1)
+				continue;
+			index = ((chunk + region->chunk0) <<
+				 NTMEM_CHUNK_SHIFT) +
+				((unsigned long)(table->first + i) <<
+				 NTMEM_BLOCK_SHIFT);
+			ntmem_reclaim_block(region, table, block, index,
+					    &dropped, &left);
+		}
+	}
+	if (dropped < want)
+		ntmem_reset_estimate(region, left);
+	else
+		ntmem_reset_estimate(region, region->reset_pages > dropped ?
+				     region->reset_pages - dropped : 1);
+	if (!region->reset_pages)
+		ntmem_reclaim_remove(region);
+	return dropped;
+}
+
+/* The oldest region on the list, which moves to its end, with a reference. */
+static struct ntmem_region *ntmem_reclaim_next(void)
+{
+	struct ntmem_region *region;
+
+	spin_lock(&ntmem_reset_lock);
+	region = list_first_entry_or_null(&ntmem_reset_regions,
+					  struct ntmem_region, reset_node);
+	if (region) {
+		refcount_inc(&region->refs);
+		list_move_tail(&region->reset_node, &ntmem_reset_regions);
+	}
+	spin_unlock(&ntmem_reset_lock);
+	return region;
+}
+
+static unsigned long ntmem_shrinker_count(struct shrinker *shrinker,
+					  struct shrink_control *sc)
+{
+	long total = atomic_long_read(&ntmem_reset_total);
+
+	return total > 0 ? total : SHRINK_EMPTY;
+}
+
+static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
+					 struct shrink_control *sc)
+{
+	unsigned int tries = READ_ONCE(ntmem_nr_reset_regions);
+	struct ntmem_region *region;
+	unsigned long dropped = 0;
+
+	if (!(sc->gfp_mask & __GFP_FS))
+		return SHRINK_STOP;
+	while (dropped < sc->nr_to_scan && tries--) {
+		region = ntmem_reclaim_next();
+		if (!region)
+			break;
+		if (down_write_trylock(&region->lock)) {
+			if (!region->dying)
+				dropped += ntmem_reclaim_region(region,
+						sc->nr_to_scan - dropped);
+			ntmem_region_unlock(region, true);
+		}
+		ntmem_region_put(region);
+	}
+	return dropped ?: SHRINK_STOP;
+}
+
+int ntmem_reclaim_init(void)
+{
+	ntmem_shrinker = ntmem_shrinker_register(ntmem_shrinker_count,
+						 ntmem_shrinker_scan);
+	return ntmem_shrinker ? 0 : -ENOMEM;
+}
+
+void ntmem_reclaim_exit(void)
+{
+	ntmem_shrinker_free(ntmem_shrinker);
+}

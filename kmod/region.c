@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a reservation: made, found and locked, split, killed.
+ *
+ * The space's tree is read under RCU. A region that is found there is locked
+ * by a trylock inside the RCU section and then looked at once more; who has
+ * to wait for the lock takes a reference first. Whoever unlocks does so inside
+ * an RCU section too, so that the lock is not freed under the unlocking.
+ */
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include "compat.h"
+#include "ntmem.h"
+
+/* A region without a place; the caller has the one reference. */
+struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space)
+{
+	struct ntmem_region *region;
+
+	region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+	if (!region)
+		return NULL;
+	region->space = space;
+	refcount_set(&region->refs, 1);
+	init_rwsem(&region->lock);
+	spin_lock_init(&region->state_lock);
+	xa_init_flags(&region->tables, XA_FLAGS_ACCOUNT);
+	mt_init(&region->runs);
+	INIT_LIST_HEAD(&region->reset_node);
+	region->seq_next = ULONG_MAX;
+	return region;
+}
+
+void ntmem_region_put(struct ntmem_region *region)
+{
+	if (refcount_dec_and_test(&region->refs))
+		kfree_rcu(region, rcu);
+}
+
+static bool ntmem_region_trylock(struct ntmem_region *region, bool write)
+{
+	return write ? down_write_trylock(&region->lock) :
+		       down_read_trylock(&region->lock);
+}
+
+static void ntmem_region_wait(struct ntmem_region *region, bool write)
+{
+	if (write)
+		down_write(&region->lock);
+	else
+		down_read(&region->lock);
+}
+
+void ntmem_region_unlock(struct ntmem_region *region, bool write)
+{
+	rcu_read_lock();
+	if (write)
+		up_write(&region->lock);
+	else
+		up_read(&region->lock);
+	rcu_read_unlock();
+}
+
+/* Is a region that has just been locked still what the tree said? */
+static bool ntmem_region_holds(const struct ntmem_region *region,
+			       unsigned long addr)
+{
+	return !region->dying && addr >= region->start && addr < region->end;
+}
+
+/**
+ * ntmem_region_lock() - find and lock the reservation of an address
+ * @space: in which
+ * @addr: any byte of it
+ * @write: for writing or for reading
+ *
+ * Return: the locked region, which ntmem_region_unlock() unlocks; NULL when
+ * there is none.
+ */
+struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
+				       unsigned long addr, bool write)
+{
+	struct ntmem_region *region;
+
+	for (;;) {
+		rcu_read_lock();
+		region = mtree_load(&space->regions, addr);
+		if (!region) {
+			rcu_read_unlock();
+			return NULL;
+		}
+		if (likely(ntmem_region_trylock(region, write))) {
+			if (likely(ntmem_region_holds(region, addr))) {
+				rcu_read_unlock();
+				return region;
+			}
+			ntmem_region_unlock(region, write);
+			rcu_read_unlock();
+		} else if (refcount_inc_not_zero(&region->refs)) {
+			rcu_read_unlock();
+			ntmem_region_wait(region, write);
+			if (ntmem_region_holds(region, addr)) {
+				ntmem_region_put(region);
+				return region;
+			}
+			ntmem_region_unlock(region, write);
+			ntmem_region_put(region);
+		} else {
+			rcu_read_unlock();
+		}
+		/* Released, or cut, while we looked: the tree knows more. */
+		cond_resched();
+	}
+}
+
+/**
+ * ntmem_region_publish() - put a region into its space's tree
+ * @region: new, with @start and @end
+ *
+ * Return: 0, and the tree has a reference; -EEXIST when a part of the range is
+ * taken; -ENOMEM.
+ */
+int ntmem_region_publish(struct ntmem_region *region)
+{
+	struct ntmem_space *space = region->space;
+	int err;
+
+	refcount_inc(&region->refs);
+	err = mtree_insert_range(&space->regions, region->start,
+				 region->end - 1, region, GFP_KERNEL_ACCOUNT);
+	if (err) {
+		refcount_dec(&region->refs);
+		return err;
+	}
+	atomic_long_add((region->end - region->start) >> PAGE_SHIFT,
+			&space->reserved);
+	return 0;
+}
+
+/* What the end of a region gives back; it is locked for writing. */
+static void ntmem_region_finish(struct ntmem_region *region)
+{
+	struct ntmem_space *space = region->space;
+
+	ntmem_uncharge(space, region->committed);
+	atomic_long_sub(region->locked, &space->locked);
+	atomic_long_sub((region->end - region->start) >> PAGE_SHIFT,
+			&space->reserved);
+	region->committed = 0;
+	region->locked = 0;
+	ntmem_reclaim_remove(region);
+	ntmem_state_destroy(region);
+}
+
+/**
+ * ntmem_region_kill() - the end of a published region
+ * @region: the caller has a reference or knows otherwise that it stays
+ * @zap: its pages may still be in page tables
+ *
+ * Harmless on one that is dead already.
+ */
+void ntmem_region_kill(struct ntmem_region *region, bool zap)
+{
+	struct ntmem_space *space = region->space;
+
+	down_write(&region->lock);
+	if (region->dying) {
+		ntmem_region_unlock(region, true);
+		return;
+	}
+	region->dying = true;
+	mtree_erase(&space->regions, region->start);
+	if (zap && !xa_empty(&region->tables))
+		ntmem_zap(region, ntmem_first(region), ntmem_last(region));
+	ntmem_region_finish(region);
+	ntmem_region_unlock(region, true);
+	ntmem_region_put(region);
+}
+
+/*
+ * The next region of [start, end), with a reference, or NULL. Read under RCU:
+ * one that comes or goes meanwhile may be missed or found.
+ */
+static struct ntmem_region *ntmem_region_next(struct ntmem_space *space,
+					      unsigned long start,
+					      unsigned long end)
+{
+	struct ntmem_region *region;
+	MA_STATE(mas, &space->regions, start, start);
+
+	rcu_read_lock();
+	do {
+		region = mas_find(&mas, end - 1);
+	} while (region && !refcount_inc_not_zero(&region->refs));
+	rcu_read_unlock();
+	return region;
+}
+
+/* User space unmapped [start, end): the reservations there are released. */
+void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
+			    unsigned long end)
+{
+	struct ntmem_region *region;
+
+	ntmem_arenas_lost(space, start, end);
+	while ((region = ntmem_region_next(space, start, end))) {
+		start = region->end;
+		/* A reservation with two VMAs may still be in the other's. */
+		ntmem_region_kill(region, true);
+		ntmem_region_put(region);
+		if (start >= end)
+			break;
+	}
+}
+
+/* -------------------------------------------------------------- release --- */
+
+/*
+ * The region behind a hole that is about to be cut into a locked one; shares
+ * all that lies there with it, until that is trimmed.
+ */
+static struct ntmem_region *ntmem_region_tail(struct ntmem_region *region,
+					      unsigned long start)
+{
+	struct ntmem_region *tail = ntmem_region_alloc(region->space);
+	struct ntmem_scan scan;
+
+	if (!tail)
+		return NULL;
+	tail->start = start;
+	tail->end = region->end;
+	tail->chunk0 = ntmem_first(tail) >> NTMEM_CHUNK_SHIFT;
+	tail->alloc_prot = region->alloc_prot;
+	tail->own_vma = region->own_vma;
+	tail->nofork = region->nofork;
+	tail->exec = region->exec;
+	tail->dead = region->dead;
+	if (ntmem_state_clone(tail, region) || ntmem_state_trim(tail)) {
+		ntmem_state_destroy(tail);
+		ntmem_region_put(tail);
+		return NULL;
+	}
+	ntmem_state_scan(tail, ntmem_first(tail), ntmem_last(tail), &scan);
+	tail->committed = scan.committed;
+	tail->locked = scan.locked;
+	return tail;
+}
+
+/*
+ * Takes [start, end) out of the tree, and what is behind it over to tail.
+ * Fails before it has changed anything, or not at all.
+ */
+static int ntmem_region_cut_tree(struct ntmem_region *region,
+				 struct ntmem_region *tail,
+				 unsigned long start, unsigned long end)
+{
+	struct maple_tree *tree = &region->space->regions;
+	int err;
+
+	if (tail) {
+		err = mtree_store_range(tree, end, tail->end - 1, tail,
+					GFP_KERNEL_ACCOUNT);
+		if (err)
+			return err;
+		mtree_store_range(tree, start, end - 1, NULL,
+				  GFP_KERNEL | __GFP_NOFAIL);
+		return 0;
+	}
+	return mtree_store_range(tree, start, end - 1, NULL,
+				 GFP_KERNEL_ACCOUNT);
+}
+
+/*
+ * Releases the pages [start, end) of a locked region, not all of it. The
+ * part behind them moves to a region of its own; the part in front stays; if
+ * there is none, the region dies.
+ */
+static int ntmem_region_cut(struct ntmem_region *region, unsigned long start,
+			    unsigned long end)
+{
+	struct ntmem_space *space = region->space;
+	struct ntmem_region *tail = NULL;
+	struct ntmem_scan gone;
+	int err;
+
+	err = ntmem_state_prepare(region, start >> PAGE_SHIFT,
+				  (end - 1) >> PAGE_SHIFT, true);
+	if (err)
+		return err;
+	if (end < region->end) {
+		tail = ntmem_region_tail(region, end);
+		if (!tail)
+			return -ENOMEM;
+		/* Found by others in the tree, it makes them wait. */
+		down_write_nested(&tail->lock, SINGLE_DEPTH_NESTING);
+	}
+	/* What the trimming below would have to do, and must not fail in. */
+	err = ntmem_unshare(region, ntmem_first(region));
+	if (!err && start > region->start)
+		err = ntmem_unshare(region, (start - 1) >> PAGE_SHIFT);
+	err = err ?: ntmem_region_cut_tree(region, tail, start, end);
+	if (err)
+		goto undo;
+
+	ntmem_state_scan(region, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT,
+			 &gone);
+	if (gone.resident)
+		ntmem_zap(region, gone.first_resident, gone.last_resident);
+	region->committed -= tail ? tail->committed : 0;
+	region->locked -= tail ? tail->locked : 0;
+	atomic_long_sub((end - start) >> PAGE_SHIFT, &space->reserved);
+	if (start > region->start) {
+		ntmem_uncharge(space, gone.committed);
+		atomic_long_sub(gone.locked, &space->locked);
+		region->committed -= gone.committed;
+		region->locked -= gone.locked;
+		region->end = start;
+		ntmem_state_trim(region);
+	} else {
+		region->dying = true;
+		region->end = region->start;
+		ntmem_region_finish(region);
+		ntmem_region_put(region);
+	}
+	if (tail)
+		ntmem_region_unlock(tail, true);
+	return 0;
+
+undo:
+	if (tail) {
+		up_write(&tail->lock);
+		ntmem_state_destroy(tail);
+		ntmem_region_put(tail);
+	}
+	return err;
+}
+
+/* Gives back the VMA of what was released, if it served nothing else. */
+static void ntmem_region_unmap(struct ntmem_space *space, unsigned long start,
+			       unsigned long end, bool own_vma, bool exec)
+{
+	if (own_vma)
+		vm_munmap(start, end - start);
+	else if (exec)
+		ntmem_map_exec(space, start, end, false);
+}
+
+/**
+ * ntmem_region_release() - RELEASE
+ * @space: in which
+ * @addr: first byte, rounded down to a page
+ * @size: in bytes; 0 for the whole reservation
+ */
+int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
+			 unsigned long size)
+{
+	unsigned long start, end;
+	struct ntmem_region *region;
+	bool own_vma, exec, whole;
+	int err = 0;
+
+	mutex_lock(&space->map_lock);
+	region = ntmem_region_lock(space, addr, true);
+	if (!region) {
+		err = -ENOENT;
+		goto unlock;
+	}
+	start = size ? addr : region->start;
+	end = size ? addr + size : region->end;
+	if (!size && addr != region->start)
+		err = -EADDRNOTAVAIL;
+	else if (end > region->end)
+		err = -ERANGE;
+	refcount_inc(&region->refs);
+	own_vma = region->own_vma;
+	exec = region->exec;
+	whole = start == region->start && end == region->end;
+	if (!err && !whole)
+		err = ntmem_region_cut(region, start, end);
+	ntmem_region_unlock(region, true);
+	if (!err && whole)
+		ntmem_region_kill(region, true);
+	ntmem_region_put(region);
+	if (!err)
+		ntmem_region_unmap(space, start, end, own_vma, exec);
+unlock:
+	mutex_unlock(&space->map_lock);
+	return err;
+}

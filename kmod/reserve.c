@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * RESERVE, RELEASE and SET_GRANULARITY: the calls by which reservations come
+ * and go. What they do is in region.c and place.c; here are their rules.
+ */
+#include <linux/mm.h>
+#include "compat.h"
+#include "ntmem.h"
+
+#define NTMEM_RESERVE_FLAGS	(NTMEM_RESERVE_COMMIT | \
+				 NTMEM_RESERVE_TOP_DOWN | NTMEM_RESERVE_NOFORK)
+
+/* The rules of min_addr, max_addr and align, of a RESERVE without address. */
+static int ntmem_check_place(struct ntmem_space *space,
+			     const struct ntmem_reserve *reserve)
+{
+	unsigned long top = ntmem_max_address(space->mm);
+
+	if (!reserve->min_addr && !reserve->max_addr && !reserve->align)
+		return 0;
+	if (reserve->addr)
+		return -EINVAL;
+	if (!IS_ALIGNED(reserve->min_addr, space->granularity) ||
+	    reserve->min_addr > top)
+		return -EINVAL;
+	if (reserve->max_addr &&
+	    (!PAGE_ALIGNED(reserve->max_addr + 1) ||
+	     reserve->max_addr <= reserve->min_addr ||
+	     reserve->max_addr > top))
+		return -EINVAL;
+	if (reserve->align && (!is_power_of_2(reserve->align) ||
+			       reserve->align < space->granularity))
+		return -EINVAL;
+	return 0;
+}
+
+/* What of the arguments does not depend on the state of the space. */
+static int ntmem_check_reserve(struct ntmem_space *space,
+			       const struct ntmem_reserve *reserve, u8 *state)
+{
+	u64 top = ntmem_max_address(space->mm);
+
+	if ((reserve->flags & ~NTMEM_RESERVE_FLAGS) ||
+	    ntmem_prot_to_state(reserve->prot, state))
+		return -EINVAL;
+	if (!reserve->size || reserve->addr > top)
+		return -EINVAL;
+	if (reserve->addr && (reserve->addr < 0x10000 ||
+			      reserve->size - 1 > top - reserve->addr))
+		return -EINVAL;
+	return ntmem_check_place(space, reserve);
+}
+
+static int ntmem_reserve_new(struct ntmem_space *space,
+			     struct ntmem_region *region,
+			     const struct ntmem_reserve *reserve, bool exec)
+{
+	unsigned long top = ntmem_max_address(space->mm);
+	struct ntmem_place place = {
+		.min = max_t(unsigned long, reserve->min_addr,
+			     max(0x10000UL, space->granularity)),
+		.max = reserve->max_addr ?: top,
+		.align = reserve->align ?: space->granularity,
+		.exec = exec,
+		.top_down = reserve->flags & NTMEM_RESERVE_TOP_DOWN,
+		.anywhere = !reserve->min_addr && !reserve->max_addr,
+	};
+
+	if (reserve->size > top)
+		return -ENOSPC;
+	place.size = PAGE_ALIGN(reserve->size);
+	return ntmem_place_new(space, region, &place);
+}
+
+static int ntmem_reserve_at(struct ntmem_space *space,
+			    struct ntmem_region *region,
+			    const struct ntmem_reserve *reserve, bool exec)
+{
+	int err;
+
+	region->start = ALIGN_DOWN(reserve->addr, space->granularity);
+	region->end = PAGE_ALIGN(reserve->addr + reserve->size);
+	/* Pages below the first 64 KiB stay unmapped, as on NT. */
+	if (region->start < 0x10000)
+		return -EINVAL;
+	err = ntmem_place_at(space, region);
+	if (err || !exec)
+		return err;
+	err = ntmem_map_exec(space, region->start, region->end, true);
+	if (err)
+		ntmem_region_release(space, region->start, 0);
+	else
+		region->exec = true;
+	return err;
+}
+
+static int ntmem_reserve_locked(struct ntmem_space *space,
+				struct ntmem_reserve *reserve, u8 state)
+{
+	bool exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
+	struct ntmem_region *region = ntmem_region_alloc(space);
+	int err;
+
+	if (!region)
+		return -ENOMEM;
+	region->alloc_prot = reserve->prot;
+	region->nofork = reserve->flags & NTMEM_RESERVE_NOFORK;
+	if (reserve->addr)
+		err = ntmem_reserve_at(space, region, reserve, exec);
+	else
+		err = ntmem_reserve_new(space, region, reserve, exec);
+	if (!err) {
+		space->used = true;
+		reserve->addr = region->start;
+		reserve->size = region->end - region->start;
+	}
+	ntmem_region_put(region);
+	return err;
+}
+
+int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve)
+{
+	struct ntmem_range range = { .prot = reserve->prot };
+	struct ntmem_reserve done = *reserve;
+	u8 state;
+	int err;
+
+	mutex_lock(&space->map_lock);
+	err = ntmem_check_reserve(space, reserve, &state);
+	if (!err)
+		err = ntmem_reserve_locked(space, &done, state);
+	mutex_unlock(&space->map_lock);
+	if (err)
+		return err;
+	if (reserve->flags & NTMEM_RESERVE_COMMIT) {
+		range.addr = done.addr;
+		range.size = done.size;
+		err = ntmem_commit(space, &range);
+		if (err) {
+			ntmem_region_release(space, done.addr, 0);
+			return err;
+		}
+	}
+	*reserve = done;
+	return 0;
+}
+
+int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
+{
+	unsigned long addr = range->addr & PAGE_MASK;
+	u64 size = range->size;
+
+	if (range->flags || range->prot)
+		return -EINVAL;
+	if (range->addr > ntmem_max_address(space->mm))
+		return -EINVAL;
+	if (size) {
+		if (range->addr + size < size ||
+		    range->addr + size - 1 > ntmem_max_address(space->mm))
+			return -EINVAL;
+		size = PAGE_ALIGN(range->addr + size) - addr;
+	}
+	return ntmem_region_release(space, addr, size);
+}
+
+/* A granularity that makes sense: a power of two from a page to 1 GiB. */
+static bool ntmem_granularity_valid(u64 granularity)
+{
+	return granularity >= PAGE_SIZE && granularity <= 1UL << 30 &&
+	       is_power_of_2(granularity);
+}
+
+int ntmem_set_granularity(struct ntmem_space *space,
+			  const struct ntmem_granularity *granularity)
+{
+	int err = 0;
+
+	if (granularity->pad ||
+	    !ntmem_granularity_valid(granularity->granularity))
+		return -EINVAL;
+	mutex_lock(&space->map_lock);
+	if (space->used)
+		err = -EBUSY;
+	else
+		space->granularity = granularity->granularity;
+	mutex_unlock(&space->map_lock);
+	return err;
+}

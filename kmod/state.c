@@ -1,0 +1,884 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The state of a region's pages: tables, blocks and runs. Nothing here looks
+ * at a VMA or a page table, charges or wakes anybody.
+ *
+ * A page is described at the coarsest level that tells the truth: by its
+ * block, when the block's state is NTMEM_S_MIXED; else by the table's state of
+ * the block; and where there is no table by the run in region->runs, of which
+ * the absence means reserved. So a range costs memory by what was done in it
+ * and not by its length.
+ */
+#include <linux/sched.h>
+#include "compat.h"
+#include "ntmem.h"
+
+/* More chunks than this are committed as a run, not table by table. */
+#define NTMEM_BIG_CHUNKS	8
+
+static struct kmem_cache *ntmem_block_cache;
+
+static u16 ntmem_mask(unsigned int lo, unsigned int hi)
+{
+	return GENMASK(hi, lo);
+}
+
+/* What of the block at index lies inside [first, last]. */
+struct ntmem_part {
+	unsigned int lo, hi;
+};
+
+static struct ntmem_part ntmem_part(unsigned long index, unsigned long last)
+{
+	struct ntmem_part part = {
+		.lo = index & NTMEM_BLOCK_MASK,
+		.hi = last - index >= NTMEM_BLOCK_MASK -
+				      (index & NTMEM_BLOCK_MASK) ?
+		      NTMEM_BLOCK_MASK : last & NTMEM_BLOCK_MASK,
+	};
+
+	return part;
+}
+
+/* Does [lo, hi] cover all that the region has of the block at index? */
+static bool ntmem_covers_block(const struct ntmem_region *region,
+			       unsigned long index, struct ntmem_part part)
+{
+	unsigned long block = index & ~NTMEM_BLOCK_MASK;
+
+	return (!part.lo || block + part.lo == ntmem_first(region)) &&
+	       (part.hi == NTMEM_BLOCK_MASK ||
+		block + part.hi == ntmem_last(region));
+}
+
+/* Does [first, last] cover all that the region has of the chunk at index? */
+static bool ntmem_covers_chunk(const struct ntmem_region *region,
+			       unsigned long index, unsigned long first,
+			       unsigned long last)
+{
+	unsigned long lo = index & ~(NTMEM_CHUNK_PAGES - 1);
+	unsigned long hi = index | (NTMEM_CHUNK_PAGES - 1);
+
+	return max(lo, ntmem_first(region)) >= first &&
+	       min(hi, ntmem_last(region)) <= last;
+}
+
+static u8 ntmem_run_load(struct ntmem_region *region, unsigned long index)
+{
+	void *entry;
+
+	if (mtree_empty(&region->runs))
+		return 0;
+	entry = mtree_load(&region->runs, index >> NTMEM_CHUNK_SHIFT);
+	return entry ? xa_to_value(entry) : 0;
+}
+
+/*
+ * The stretch without tables that begins at index, which has none: returns
+ * its last page, at most last, and its state.
+ */
+static unsigned long ntmem_bare(struct ntmem_region *region,
+				unsigned long index, unsigned long last,
+				u8 *state)
+{
+	unsigned long chunk = index >> NTMEM_CHUNK_SHIFT;
+	unsigned long end = last >> NTMEM_CHUNK_SHIFT;
+	unsigned long next = chunk - region->chunk0 + 1;
+	MA_STATE(mas, &region->runs, chunk, chunk);
+	void *entry;
+
+	if (end > chunk &&
+	    xa_find(&region->tables, &next, end - region->chunk0, XA_PRESENT))
+		end = next + region->chunk0 - 1;
+
+	*state = 0;
+	if (!mtree_empty(&region->runs)) {
+		rcu_read_lock();
+		entry = mas_walk(&mas);
+		end = min(end, mas.last);
+		rcu_read_unlock();
+		if (entry)
+			*state = xa_to_value(entry);
+	}
+	return min(last, (end << NTMEM_CHUNK_SHIFT) | (NTMEM_CHUNK_PAGES - 1));
+}
+
+/* ------------------------------------------------------------- reading --- */
+
+/* The state of one page. */
+u8 ntmem_state_get(struct ntmem_region *region, unsigned long index)
+{
+	struct ntmem_table *table = ntmem_table_find(region, index);
+	unsigned int nr = ntmem_block_nr(index);
+	u8 state;
+
+	if (!table)
+		return ntmem_run_load(region, index);
+	/* Pairs with the release in ntmem_block_mix(). */
+	state = smp_load_acquire(&table->state[nr]);
+	if (state == NTMEM_S_MIXED)
+		state = READ_ONCE(table->block[nr - table->first]
+				  ->state[index & NTMEM_BLOCK_MASK]);
+	return state;
+}
+
+/*
+ * Pages of a table from index on whose protection is want: returns the last
+ * one, at most last. index itself is one.
+ */
+static unsigned long ntmem_table_run(const struct ntmem_table *table,
+				     unsigned long index, unsigned long last,
+				     u8 want)
+{
+	const u64 ones = 0x0101010101010101ULL;
+	unsigned long block = index & ~NTMEM_BLOCK_MASK;
+	unsigned int i = index & NTMEM_BLOCK_MASK;
+	const struct ntmem_block *b;
+	unsigned int nr;
+	u8 state;
+
+	for (; block <= last; block += NTMEM_BLOCK_PAGES, i = 0) {
+		nr = ntmem_block_nr(block);
+		/* NTMEM_S_MIXED, masked, is like no state. */
+		while (!(nr % 8) && block + 8 * NTMEM_BLOCK_PAGES <= last + 1 &&
+		       (*(const u64 *)&table->state[nr] &
+			(NTMEM_S_PROT * ones)) == want * ones) {
+			block += 8 * NTMEM_BLOCK_PAGES;
+			nr += 8;
+			if (block > last)
+				return last;
+		}
+		state = READ_ONCE(table->state[nr]);
+		if (state == NTMEM_S_MIXED) {
+			b = table->block[nr - table->first];
+			for (; i < NTMEM_BLOCK_PAGES; i++)
+				if ((READ_ONCE(b->state[i]) & NTMEM_S_PROT) !=
+				    want)
+					return min(last, block + i - 1);
+		} else if ((state & NTMEM_S_PROT) != want) {
+			return block - 1;
+		}
+	}
+	return last;
+}
+
+/**
+ * ntmem_state_run() - the run of pages that QUERY reports
+ * @region: locked at least for reading
+ * @index: first page
+ * @state: its state
+ *
+ * Return: the last page of @region in a row with @index whose protection is
+ * the same.
+ */
+unsigned long ntmem_state_run(struct ntmem_region *region, unsigned long index,
+			      u8 *state)
+{
+	unsigned long end, chunk_end, last = ntmem_last(region);
+	struct ntmem_table *table;
+	u8 want, here;
+
+	*state = ntmem_state_get(region, index);
+	want = *state & NTMEM_S_PROT;
+	for (end = index - 1; end != last;) {
+		index = end + 1;
+		here = ntmem_state_get(region, index) & NTMEM_S_PROT;
+		if (here != want)
+			break;
+		table = ntmem_table_find(region, index);
+		if (!table) {
+			end = ntmem_bare(region, index, last, &here);
+			continue;
+		}
+		chunk_end = min(last, index | (NTMEM_CHUNK_PAGES - 1));
+		end = ntmem_table_run(table, index, chunk_end, want);
+		if (end != chunk_end)
+			break;
+		cond_resched();
+	}
+	return end;
+}
+
+static void ntmem_scan_note(struct ntmem_scan *scan, u8 state, unsigned long nr)
+{
+	scan->access |= BIT(state & NTMEM_S_ACCESS);
+	scan->flags |= state & ~NTMEM_S_ACCESS;
+	if (state)
+		scan->committed += nr;
+	if (state & NTMEM_S_LOCKED)
+		scan->locked += nr;
+}
+
+static void ntmem_scan_resident(struct ntmem_scan *scan, unsigned long block,
+				u16 resident)
+{
+	if (!scan->resident)
+		scan->first_resident = block + __ffs(resident);
+	scan->last_resident = block + __fls(resident);
+	scan->resident += hweight16(resident);
+}
+
+static void ntmem_scan_table(const struct ntmem_table *table,
+			     unsigned long index, unsigned long last,
+			     struct ntmem_scan *scan)
+{
+	const struct ntmem_block *block;
+	struct ntmem_part part;
+	unsigned int i, nr;
+	u16 resident;
+	u8 state;
+
+	for (; index <= last; index = (index | NTMEM_BLOCK_MASK) + 1) {
+		part = ntmem_part(index, last);
+		nr = ntmem_block_nr(index);
+		state = table->state[nr];
+		block = table->block[nr - table->first];
+		if (state != NTMEM_S_MIXED)
+			ntmem_scan_note(scan, state, part.hi - part.lo + 1);
+		else
+			for (i = part.lo; i <= part.hi; i++)
+				ntmem_scan_note(scan, block->state[i], 1);
+		if (!block)
+			continue;
+		resident = block->resident & ntmem_mask(part.lo, part.hi);
+		if (resident)
+			ntmem_scan_resident(scan, index & ~NTMEM_BLOCK_MASK,
+					    resident);
+	}
+}
+
+/**
+ * ntmem_state_scan() - sum up what is in a range
+ * @region: locked for writing, or for reading and state_lock held
+ * @first: first page
+ * @last: last page, in the region
+ * @scan: what was found
+ */
+void ntmem_state_scan(struct ntmem_region *region, unsigned long first,
+		      unsigned long last, struct ntmem_scan *scan)
+{
+	struct ntmem_table *table;
+	unsigned long end;
+	u8 state;
+
+	memset(scan, 0, sizeof(*scan));
+	for (; first <= last; first = end + 1) {
+		table = ntmem_table_find(region, first);
+		if (table) {
+			end = min(last, first | (NTMEM_CHUNK_PAGES - 1));
+			ntmem_scan_table(table, first, end, scan);
+		} else {
+			end = ntmem_bare(region, first, last, &state);
+			ntmem_scan_note(scan, state, end - first + 1);
+		}
+	}
+}
+
+/* ------------------------------------------------- tables and blocks ----- */
+
+static struct ntmem_block *ntmem_block_alloc(void)
+{
+	struct ntmem_block *block;
+
+	block = kmem_cache_zalloc(ntmem_block_cache, GFP_KERNEL_ACCOUNT);
+	if (block)
+		refcount_set(&block->refs, 1);
+	return block;
+}
+
+static void ntmem_block_put(struct ntmem_block *block)
+{
+	unsigned long resident;
+	unsigned int i;
+
+	if (!block || !refcount_dec_and_test(&block->refs))
+		return;
+	resident = block->resident;
+	for_each_set_bit(i, &resident, NTMEM_BLOCK_PAGES)
+		ntmem_page_put(block->page[i]);
+	kmem_cache_free(ntmem_block_cache, block);
+}
+
+/* A copy that shares the pages. */
+static struct ntmem_block *ntmem_block_clone(const struct ntmem_block *from)
+{
+	struct ntmem_block *block = ntmem_block_alloc();
+	unsigned long resident = from->resident;
+	unsigned int i;
+
+	if (!block)
+		return NULL;
+	block->window = from->window;
+	block->resident = from->resident;
+	memcpy(block->state, from->state, sizeof(block->state));
+	for_each_set_bit(i, &resident, NTMEM_BLOCK_PAGES) {
+		block->page[i] = from->page[i];
+		get_page(block->page[i]);
+		atomic_long_inc(ntmem_page_shares(block->page[i]));
+	}
+	return block;
+}
+
+static struct ntmem_table *ntmem_table_alloc(unsigned int first,
+					     unsigned int nr)
+{
+	struct ntmem_table *table;
+
+	table = kzalloc(struct_size(table, block, nr), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return NULL;
+	refcount_set(&table->refs, 1);
+	table->first = first;
+	table->nr = nr;
+	return table;
+}
+
+static void ntmem_table_put(struct ntmem_table *table)
+{
+	unsigned int i;
+
+	if (!table || !refcount_dec_and_test(&table->refs))
+		return;
+	for (i = 0; i < table->nr; i++)
+		ntmem_block_put(table->block[i]);
+	kfree(table);
+}
+
+/* A copy that shares the blocks. */
+static struct ntmem_table *ntmem_table_clone(const struct ntmem_table *from)
+{
+	struct ntmem_table *table = ntmem_table_alloc(from->first, from->nr);
+	unsigned int i;
+
+	if (!table)
+		return NULL;
+	memcpy(table->state, from->state, sizeof(table->state));
+	for (i = 0; i < from->nr; i++) {
+		table->block[i] = from->block[i];
+		if (table->block[i])
+			refcount_inc(&table->block[i]->refs);
+	}
+	return table;
+}
+
+/**
+ * ntmem_table_get() - find or make the table of a page
+ * @region: locked at least for reading
+ * @index: page
+ *
+ * Two that make it at once, both with the lock held for reading, agree on the
+ * one that was stored first: until then no state was written to either.
+ *
+ * Return: the table, NULL without memory.
+ */
+struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
+				    unsigned long index)
+{
+	unsigned long lo = index & ~(NTMEM_CHUNK_PAGES - 1);
+	unsigned long hi = index | (NTMEM_CHUNK_PAGES - 1);
+	struct ntmem_table *table, *old;
+	unsigned int first, last;
+
+	table = ntmem_table_find(region, index);
+	if (table)
+		return table;
+
+	first = ntmem_block_nr(max(lo, ntmem_first(region)));
+	last = ntmem_block_nr(min(hi, ntmem_last(region)));
+	table = ntmem_table_alloc(first, last - first + 1);
+	if (!table)
+		return NULL;
+	memset(table->state, ntmem_run_load(region, index),
+	       sizeof(table->state));
+	old = xa_cmpxchg(&region->tables,
+			 (index >> NTMEM_CHUNK_SHIFT) - region->chunk0, NULL,
+			 table, GFP_KERNEL_ACCOUNT);
+	if (!old)
+		return table;
+	kfree(table);
+	return xa_is_err(old) ? NULL : old;
+}
+
+/* Likewise, the block of a page of a table. */
+struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
+				    unsigned long index)
+{
+	struct ntmem_block **slot;
+	struct ntmem_block *block, *old;
+
+	slot = &table->block[ntmem_block_nr(index) - table->first];
+	block = smp_load_acquire(slot);
+	if (block)
+		return block;
+	block = ntmem_block_alloc();
+	if (!block)
+		return NULL;
+	old = cmpxchg(slot, NULL, block);
+	if (!old)
+		return block;
+	kmem_cache_free(ntmem_block_cache, block);
+	return old;
+}
+
+/* Makes the table of a page, if it has one, the region's own. */
+static struct ntmem_table *ntmem_unshare_table(struct ntmem_region *region,
+					       unsigned long index)
+{
+	struct ntmem_table *table = ntmem_table_find(region, index);
+	struct ntmem_table *own;
+
+	if (!table || refcount_read(&table->refs) == 1)
+		return table;
+	own = ntmem_table_clone(table);
+	if (!own)
+		return ERR_PTR(-ENOMEM);
+	/* Stores over an entry need no memory. */
+	xa_store(&region->tables,
+		 (index >> NTMEM_CHUNK_SHIFT) - region->chunk0, own,
+		 GFP_KERNEL_ACCOUNT);
+	ntmem_table_put(table);
+	return own;
+}
+
+static int ntmem_unshare_block(struct ntmem_table *table, unsigned long index)
+{
+	unsigned int i = ntmem_block_nr(index) - table->first;
+	struct ntmem_block *block = table->block[i];
+	struct ntmem_block *own;
+
+	if (!block || refcount_read(&block->refs) == 1)
+		return 0;
+	own = ntmem_block_clone(block);
+	if (!own)
+		return -ENOMEM;
+	table->block[i] = own;
+	ntmem_block_put(block);
+	return 0;
+}
+
+/**
+ * ntmem_unshare() - make the table and block of a page the region's own
+ * @region: locked for writing
+ * @index: page
+ *
+ * A reference count of one that is ours cannot grow behind our back: only
+ * who holds a reference can give one away, and that takes our lock. One that
+ * is seen above one may fall to one meanwhile; the copy is then superfluous
+ * but right.
+ */
+int ntmem_unshare(struct ntmem_region *region, unsigned long index)
+{
+	struct ntmem_table *table = ntmem_unshare_table(region, index);
+
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+	return table ? ntmem_unshare_block(table, index) : 0;
+}
+
+/* ------------------------------------------------------------ changing --- */
+
+/* May the whole chunks of this range without tables become a run? */
+bool ntmem_state_is_big(struct ntmem_region *region, unsigned long first,
+			unsigned long last)
+{
+	return (last >> NTMEM_CHUNK_SHIFT) - (first >> NTMEM_CHUNK_SHIFT) >=
+	       NTMEM_BIG_CHUNKS;
+}
+
+/*
+ * Gives [first, last] of one chunk what a change of state needs: a table, own
+ * blocks where a part of a block or a mixed one is changed.
+ */
+static int ntmem_prepare_chunk(struct ntmem_region *region,
+			       unsigned long first, unsigned long last,
+			       bool write)
+{
+	struct ntmem_table *table;
+	struct ntmem_part part;
+	bool partial;
+	int err;
+
+	table = ntmem_table_get(region, first);
+	if (!table)
+		return -ENOMEM;
+	if (write && region->cow) {
+		table = ntmem_unshare_table(region, first);
+		if (IS_ERR(table))
+			return PTR_ERR(table);
+	}
+	for (; first <= last; first = (first | NTMEM_BLOCK_MASK) + 1) {
+		part = ntmem_part(first, last);
+		partial = !ntmem_covers_block(region, first, part);
+		if (partial && !ntmem_block_get(table, first))
+			return -ENOMEM;
+		if (!write || !region->cow)
+			continue;
+		if (partial ||
+		    table->state[ntmem_block_nr(first)] == NTMEM_S_MIXED) {
+			err = ntmem_unshare_block(table, first);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * ntmem_state_prepare() - allocate all that a change of state will need
+ * @region: locked for writing, or for reading if it has no shared tables and
+ *	the range is not big
+ * @first: first page
+ * @last: last page
+ * @write: how it is locked
+ *
+ * Changes no state. A big range gets no tables where whole chunks have none;
+ * ntmem_state_store_runs() then stores their state.
+ */
+int ntmem_state_prepare(struct ntmem_region *region, unsigned long first,
+			unsigned long last, bool write)
+{
+	bool big = ntmem_state_is_big(region, first, last);
+	unsigned long end;
+	u8 state;
+	int err;
+
+	for (; first <= last; first = end + 1) {
+		end = min(last, first | (NTMEM_CHUNK_PAGES - 1));
+		if (big && !ntmem_table_find(region, first) &&
+		    ntmem_covers_chunk(region, first, first, last)) {
+			end = ntmem_bare(region, first, last, &state);
+			if (end == last &&
+			    !ntmem_covers_chunk(region, end, first, last))
+				end = (end & ~(NTMEM_CHUNK_PAGES - 1)) - 1;
+			continue;
+		}
+		err = ntmem_prepare_chunk(region, first, end, write);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * ntmem_state_store_runs() - set the state of a big range's bare chunks
+ * @region: locked for writing
+ * @first: first page
+ * @last: last page
+ * @state: new state of all pages, without flags
+ *
+ * The one part of a change that can fail after ntmem_state_prepare(); so it
+ * comes before the others.
+ */
+int ntmem_state_store_runs(struct ntmem_region *region, unsigned long first,
+			   unsigned long last, u8 state)
+{
+	unsigned long lo = first >> NTMEM_CHUNK_SHIFT;
+	unsigned long hi = last >> NTMEM_CHUNK_SHIFT;
+
+	if (!ntmem_state_is_big(region, first, last))
+		return 0;
+	if (!ntmem_covers_chunk(region, first, first, last))
+		lo++;
+	if (!ntmem_covers_chunk(region, last, first, last))
+		hi--;
+	return mtree_store_range(&region->runs, lo, hi,
+				 state ? xa_mk_value(state) : NULL,
+				 GFP_KERNEL_ACCOUNT);
+}
+
+/* From now on the pages' own states rule; they start as the block's. */
+static void ntmem_block_mix(struct ntmem_table *table,
+			    struct ntmem_block *block, unsigned int nr)
+{
+	if (table->state[nr] == NTMEM_S_MIXED)
+		return;
+	memset(block->state, table->state[nr], sizeof(block->state));
+	/* Pairs with the acquire in ntmem_state_get(). */
+	smp_store_release(&table->state[nr], NTMEM_S_MIXED);
+}
+
+/* The state of one page; region->state_lock is held. */
+void ntmem_state_set_one(struct ntmem_table *table, struct ntmem_block *block,
+			 unsigned long index, u8 state)
+{
+	ntmem_block_mix(table, block, ntmem_block_nr(index));
+	WRITE_ONCE(block->state[index & NTMEM_BLOCK_MASK], state);
+}
+
+static void ntmem_set_part(struct ntmem_region *region,
+			   struct ntmem_table *table, unsigned long index,
+			   struct ntmem_part part,
+			   const struct ntmem_change *change)
+{
+	unsigned int i, nr = ntmem_block_nr(index);
+	struct ntmem_block *block = table->block[nr - table->first];
+	bool whole = ntmem_covers_block(region, index, part);
+	u8 state = table->state[nr];
+
+	if (whole && state != NTMEM_S_MIXED) {
+		WRITE_ONCE(table->state[nr], ntmem_changed(change, state));
+		return;
+	}
+	if (whole && change->all && !change->keep) {
+		WRITE_ONCE(table->state[nr], change->set);
+		return;
+	}
+	if (state != NTMEM_S_MIXED && ntmem_changed(change, state) == state)
+		return;
+	ntmem_block_mix(table, block, nr);
+	for (i = part.lo; i <= part.hi; i++)
+		WRITE_ONCE(block->state[i],
+			   ntmem_changed(change, block->state[i]));
+	state = block->state[part.lo];
+	if (whole && !memchr_inv(block->state + part.lo, state,
+				 part.hi - part.lo + 1))
+		WRITE_ONCE(table->state[nr], state);
+}
+
+/**
+ * ntmem_state_set() - change the state of the pages in a range
+ * @region: prepared; locked for writing, or for reading and state_lock held
+ * @first: first page
+ * @last: last page
+ * @change: what to do to each
+ *
+ * Leaves out what has no table. Cannot fail.
+ */
+void ntmem_state_set(struct ntmem_region *region, unsigned long first,
+		     unsigned long last, const struct ntmem_change *change)
+{
+	struct ntmem_table *table;
+	unsigned long end;
+	u8 state;
+
+	for (; first <= last; first = end + 1) {
+		table = ntmem_table_find(region, first);
+		if (!table) {
+			end = ntmem_bare(region, first, last, &state);
+			continue;
+		}
+		end = min(last, first | (NTMEM_CHUNK_PAGES - 1));
+		for (; first <= end; first = (first | NTMEM_BLOCK_MASK) + 1)
+			ntmem_set_part(region, table, first,
+				       ntmem_part(first, end), change);
+	}
+}
+
+/*
+ * At the end of a life of a block: if every page was used, the next life
+ * begins with all of them in one fault; but every few lives that has to be
+ * proved again, so that a block that is used sparsely now is found out.
+ */
+static void ntmem_block_learn(struct ntmem_block *block, bool full)
+{
+	if (full && ++block->lives % 8)
+		block->window = NTMEM_BLOCK_PAGES;
+	else
+		block->window = 0;
+}
+
+static void ntmem_drop_part(struct ntmem_region *region,
+			    struct ntmem_table *table, unsigned long index,
+			    struct ntmem_part part)
+{
+	unsigned int i = ntmem_block_nr(index) - table->first;
+	struct ntmem_block *block = table->block[i];
+	unsigned long mask;
+
+	if (!block || !block->resident)
+		return;
+	if (refcount_read(&block->refs) > 1) {
+		/* Wholly covered, else it would have been unshared. */
+		table->block[i] = NULL;
+		ntmem_block_put(block);
+		return;
+	}
+	mask = block->resident & ntmem_mask(part.lo, part.hi);
+	block->resident &= ~mask;
+	ntmem_block_learn(block, mask == ntmem_mask(0, NTMEM_BLOCK_MASK));
+	for_each_set_bit(i, &mask, NTMEM_BLOCK_PAGES) {
+		ntmem_page_put(block->page[i]);
+		block->page[i] = NULL;
+	}
+}
+
+/**
+ * ntmem_state_drop() - forget the pages in a range
+ * @region: prepared and locked for writing
+ * @first: first page
+ * @last: last page
+ */
+void ntmem_state_drop(struct ntmem_region *region, unsigned long first,
+		      unsigned long last)
+{
+	struct ntmem_table *table;
+	unsigned long end;
+	u8 state;
+
+	for (; first <= last; first = end + 1) {
+		table = ntmem_table_find(region, first);
+		if (!table) {
+			end = ntmem_bare(region, first, last, &state);
+			continue;
+		}
+		end = min(last, first | (NTMEM_CHUNK_PAGES - 1));
+		for (; first <= end; first = (first | NTMEM_BLOCK_MASK) + 1)
+			ntmem_drop_part(region, table, first,
+					ntmem_part(first, end));
+		cond_resched();
+	}
+}
+
+/* -------------------------------------------------------- whole regions --- */
+
+static int ntmem_runs_clone(struct ntmem_region *to, struct ntmem_region *from,
+			    unsigned long lo, unsigned long hi)
+{
+	MA_STATE(mas, &from->runs, lo, lo);
+	unsigned long first, last;
+	void *entry;
+	int err;
+
+	while (lo <= hi) {
+		mas_set(&mas, lo);
+		rcu_read_lock();
+		entry = mas_find(&mas, hi);
+		first = max(mas.index, lo);
+		last = min(mas.last, hi);
+		rcu_read_unlock();
+		if (!entry)
+			break;
+		err = mtree_store_range(&to->runs, first, last, entry,
+					GFP_KERNEL_ACCOUNT);
+		if (err)
+			return err;
+		lo = last + 1;
+	}
+	return 0;
+}
+
+/**
+ * ntmem_state_clone() - share the state and pages of another region
+ * @to: new, of the same range or a part of it, not yet published
+ * @from: locked for writing
+ *
+ * Takes time by the number of tables, not of pages. Both must take reference
+ * counts seriously from now on.
+ */
+int ntmem_state_clone(struct ntmem_region *to, struct ntmem_region *from)
+{
+	unsigned long lo = ntmem_first(to) >> NTMEM_CHUNK_SHIFT;
+	unsigned long hi = ntmem_last(to) >> NTMEM_CHUNK_SHIFT;
+	unsigned long i = lo - from->chunk0;
+	struct ntmem_table *table;
+	int err;
+
+	to->cow = true;
+	from->cow = true;
+	if (!mtree_empty(&from->runs)) {
+		err = ntmem_runs_clone(to, from, lo, hi);
+		if (err)
+			return err;
+	}
+	xa_for_each_range(&from->tables, i, table, i, hi - from->chunk0) {
+		refcount_inc(&table->refs);
+		err = xa_err(xa_store(&to->tables,
+				      i + from->chunk0 - to->chunk0, table,
+				      GFP_KERNEL_ACCOUNT));
+		if (err) {
+			refcount_dec(&table->refs);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* Forgets the pages and blocks of an own table outside [lo, hi]. */
+static void ntmem_trim_table(struct ntmem_table *table, unsigned long chunk,
+			     unsigned long lo, unsigned long hi)
+{
+	unsigned long index, page, mask;
+	struct ntmem_block *block;
+	unsigned int i, k;
+
+	for (i = 0; i < table->nr; i++) {
+		block = table->block[i];
+		index = (chunk << NTMEM_CHUNK_SHIFT) +
+			((unsigned long)(table->first + i) <<
+			 NTMEM_BLOCK_SHIFT);
+		if (!block || (index >= lo && index + NTMEM_BLOCK_MASK <= hi))
+			continue;
+		if (index + NTMEM_BLOCK_MASK < lo || index > hi) {
+			table->block[i] = NULL;
+			table->state[table->first + i] = 0;
+			ntmem_block_put(block);
+			continue;
+		}
+		mask = block->resident;
+		for_each_set_bit(k, &mask, NTMEM_BLOCK_PAGES) {
+			page = index + k;
+			if (page >= lo && page <= hi)
+				continue;
+			block->resident &= ~BIT(k);
+			ntmem_page_put(block->page[k]);
+			block->page[k] = NULL;
+		}
+	}
+}
+
+/**
+ * ntmem_state_trim() - let go of everything outside the region's range
+ * @region: just cloned or just cut; locked for writing or not yet published;
+ *	the tables and blocks at both its ends are its own
+ */
+int ntmem_state_trim(struct ntmem_region *region)
+{
+	unsigned long lo = ntmem_first(region), hi = ntmem_last(region);
+	struct ntmem_table *table;
+	unsigned long chunk, i;
+	int err;
+
+	err = ntmem_unshare(region, lo);
+	if (!err)
+		err = ntmem_unshare(region, hi);
+	if (err)
+		return err;
+	xa_for_each(&region->tables, i, table) {
+		chunk = i + region->chunk0;
+		if (chunk < lo >> NTMEM_CHUNK_SHIFT ||
+		    chunk > hi >> NTMEM_CHUNK_SHIFT) {
+			xa_erase(&region->tables, i);
+			ntmem_table_put(table);
+		} else if (chunk == lo >> NTMEM_CHUNK_SHIFT ||
+			   chunk == hi >> NTMEM_CHUNK_SHIFT) {
+			ntmem_trim_table(table, chunk, lo, hi);
+		}
+	}
+	return 0;
+}
+
+/* The end of a region's state and of what it holds. */
+void ntmem_state_destroy(struct ntmem_region *region)
+{
+	struct ntmem_table *table;
+	unsigned long i;
+
+	xa_for_each(&region->tables, i, table) {
+		ntmem_table_put(table);
+		cond_resched();
+	}
+	xa_destroy(&region->tables);
+	mtree_destroy(&region->runs);
+}
+
+int ntmem_state_init(void)
+{
+	ntmem_block_cache = KMEM_CACHE(ntmem_block, SLAB_ACCOUNT);
+	return ntmem_block_cache ? 0 : -ENOMEM;
+}
+
+void ntmem_state_exit(void)
+{
+	kmem_cache_destroy(ntmem_block_cache);
+}
