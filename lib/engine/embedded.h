@@ -99,6 +99,7 @@ int embedded_release(const struct ntmem_range *range);
 /* embedded_place.c: address space from Linux; *addr is 0 or the wanted one. */
 int place_reservation(const struct ntmem_reserve *reserve, int linux_prot,
 		      uint64_t *addr);
+void note_hole(uint64_t start, uint64_t end);
 
 /* embedded_pages.c */
 int embedded_commit(const struct ntmem_range *range);

@@ -69,14 +69,25 @@ static int map_anywhere(uint64_t size, uint64_t align, int prot,
 static int place_free(uint64_t size, uint64_t align, int prot, uint64_t *addr)
 {
 	uint64_t room = align_up(size, embedded.granularity);
+	int error = -EEXIST;
 
 	if (align == embedded.granularity && embedded.hint > room &&
 	    embedded.hint - room >= LOWEST_ADDRESS) {
 		*addr = embedded.hint - room;
-		if (!map_at(*addr, size, prot))
-			return 0;
+		error = map_at(*addr, size, prot);
 	}
-	return map_anywhere(size, align, prot, addr);
+	if (error)
+		error = map_anywhere(size, align, prot, addr);
+	if (!error)
+		embedded.hint = *addr;
+	return error;
+}
+
+/* The last reservation that was so placed is gone: its place can be reused. */
+void note_hole(uint64_t start, uint64_t end)
+{
+	if (embedded.hint == start)
+		embedded.hint = align_up(end, embedded.granularity);
 }
 
 static uint64_t stack_room(void)

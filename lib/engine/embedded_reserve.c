@@ -170,7 +170,6 @@ static int reserve_locked(struct ntmem_reserve *r)
 	embedded.reserved += r->size;
 	if (state)
 		embedded.committed += r->size;
-	embedded.hint = r->addr;
 	embedded.used = true;
 	return 0;
 unmap:
@@ -257,8 +256,7 @@ static int release_locked(const struct ntmem_range *range)
 		return release_part(res, start, end);
 	if (munmap((void *)(uintptr_t)start, end - start))
 		return -errno;
-	if (embedded.hint == start)
-		embedded.hint = end;
+	note_hole(start, end);
 	reservation_forget(res);
 	return 0;
 }
