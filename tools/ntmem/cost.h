@@ -149,7 +149,7 @@ struct cost_options {
 	const char *engine;
 	const char **patterns;
 	size_t pattern_count;
-	unsigned int turns;	/* 0 = each row's own */
+	unsigned int turns;	/* at most, in a round; 0 = each row's own */
 	enum cost_unit unit;
 	bool progress;
 	bool threads;
@@ -169,6 +169,7 @@ size_t cost_run(const struct cost_options *options,
 struct cost_threads {
 	const struct cost_way *way;
 	int error;
+	unsigned int rounds;
 	double one, two;	/* lives of 64 KiB in a second, medians */
 	double ratio;		/* median of the rounds' ratios */
 };

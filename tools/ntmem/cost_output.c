@@ -181,9 +181,9 @@ static void print_threads_csv(const struct cost_study *study,
 			      const struct cost_threads *threads,
 			      const char *which, double lives)
 {
-	printf("%s,%s,threads-%s,%lu,%s,second,lives,%d,%.0f,,,,,,%s\n",
+	printf("%s,%s,threads-%s,%lu,%s,second,lives,%u,%.0f,,,,,,%s\n",
 	       text_of(study, "kernel"), text_of(study, "engine"), which,
-	       64 * COST_KIB, threads->way->name, COST_THREAD_ROUNDS, lives,
+	       64 * COST_KIB, threads->way->name, threads->rounds, lives,
 	       threads->error ? errno_name(threads->error) : "");
 }
 

@@ -144,7 +144,7 @@ const struct cost_row cost_rows[] = {
 	  .rounds = 3, .divide = PAGES(MIB(64)), .per = "page", LIVES },
 
 	{ .name = "fork/0", .what = "fork, exit and wait, no memory",
-	  .work = &cost_fork, .turns = 50, .lead = 5, CALLS, PAIR,
+	  .work = &cost_fork, .turns = 15, .lead = 3, CALLS, PAIR,
 	  .beside = "fork" },
 	{ .name = "fork/64M", .what = "fork, exit and wait, 64M touched",
 	  .work = &cost_fork, .size = MIB(64), .touched = PAGES(MIB(64)),

@@ -127,10 +127,10 @@ static int compare(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-static double middle(double *values)
+static double middle(double *values, unsigned int count)
 {
-	qsort(values, COST_THREAD_ROUNDS, sizeof(*values), compare);
-	return values[COST_THREAD_ROUNDS / 2];
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2];
 }
 
 void cost_threads_run(const struct cost_options *options,
@@ -138,20 +138,22 @@ void cost_threads_run(const struct cost_options *options,
 {
 	double one[2][COST_THREAD_ROUNDS], two[2][COST_THREAD_ROUNDS];
 	double ratio[2][COST_THREAD_ROUNDS];
+	unsigned int rounds = COST_THREAD_ROUNDS;
 
 	memset(results, 0, 2 * sizeof(*results));
 	results[0].way = &cost_ntmem;
 	results[1].way = &cost_linux;
-	for (int round = 0; round < COST_THREAD_ROUNDS; round++) {
+	if (options->turns && options->turns < rounds)
+		rounds = options->turns;
+	for (unsigned int round = 0; round < rounds; round++) {
 		for (int i = 0; i < 2; i++) {
 			const struct cost_way *way = results[i].way;
 
 			if (results[i].error)
 				continue;
 			if (options->progress)
-				fprintf(stderr, "cost: threads %d/%d %s\n",
-					round + 1, COST_THREAD_ROUNDS,
-					way->name);
+				fprintf(stderr, "cost: threads %u/%u %s\n",
+					round + 1, rounds, way->name);
 			one[i][round] = run(way, 1, options->seconds);
 			two[i][round] = run(way, 2, options->seconds);
 			if (one[i][round] < 0 || two[i][round] < 0)
@@ -163,8 +165,9 @@ void cost_threads_run(const struct cost_options *options,
 	for (int i = 0; i < 2; i++) {
 		if (results[i].error)
 			continue;
-		results[i].one = middle(one[i]);
-		results[i].two = middle(two[i]);
-		results[i].ratio = middle(ratio[i]);
+		results[i].rounds = rounds;
+		results[i].one = middle(one[i], rounds);
+		results[i].two = middle(two[i], rounds);
+		results[i].ratio = middle(ratio[i], rounds);
 	}
 }

@@ -245,12 +245,12 @@ const struct cost_way cost_linux = {
 };
 
 const struct cost_way cost_linux_thp = {
-	.name = "linux-thp", .what = "the same, MADV_HUGEPAGE",
+	.name = "linux-thp", .what = "with MADV_HUGEPAGE",
 	.map = thp_map, LINUX_CALLS,
 };
 
 const struct cost_way cost_linux_populate = {
-	.name = "linux-populate", .what = "the same, MADV_POPULATE_WRITE",
+	.name = "linux-populate", .what = "with MADV_POPULATE_WRITE",
 	.map = linux_map, .populate = linux_populate, LINUX_CALLS,
 };
 

@@ -102,6 +102,10 @@ struct access {
 static bool guarded(void (*run)(struct access *access), struct access *access,
 		    struct do_result *result)
 {
+	struct ntmem_fault old;
+
+	/* Forgets an old reason; an engine may not note any until asked. */
+	catcher->engine->last_fault(&old);
 	if (sigsetjmp(escape, 1)) {
 		result->fault = caught;
 		return false;
