@@ -24,7 +24,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -56,12 +58,12 @@
 /* Added to the errno of a refused call that wrote to its argument. */
 #define NT_TOUCHED	10000
 
-FIXTURE(nt)
+FIXTURE(space)
 {
 	int fd;
 };
 
-FIXTURE_SETUP(nt)
+FIXTURE_SETUP(space)
 {
 	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->fd) {
@@ -69,7 +71,7 @@ FIXTURE_SETUP(nt)
 	}
 }
 
-FIXTURE_TEARDOWN(nt)
+FIXTURE_TEARDOWN(space)
 {
 	close(self->fd);
 }

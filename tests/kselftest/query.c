@@ -5,7 +5,7 @@
  */
 #include "ntmem_test.h"
 
-TEST_F(nt, runs)
+TEST_F(space, runs)
 {
 	__u64 base = nt_any(self->fd, 16 * PAGE, 0);
 	struct ntmem_query q;
@@ -44,7 +44,7 @@ TEST_F(nt, runs)
 }
 
 /* A lock, a reset and executability are no part of what makes a run. */
-TEST_F(nt, runs_ignore_what_is_not_reported)
+TEST_F(space, runs_ignore_what_is_not_reported)
 {
 	__u64 base = nt_block(self->fd, 16 * PAGE, RW);
 
@@ -62,7 +62,7 @@ TEST_F(nt, runs_ignore_what_is_not_reported)
 	ASSERT_TRUE(nt_run(self->fd, base, 16 * PAGE, COMMITTED, RW));
 }
 
-TEST_F(nt, never_crosses_a_reservation)
+TEST_F(space, never_crosses_a_reservation)
 {
 	__u64 a = WANTED, b = a + GRAN;
 
@@ -78,7 +78,7 @@ TEST_F(nt, never_crosses_a_reservation)
 	ASSERT_TRUE(nt_run(self->fd, b, GRAN, RESERVED, 0));
 }
 
-TEST_F(nt, free_ranges)
+TEST_F(space, free_ranges)
 {
 	struct ntmem_query q;
 	void *map;
@@ -105,7 +105,7 @@ TEST_F(nt, free_ranges)
 			   FREE, NOACCESS));
 }
 
-TEST_F(nt, foreign_mappings)
+TEST_F(space, foreign_mappings)
 {
 	static const struct { int prot; __u32 seen; } prots[] = {
 		{ PROT_NONE, NOACCESS },
@@ -157,7 +157,7 @@ TEST_F(nt, foreign_mappings)
 	ASSERT_EQ((int)NTMEM_TYPE_PRIVATE, (int)q.type);
 }
 
-TEST_F(nt, above_user_space)
+TEST_F(space, above_user_space)
 {
 	struct ntmem_info info;
 	struct ntmem_query q;
@@ -174,7 +174,7 @@ TEST_F(nt, above_user_space)
 }
 
 /* Each answer begins where the last one ended, up to the very end. */
-TEST_F(nt, walk_tiles_the_address_space)
+TEST_F(space, walk_tiles_the_address_space)
 {
 	struct ntmem_info info;
 	struct ntmem_query q;
@@ -218,7 +218,7 @@ TEST_F(nt, walk_tiles_the_address_space)
  */
 #define MILLION		(1U << 20)
 
-TEST_F_TIMEOUT(nt, a_million_runs, 120)
+TEST_F_TIMEOUT(space, a_million_runs, 120)
 {
 	static struct ntmem_op ops[8192];
 	__u64 base = nt_any(self->fd, MILLION * PAGE, 0);

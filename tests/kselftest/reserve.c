@@ -12,7 +12,7 @@ static int reserve_in(int fd, struct ntmem_reserve *r)
 	return nt_call(fd, NTMEM_IOC_RESERVE, r);
 }
 
-TEST_F(nt, rounding)
+TEST_F(space, rounding)
 {
 	static const struct { __u64 addr, size, base, rounded; } cases[] = {
 		{ 0x50008000, 0x1, 0x50000000, 0x9000 },
@@ -48,7 +48,7 @@ TEST_F(nt, rounding)
 	}
 }
 
-TEST_F(nt, size_rounds_to_pages_without_an_address)
+TEST_F(space, size_rounds_to_pages_without_an_address)
 {
 	static const __u64 sizes[] = {
 		1, PAGE - 1, PAGE, PAGE + 1, GRAN - 1, GRAN, GRAN + 1,
@@ -67,7 +67,7 @@ TEST_F(nt, size_rounds_to_pages_without_an_address)
 	}
 }
 
-TEST_F(nt, conflicts)
+TEST_F(space, conflicts)
 {
 	__u64 w = WANTED;
 
@@ -92,7 +92,7 @@ TEST_F(nt, conflicts)
 }
 
 /* Free for QUERY, but no reservation can begin there. */
-TEST_F(nt, tail_of_the_granule)
+TEST_F(space, tail_of_the_granule)
 {
 	__u64 w = WANTED, offset;
 
@@ -111,7 +111,7 @@ TEST_F(nt, tail_of_the_granule)
 	}));
 }
 
-TEST_F(nt, foreign_mapping_in_the_way)
+TEST_F(space, foreign_mapping_in_the_way)
 {
 	__u64 w = WANTED;
 	void *map = mmap(nt_ptr(w + 2 * GRAN), PAGE, PROT_READ | PROT_WRITE,
@@ -141,7 +141,7 @@ TEST_F(nt, foreign_mapping_in_the_way)
 	ASSERT_EQ(7, *(char *)map);
 }
 
-TEST_F(nt, foreign_mapping_made_later)
+TEST_F(space, foreign_mapping_made_later)
 {
 	__u64 base = nt_any(self->fd, 4 * GRAN, 0);
 	void *map;
@@ -177,7 +177,7 @@ static __u64 lowest_hole(int fd, __u64 size, __u64 align)
 	return 0;
 }
 
-TEST_F(nt, lowest_hole_by_default)
+TEST_F(space, lowest_hole_by_default)
 {
 	static const __u64 sizes[] = { PAGE, GRAN, 3 * GRAN + PAGE, MIB, GIB };
 	__u64 bases[5], again;
@@ -196,7 +196,7 @@ TEST_F(nt, lowest_hole_by_default)
 	ASSERT_EQ(bases[2], nt_any(self->fd, sizes[2], 0));
 }
 
-TEST_F(nt, top_down)
+TEST_F(space, top_down)
 {
 	struct ntmem_reserve r = {
 		.size = GRAN, .flags = NTMEM_RESERVE_TOP_DOWN,
@@ -227,7 +227,7 @@ TEST_F(nt, top_down)
 	ASSERT_EQ(WANTED + 15 * GRAN, r.addr);
 }
 
-TEST_F(nt, address_range)
+TEST_F(space, address_range)
 {
 	__u64 w = WANTED;
 	struct ntmem_reserve r = {
@@ -271,7 +271,7 @@ TEST_F(nt, address_range)
 	ASSERT_EQ(3 * PAGE, one.size);
 }
 
-TEST_F(nt, alignment)
+TEST_F(space, alignment)
 {
 	__u64 align;
 
@@ -291,7 +291,7 @@ TEST_F(nt, alignment)
 	}
 }
 
-TEST_F(nt, alignment_in_a_range)
+TEST_F(space, alignment_in_a_range)
 {
 	struct ntmem_reserve r = {
 		.size = GRAN, .align = MIB, .min_addr = WANTED + GRAN,
@@ -304,7 +304,7 @@ TEST_F(nt, alignment_in_a_range)
 	ASSERT_UNCHANGED(ENOSPC, reserve_in(self->fd, &r));
 }
 
-TEST_F(nt, bad_requirements)
+TEST_F(space, bad_requirements)
 {
 	struct ntmem_info info;
 	unsigned int i;
@@ -348,7 +348,7 @@ TEST_F(nt, bad_requirements)
 	}
 }
 
-TEST_F(nt, address_limits)
+TEST_F(space, address_limits)
 {
 	struct ntmem_info info;
 	__u64 top;
@@ -397,7 +397,7 @@ static bool prot_valid(__u32 prot)
 	       modifiers == NTMEM_PAGE_NOCACHE;
 }
 
-TEST_F(nt, protections)
+TEST_F(space, protections)
 {
 	struct nt_snapshot before;
 	__u32 prot;
@@ -426,7 +426,7 @@ TEST_F(nt, protections)
 	ASSERT_TRUE(nt_same(self->fd, &before));
 }
 
-TEST_F(nt, alloc_prot_stays)
+TEST_F(space, alloc_prot_stays)
 {
 	__u64 base = 0;
 
@@ -439,7 +439,7 @@ TEST_F(nt, alloc_prot_stays)
 	ASSERT_TRUE(nt_in(self->fd, base, base, NOACCESS));
 }
 
-TEST_F(nt, reserve_and_commit)
+TEST_F(space, reserve_and_commit)
 {
 	struct ntmem_reserve r = {
 		.addr = WANTED + 5, .size = 3 * PAGE,
@@ -483,7 +483,7 @@ static int nofork_child(void *data)
 	return 0;
 }
 
-TEST_F(nt, nofork)
+TEST_F(space, nofork)
 {
 	__u64 base = WANTED;
 
@@ -497,7 +497,7 @@ TEST_F(nt, nofork)
 	ASSERT_EQ(1, nt_peek(base));
 }
 
-TEST_F(nt, a_tebibyte)
+TEST_F(space, a_tebibyte)
 {
 	__u64 base[16], last;
 	struct ntmem_info info;
@@ -527,7 +527,7 @@ TEST_F(nt, a_tebibyte)
 	ASSERT_EQ(0ULL, info.space_committed);
 }
 
-TEST_F(nt, many_reservations)
+TEST_F(space, many_reservations)
 {
 	static __u64 base[2000];
 	struct ntmem_info info;
@@ -551,7 +551,7 @@ TEST_F(nt, many_reservations)
 /* ------------------------------------------------------------------------
  * Granularity.
  */
-TEST_F(nt, granularity_values)
+TEST_F(space, granularity_values)
 {
 	static const __u64 bad[] = {
 		0, 1, PAGE / 2, PAGE - 1, PAGE + 1, 3 * PAGE, GRAN + PAGE,
@@ -575,7 +575,7 @@ TEST_F(nt, granularity_values)
 	}
 }
 
-TEST_F(nt, granularity_of_a_page)
+TEST_F(space, granularity_of_a_page)
 {
 	struct ntmem_reserve r = {
 		.addr = WANTED + PAGE + 5, .size = PAGE,
@@ -591,7 +591,7 @@ TEST_F(nt, granularity_of_a_page)
 	ASSERT_UNCHANGED(EBUSY, nt_set_granularity(self->fd, GRAN));
 }
 
-TEST_F(nt, granularity_larger)
+TEST_F(space, granularity_larger)
 {
 	struct ntmem_reserve r = { .addr = 3 * GIB + 5 * MIB, .size = PAGE };
 	__u64 first, second;
@@ -617,7 +617,7 @@ TEST_F(nt, granularity_larger)
 }
 
 /* Not only while there is a reservation. */
-TEST_F(nt, granularity_is_fixed_by_the_first)
+TEST_F(space, granularity_is_fixed_by_the_first)
 {
 	__u64 base = nt_any(self->fd, PAGE, 0);
 	struct ntmem_info info;
@@ -642,7 +642,7 @@ static int granularity_elsewhere(void *data)
 	return 0;
 }
 
-TEST_F(nt, granularity_is_per_space)
+TEST_F(space, granularity_is_per_space)
 {
 	struct ntmem_info info;
 	int pid = nt_spawn(granularity_elsewhere, NULL);
