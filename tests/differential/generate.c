@@ -9,7 +9,6 @@
 #include "generate.h"
 #include "model.h"
 
-#define COMMIT_LIMIT	(6ULL << 20)
 #define CHECK_EVERY	48
 #define FORK_DEPTH	2
 
@@ -107,6 +106,33 @@ static u64 committed_page(struct generator *g)
 	return addr;
 }
 
+static u64 locked_page(struct generator *g)
+{
+	u64 addr = committed_page(g);
+
+	for (int i = 0; i < 100; i++) {
+		if (model_page(g->model, addr)->locked)
+			break;
+		addr = committed_page(g);
+	}
+	return addr;
+}
+
+/* One that holds something to call. */
+static u64 callable_page(struct generator *g)
+{
+	u64 addr = committed_page(g);
+
+	for (int i = 0; i < 100; i++) {
+		struct page *page = model_page(g->model, addr);
+
+		if (page->stamp && model_executable(page))
+			break;
+		addr = committed_page(g);
+	}
+	return addr;
+}
+
 static void extent(struct generator *g, u64 addr, u64 *base, u64 *end)
 {
 	struct page *page = model_page(g->model, addr);
@@ -132,7 +158,7 @@ static u64 few_pages(struct generator *g)
 static u64 huge(struct generator *g)
 {
 	static const u64 sizes[] = {
-		1ULL << 30, 1ULL << 40, 0x7ffffffff000ULL, 1ULL << 47,
+		1ULL << 30, 1ULL << 40, 0x7f0000000000ULL, 1ULL << 47,
 		1ULL << 63, ~0ULL, ~0xfffULL, ~0ULL - 0x100000000000ULL,
 	};
 
@@ -277,9 +303,9 @@ static void make_reserve_free(struct generator *g, struct ntmem_reserve *r)
 	if (one_in(g, 4))
 		r->align = g->model->granularity << below(g, 8);
 	if (one_in(g, 6))
-		r->min_addr = 0x300000000000ULL;
+		r->min_addr = 0x400000000000ULL;
 	else if (one_in(g, 6))
-		r->max_addr = 0x0fffffffffffULL;
+		r->max_addr = 0x0effffffffffULL;
 	if (one_in(g, 40))
 		r->size = huge(g);
 }
@@ -338,12 +364,16 @@ static void make_range(struct generator *g, struct op *op)
 		make_release(g, r);
 	else if (kind == NTMEM_NR_COMMIT)
 		range_at(g, used_page(g), &r->addr, &r->size);
+	else if (kind == NTMEM_NR_UNLOCK)
+		range_at(g, locked_page(g), &r->addr, &r->size);
 	else
 		range_at(g, committed_page(g), &r->addr, &r->size);
 	if (kind == NTMEM_NR_COMMIT)
 		r->prot = some_prot(g);
 	else if (one_in(g, 150))
 		r->prot = NTMEM_PAGE_READWRITE;
+	if (kind == NTMEM_NR_UNLOCK && one_in(g, 2))
+		r->size = PAGE;
 	if (kind == NTMEM_NR_DECOMMIT && one_in(g, 12))
 		r->size = 0;
 	if (one_in(g, 150))
@@ -400,6 +430,8 @@ static void make_access(struct generator *g, struct op *op)
 
 	op->nt.op = PICK(g, kinds);
 	op->addr = one_in(g, 6) ? used_page(g) : committed_page(g);
+	if (op->nt.op == OP_EXEC && one_in(g, 2))
+		op->addr = callable_page(g);
 	op->stamp = 1 + below(g, 0xffffffff);
 	if (op->nt.op != OP_EXEC)
 		op->addr += below(g, PAGE);
@@ -516,9 +548,9 @@ void generate(struct sequence *seq, u64 seed, unsigned int round, size_t steps)
 
 	memset(seq, 0, sizeof(*seq));
 	seq->granularity = granularities[round % 3];
-	seq->commit_limit = round % 4 == 3 ? COMMIT_LIMIT : 0;
 	size = window_size(seq->granularity);
-	seq->foreign = WINDOW_BASE + below(&g, size / PAGE - 2) * PAGE;
+	seq->commit_limit = round % 4 == 3 ? size / 8 : 0;
+	seq->foreign = WINDOW_BASE + (1 + below(&g, size / PAGE - 4)) * PAGE;
 	seq->foreign_size = (1 + below(&g, 2)) * PAGE;
 	g.window_end = WINDOW_BASE + size;
 	g.model = model_new(seq->granularity, size, 0x7fffffffefffULL,

@@ -190,8 +190,8 @@ static void usage(FILE *out, int status)
 	      "  --engine kernel|embedded|both  default: NTMEM_ENGINE, else all there are\n"
 	      "  --seed N        seed of the first round (random)\n"
 	      "  --steps N       calls in a round (4000)\n"
-	      "  --rounds N      rounds, each with the next seed (12)\n"
-	      "  --verbose       print each call before it is made\n"
+	      "  --rounds N      rounds, each with the next seed (36)\n"
+	      "  --verbose       print each call and its result\n"
 	      "  --print         print the sequences instead of running them\n"
 	      "  --replay FILE   run only the sequence in FILE\n"
 	      "  --corpus DIR    regression sequences (tests/differential/corpus)\n"
@@ -263,7 +263,7 @@ int main(int argc, char **argv)
 	const char *engine = getenv("NTMEM_ENGINE");
 	struct options o = {
 		.steps = 4000,
-		.rounds = 12,
+		.rounds = 36,
 		.corpus = "tests/differential/corpus",
 	};
 

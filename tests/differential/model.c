@@ -243,13 +243,21 @@ bool model_executable(const struct page *page)
 
 /* --------------------------------------------------------------- ranges */
 
-/* 0, or EINVAL when [addr, addr + size) is no range of user space. */
+/*
+ * 0, or EINVAL when [addr, addr + size) is no range of user space. Nobody
+ * knows how near the end of user space an area is.
+ */
 static int check_bounds(struct model *m, u64 addr, u64 size)
 {
+	struct area *area = area_of(m, addr);
+
 	if (addr > m->max_address || addr + size < addr ||
-	    addr + size > m->max_address + 1)
+	    size > m->max_address + 1)
 		return -EINVAL;
-	return 0;
+	if (area && area != &m->areas[0] &&
+	    addr + size > area->base + area->count * PAGE)
+		return UNSPECIFIED;
+	return addr + size > m->max_address + 1 ? -EINVAL : 0;
 }
 
 /*
@@ -276,8 +284,12 @@ static int check_inside(struct model *m, u64 start, u64 end,
 static int check_range(struct model *m, const struct ntmem_range *r,
 		       u64 *start, u64 *end)
 {
-	if (r->flags || !r->size || check_bounds(m, r->addr, r->size))
+	int err = check_bounds(m, r->addr, r->size);
+
+	if (r->flags || !r->size)
 		return -EINVAL;
+	if (err)
+		return err;
 	*start = page_down(r->addr);
 	*end = page_up(r->addr + r->size);
 	return check_inside(m, *start, *end, -ENOENT);
@@ -287,10 +299,12 @@ static int check_range(struct model *m, const struct ntmem_range *r,
 static int check_free_range(struct model *m, const struct ntmem_range *r,
 			    u64 *start, u64 *end)
 {
-	int err;
+	int err = check_bounds(m, r->addr, r->size);
 
-	if (r->flags || r->prot || check_bounds(m, r->addr, r->size))
+	if (r->flags || r->prot)
 		return -EINVAL;
+	if (err)
+		return err;
 	*start = page_down(r->addr);
 	*end = page_up(r->addr + r->size);
 	if (r->size)
@@ -319,10 +333,13 @@ static int check_reserve(struct model *m, const struct ntmem_reserve *r)
 
 	if (!r->size || r->flags & ~flags || !model_prot_valid(r->prot))
 		return -EINVAL;
-	if (check_bounds(m, r->addr, r->size))
+	if (r->addr && (r->min_addr || r->max_addr || r->align))
 		return -EINVAL;
 	if (r->addr)
-		return r->min_addr || r->max_addr || r->align ? -EINVAL : 0;
+		return check_bounds(m, r->addr, r->size);
+	/* EINVAL since it leaves user space, or ENOSPC since nothing fits? */
+	if (r->size > m->max_address + 1)
+		return UNSPECIFIED;
 	if (r->min_addr % m->granularity || r->min_addr > m->max_address)
 		return -EINVAL;
 	if (r->max_addr && ((r->max_addr + 1) % PAGE ||
@@ -400,11 +417,11 @@ static int place(struct model *m, const struct ntmem_reserve *r,
 		return check_free(m, *base, *base + *size);
 	}
 	*size = page_up(r->size);
+	if (*size > 0x700000000000ULL)
+		return -ENOSPC;
 	if (r->min_addr >= WINDOW_BASE && r->max_addr < window_end &&
 	    r->max_addr)
 		return find_hole(m, r, *size, base);
-	if (*size > 0x700000000000ULL)
-		return -ENOSPC;
 	*base = 0;
 	if (*size > AREA_MAX_PAGES * PAGE)
 		return UNSPECIFIED;
@@ -414,7 +431,7 @@ static int place(struct model *m, const struct ntmem_reserve *r,
 static int do_reserve(struct model *m, struct ntmem_reserve *r, int area)
 {
 	bool commit = r->flags & NTMEM_RESERVE_COMMIT;
-	u64 base, size;
+	u64 base = 0, size = 0;
 	int err = check_reserve(m, r);
 
 	if (err)
@@ -436,6 +453,21 @@ static int do_reserve(struct model *m, struct ntmem_reserve *r, int area)
 	r->addr = base;
 	r->size = size;
 	return 0;
+}
+
+bool model_move_area(struct model *m, int n, u64 addr)
+{
+	struct area *area = &m->areas[n];
+	u64 size = area->count * PAGE;
+
+	if (check_free(m, addr, addr + size))
+		return false;
+	memcpy(model_page(m, addr), area->pages,
+	       area->count * sizeof(*area->pages));
+	m->reservations[area->pages->reservation].base = addr;
+	free(area->pages);
+	area->pages = NULL;
+	return true;
 }
 
 /* ------------------------------------------- COMMIT, DECOMMIT, RELEASE */
@@ -662,19 +694,17 @@ static int do_unlock(struct model *m, const struct ntmem_range *r)
 
 /* ---------------------------------------------------------------- RESET */
 
-/* Rounded inwards; an empty range succeeds wherever it is. */
+/* All of the range is of one reservation; the pages wholly in it are meant. */
 static int check_reset(struct model *m, const struct ntmem_range *r,
 		       u64 *start, u64 *end)
 {
-	*start = *end = 0;
-	if (r->flags || r->prot || !r->size ||
-	    check_bounds(m, r->addr, r->size))
-		return -EINVAL;
-	if (page_up(r->addr) >= page_down(r->addr + r->size))
-		return 0;
+	int err = r->prot ? -EINVAL : check_range(m, r, start, end);
+
+	if (err)
+		return err;
 	*start = page_up(r->addr);
 	*end = page_down(r->addr + r->size);
-	return check_inside(m, *start, *end, -ENOENT);
+	return 0;
 }
 
 static int do_reset(struct model *m, const struct ntmem_range *r)

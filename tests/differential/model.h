@@ -109,6 +109,12 @@ void model_add_foreign(struct model *model, u64 addr, u64 size);
  */
 int model_apply(struct model *model, struct ntmem_op *op, int area);
 
+/*
+ * The system put the reservation of @area at @addr in the window. False when
+ * it could not be there.
+ */
+bool model_move_area(struct model *model, int area, u64 addr);
+
 /* RESET_UNDO of @range said EBUSY: may it, and what may be gone then. */
 bool model_may_be_lost(struct model *model, const struct ntmem_range *range);
 bool model_must_be_lost(struct model *model, const struct ntmem_range *range);

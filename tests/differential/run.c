@@ -103,6 +103,7 @@ static bool adopt_area(struct world *w, const struct op *op,
 		       const struct ntmem_reserve *got)
 {
 	const struct ntmem_reserve *asked = &op->nt.reserve;
+	const u64 max = asked->max_addr;
 	u64 align = w->model->granularity;
 
 	if (asked->align > align)
@@ -111,11 +112,16 @@ static bool adopt_area(struct world *w, const struct op *op,
 		return world_fail(w, "reserve: base %#llx not aligned to %#llx",
 				  got->addr, align);
 	if (got->addr < asked->min_addr ||
-	    (asked->max_addr && got->addr + got->size - 1 > asked->max_addr))
+	    (max && got->addr + got->size - 1 > max))
 		return world_fail(w, "reserve: %#llx outside %#llx..%#llx",
-				  got->addr, asked->min_addr, asked->max_addr);
+				  got->addr, asked->min_addr, max);
 	w->area[op->area] = got->addr;
-	return true;
+	if (got->addr - w->window >= w->model->window_size)
+		return true;
+	w->area[op->area] = 0;
+	return model_move_area(w->model, op->area,
+			       got->addr - w->window + WINDOW_BASE) ||
+	       world_fail(w, "reserve: %#llx is in use", got->addr);
 }
 
 static bool compare_reserve(struct world *w, const struct op *op,
@@ -157,6 +163,7 @@ static bool compare(struct world *w, const struct op *op,
 		    const struct ntmem_op *sent, const struct ntmem_op *want,
 		    const struct ntmem_op *got)
 {
+	w->result = world_errno(got->status);
 	if (want->status != got->status)
 		return world_fail(w, "%s: result %s, should be %s",
 				  op_name(op->nt.op),
@@ -180,6 +187,7 @@ static bool step_undo(struct world *w, const struct op *op)
 
 	got.status = engine_call(w->engine, &got);
 	if (may && got.status == -EBUSY) {
+		w->result = "EBUSY";
 		model_lose(w->model, range);
 		return true;
 	}
@@ -216,15 +224,11 @@ static bool step_op(struct world *w, const struct op *op)
 
 /* --------------------------------------------------------------- batches */
 
-/* Where a new area lies is known only after the call. */
-static void forget_area(struct world *w, const struct ntmem_op *op)
+/* Where it lies is known only after the call. */
+static bool makes_area(const struct ntmem_op *op)
 {
-	if (op->op != NTMEM_NR_RESERVE || op->status)
-		return;
-	for (int i = 1; i < AREAS; i++) {
-		if (op->reserve.addr == AREA_BASE(i))
-			w->area[i] = 0;
-	}
+	return op->op == NTMEM_NR_RESERVE && !op->status &&
+	       op->reserve.addr >= AREA_BASE(1);
 }
 
 /*
@@ -252,10 +256,11 @@ static uint32_t plan_batch(struct world *w, const struct op *ops, size_t n,
 			if (op->status == UNSPECIFIED)
 				continue;
 			++*done;
-			forget_area(w, op);
 			stopped = op->status && flags & NTMEM_BATCH_STOP;
 		}
 		kept[count++] = &ops[i];
+		if (makes_area(op))
+			break;
 	}
 	return count;
 }
@@ -381,6 +386,7 @@ static bool step_access(struct world *w, const struct op *op)
 		return true;
 	w->engine->last_fault(&stale);
 	sig = access_touch(addr, kind, byte);
+	w->result = sig ? "refused" : "allowed";
 	if (want.allowed && sig)
 		return world_fail(w, "%s: signal %d, should be allowed",
 				  op_name(op->nt.op), sig);
@@ -563,6 +569,7 @@ static bool step(struct run *run, size_t i, size_t end)
 	for (int k = 0; ok && k < run->count; k++) {
 		struct world *w = &run->worlds[k];
 
+		w->result = "-";
 		if (op->nt.op == OP_CHECK)
 			ok = world_check(w, op->arg);
 		else if (op->nt.op == NTMEM_NR_INFO)
@@ -577,6 +584,8 @@ static bool step(struct run *run, size_t i, size_t end)
 			ok = step_access(w, op);
 		else if (op->nt.op < NTMEM_NR_SET_GRANULARITY)
 			ok = step_op(w, op);
+		if (run->verbose)
+			printf("#   %s: %s\n", w->engine->name, w->result);
 	}
 	return ok;
 }

@@ -355,7 +355,8 @@ static void test_reset(void)
 	EXPECT(reserve_at(m, W, 0x10000), 0);
 	EXPECT(RESET(m, W, 0x10000), 0);
 	EXPECT(RESET(m, W, 0x11000), -ENOENT);
-	EXPECT(RESET(m, W + 0x20001, 0x1000), 0);
+	EXPECT(RESET(m, W + 0x20001, 0x1000), -ENOENT);
+	EXPECT(RESET(m, W + 0x1001, 0x1000), 0);
 	EXPECT(RESET(m, W, 0), -EINVAL);
 	EXPECT(COMMIT(m, W, 0x3000, RW), 0);
 	EXPECT(RESET(m, W + 1, 0x2fff), 0);
@@ -401,6 +402,8 @@ static void test_placement(void)
 	EXPECT(ranged(m, W, W - 1, 0, 0, 0x1000, &base), -EINVAL);
 	EXPECT(ranged(m, W, top, 0x8000, 0, 0x1000, &base), -EINVAL);
 	EXPECT(ranged(m, W, top, 0x30000, 0, 0x1000, &base), -EINVAL);
+	EXPECT(ranged(m, 0, 0, 0, 0, ~0ULL, &base), UNSPECIFIED);
+	EXPECT(ranged(m, 0, 0, 0, 0, 0x7f0000000000, &base), -ENOSPC);
 	EXPECT(ranged(m, 0, 0, 0, 0, 0x1001, &base), 0);
 	EXPECT(base, AREA_BASE(1));
 	EXPECT(query(m, base).size, 0x2000);

@@ -14,13 +14,17 @@
 #include "model.h"
 #include "sequence.h"
 
-/* @area: where each area lies; 0 = not known. */
+/*
+ * @area: where each area lies; 0 = not known.
+ * @result: what the last call gave, for those who read along.
+ */
 struct world {
 	const struct ntmem_engine *engine;
 	struct model *model;
 	bool child;
 	u64 window;
 	u64 area[AREAS];
+	const char *result;
 };
 
 /* Makes the window at @window, its fences and the foreign mapping. */
