@@ -48,19 +48,16 @@
 	.touched = (pages), .turns = (count), .lead = (count) / 2, \
 	CALLS, PAIR, DONTNEED }
 
-#define DECOMMITS(text, bytes, all) \
-	DECOMMIT(text, bytes, 0, "untouched", "nothing touched", 250), \
-	DECOMMIT(text, bytes, 1, "one", "one page touched", 250), \
-	DECOMMIT(text, bytes, PAGES(bytes), "all", "all pages touched", all)
-
 #define PROTECT(text, bytes, count) { \
 	.name = "protect/" text, .work = &cost_protect, \
 	.what = "protect " text ", rw to r", .size = (bytes), \
-	.touched = PAGES(bytes), .turns = (count), .lead = (count) / 2, \
-	CALLS, PAIR, MPROTECT }, { \
+	.touched = (bytes) / COST_PAGE, .turns = (count), .lead = (count) / 2, \
+	CALLS, PAIR, MPROTECT }
+
+#define CYCLE(text, bytes, count) { \
 	.name = "protect-cycle/" text, .work = &cost_protect_cycle, \
 	.what = "protect " text ", rw to r to rw, all pages written again", \
-	.size = (bytes), .touched = PAGES(bytes), .turns = (count), \
+	.size = (bytes), .touched = (bytes) / COST_PAGE, .turns = (count), \
 	.lead = (count) / 2, CALLS, PAIR, MPROTECT }
 
 #define QUERY(text, runs, count) { \
@@ -92,8 +89,15 @@ const struct cost_row cost_rows[] = {
 	  .size = KIB(64), .divide = COST_BATCH, .per = "range", .rounds = 2,
 	  .turns = 5, .lead = 1, PAIR, .beside = "256 times mprotect" },
 
-	DECOMMITS("4K", KIB(4), 250), DECOMMITS("64K", KIB(64), 150),
-	DECOMMITS("1M", MIB(1), 10),
+	DECOMMIT("4K", KIB(4), 0, "untouched", "nothing touched", 250),
+	DECOMMIT("4K", KIB(4), 1, "one", "one page touched", 250),
+	DECOMMIT("4K", KIB(4), 1, "all", "all pages touched", 250),
+	DECOMMIT("64K", KIB(64), 0, "untouched", "nothing touched", 250),
+	DECOMMIT("64K", KIB(64), 1, "one", "one page touched", 250),
+	DECOMMIT("64K", KIB(64), 16, "all", "all pages touched", 150),
+	DECOMMIT("1M", MIB(1), 0, "untouched", "nothing touched", 250),
+	DECOMMIT("1M", MIB(1), 1, "one", "one page touched", 250),
+	DECOMMIT("1M", MIB(1), 256, "all", "all pages touched", 10),
 	DECOMMIT("16M", MIB(16), 0, "untouched", "nothing touched", 100),
 	DECOMMIT("16M", MIB(16), 1, "one", "one page touched", 100),
 	DECOMMIT("64M", MIB(64), 0, "untouched", "nothing touched", 100),
@@ -103,8 +107,9 @@ const struct cost_row cost_rows[] = {
 	  .touched = PAGES(MIB(64)), .turns = 1, .rounds = 3,
 	  .divide = PAGES(MIB(64)), .per = "page", PAIR, DONTNEED },
 
-	PROTECT("4K", KIB(4), 250), PROTECT("64K", KIB(64), 100),
-	PROTECT("1M", MIB(1), 10),
+	PROTECT("4K", KIB(4), 250), CYCLE("4K", KIB(4), 250),
+	PROTECT("64K", KIB(64), 100), CYCLE("64K", KIB(64), 100),
+	PROTECT("1M", MIB(1), 10), CYCLE("1M", MIB(1), 10),
 	{ .name = "protect-cycle/16M", .work = &cost_protect_cycle,
 	  .what = "protect 16M, rw to r to rw, all pages written again",
 	  .size = MIB(16), .touched = PAGES(MIB(16)), .turns = 2, .lead = 1,
@@ -137,7 +142,7 @@ const struct cost_row cost_rows[] = {
 	LIFE("4K", KIB(4), 1, "1", 250),
 	LIFE("64K", KIB(64), 1, "1", 500),
 	LIFE("64K", KIB(64), 16, "16", 150),
-	LIFE("1M", MIB(1), PAGES(MIB(1)), "all", 10),
+	LIFE("1M", MIB(1), 256, "all", 10),
 	{ .name = "life/64M/all", .work = &cost_life,
 	  .what = "life of 64M: commit, touch all, decommit",
 	  .size = MIB(64), .touched = PAGES(MIB(64)), .turns = 1, .lead = 0,

@@ -197,9 +197,11 @@ static int life_once(struct cost_cell *cell, unsigned int turn,
 const struct cost_work cost_commit_again = {
 	slots_prepare, again_once, unmap
 };
+
 const struct cost_work cost_decommit = {
 	slots_prepare, decommit_once, unmap
 };
+
 const struct cost_work cost_life = { slots_prepare, life_once, unmap };
 
 static int batch_prepare(struct cost_cell *cell)
@@ -278,6 +280,7 @@ static int cycle_once(struct cost_cell *cell, unsigned int turn,
 const struct cost_work cost_protect = {
 	protect_prepare, protect_once, unmap
 };
+
 const struct cost_work cost_protect_cycle = {
 	protect_prepare, cycle_once, unmap
 };

@@ -93,9 +93,10 @@ static char *join(const struct do_words *words)
 
 	for (int i = 0; i < words->count; i++)
 		room += strlen(words->word[i]) + 3;
-	text = to = malloc(room);
+	text = malloc(room);
 	if (!text)
 		abort();
+	to = text;
 	*to = '\0';
 	for (int i = 0; i < words->count; i++) {
 		const char *quote = strpbrk(words->word[i], BLANKS) ? "'" : "";
