@@ -92,7 +92,7 @@ struct cost_work {
 extern const struct cost_work cost_null, cost_reserve, cost_commit_fresh,
 	cost_commit_again, cost_commit_batch, cost_decommit, cost_protect,
 	cost_protect_cycle, cost_query, cost_touch, cost_touch_random,
-	cost_touch_batch, cost_life, cost_fork;
+	cost_touch_batch, cost_life, cost_fork, cost_fork_write;
 
 /* ---- cost_rows.c ---- */
 

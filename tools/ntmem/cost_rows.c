@@ -156,6 +156,12 @@ const struct cost_row cost_rows[] = {
 	  .turns = 10, .lead = 2, .divide = 1, .per = "call", .rounds = 2,
 	  .beside = "fork",
 	  .ways = { &cost_ntmem, &cost_linux, &cost_linux_thp } },
+	{ .name = "fork-write/64M",
+	  .what = "the same, and all 64M written again by the parent",
+	  .work = &cost_fork_write, .size = MIB(64),
+	  .touched = PAGES(MIB(64)), .turns = 2, .lead = 1, .divide = 1,
+	  .per = "call", .rounds = 2, .beside = "fork",
+	  .ways = { &cost_ntmem, &cost_linux, &cost_linux_thp } },
 };
 
 const size_t cost_row_count = sizeof(cost_rows) / sizeof(cost_rows[0]);

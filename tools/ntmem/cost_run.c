@@ -35,15 +35,30 @@ static void progress(const struct cost_options *options, size_t at,
 	fflush(stderr);
 }
 
-/* Lets the work that the way before put off come to its end. */
-static void rest(void)
+static void rest(long milliseconds)
 {
 	struct timespec time = {
-		.tv_nsec = cost_clock.unit == COST_INSTRUCTIONS ? 20000000 :
-			   2000000,
+		.tv_sec = milliseconds / 1000,
+		.tv_nsec = milliseconds % 1000 * 1000000,
 	};
 
 	nanosleep(&time, NULL);
+}
+
+/* Lets the work that the way before put off come to its end. */
+static void rest_between(void)
+{
+	rest(cost_clock.unit == COST_INSTRUCTIONS ? 20 : 2);
+}
+
+/*
+ * A guest that has just booted still tests its ciphers and the like. Where
+ * instructions are counted, sleeping costs no time unless it does.
+ */
+static void rest_before(void)
+{
+	if (cost_clock.unit == COST_INSTRUCTIONS)
+		rest(3000);
 }
 
 /* What the timed turns of one round of a row may be, given --turns. */
@@ -60,7 +75,7 @@ static void run_round(struct cost_cell *cell, unsigned int timed)
 	const struct cost_work *work = cell->row->work;
 	unsigned int lead = cell->turns - timed;
 
-	rest();
+	rest_between();
 	cell->error = work->prepare(cell);
 	for (unsigned int turn = 0; turn < cell->turns && !cell->error;
 	     turn++) {
@@ -137,6 +152,7 @@ size_t cost_run(const struct cost_options *options,
 	*results = calloc(count + 1, sizeof(**results));
 	if (!*results)
 		abort();
+	rest_before();
 	for (size_t i = 0; i < cost_row_count; i++) {
 		if (!cost_row_chosen(options, cost_rows[i].name))
 			continue;

@@ -42,7 +42,8 @@ const char *number_to_text(uint64_t value, char *buf);
 
 /*
  * Reads a protection: none, r, rw, x, rx, rwx, a Windows name or a number,
- * joined by '+' or '|' with guard, nocache, wc or their Windows names. The result is not checked for sense: that is the engine's to do.
+ * joined by '+' or '|' with guard, nocache, wc or their Windows names. The
+ * result is not checked for sense: that is the engine's to do.
  */
 bool text_to_prot(const char *text, uint32_t *prot);
 
