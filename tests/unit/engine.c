@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The engine below, where the public functions do not reach: its choice, the
+ * operations that Win32 has no call for, and its limits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "unit.h"
+
+/* In the children. */
+#define require(condition) do {						\
+	if (!(condition))						\
+		_exit(__LINE__ & 0xff);					\
+} while (0)
+
+START_TEST(info_is_consistent)
+{
+	struct ntmem_info info;
+
+	memset(&info, 0xa5, sizeof(info));
+	ck_assert_int_eq(ntmem_engine()->info(&info), 0);
+	ck_assert_uint_eq(info.version, NTMEM_API_VERSION);
+	ck_assert_uint_eq(info.pad, 0);
+	ck_assert_uint_eq(info.page_size, PAGE);
+	ck_assert_uint_eq(info.granularity, GRANULE);
+	ck_assert_uint_eq(info.min_address, 0x10000);
+	ck_assert_uint_eq(info.max_address, 0x7ffffffeffff);
+	ck_assert_uint_ge(info.committed, info.space_committed);
+}
+END_TEST
+
+START_TEST(accounts_are_exact)
+{
+	struct ntmem_info before, after;
+	char *p;
+
+	ntmem_engine()->info(&before);
+	p = reserve_pages(32);
+	assert_ok(VirtualAlloc(p, 5 * PAGE, MEM_COMMIT, PAGE_READWRITE));
+	assert_ok(VirtualAlloc(p, 7 * PAGE, MEM_COMMIT, PAGE_READONLY));
+	ntmem_engine()->info(&after);
+	ck_assert_uint_eq(after.space_committed,
+			  before.space_committed + 7 * PAGE);
+	ck_assert_uint_eq(after.space_reserved,
+			  before.space_reserved + 32 * PAGE);
+	assert_ok(VirtualFree(p + PAGE, 20 * PAGE, MEM_DECOMMIT));
+	ntmem_engine()->info(&after);
+	ck_assert_uint_eq(after.space_committed,
+			  before.space_committed + PAGE);
+	drop(p);
+	ntmem_engine()->info(&after);
+	ck_assert_uint_eq(after.space_committed, before.space_committed);
+	ck_assert_uint_eq(after.space_reserved, before.space_reserved);
+}
+END_TEST
+
+START_TEST(partial_release_splits)
+{
+	char *p = commit_pages(8, PAGE_READWRITE);
+	struct ntmem_range middle = {
+		.addr = (uintptr_t)p + 3 * PAGE, .size = 2 * PAGE,
+	};
+	struct ntmem_range over = {
+		.addr = (uintptr_t)p, .size = 4 * PAGE,
+	};
+	MEMORY_BASIC_INFORMATION info;
+
+	p[0] = 1;
+	p[5 * PAGE] = 5;
+	ck_assert_int_eq(ntmem_engine()->release(&middle), 0);
+	assert_run(p, 3 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+	query(p + 5 * PAGE, &info);
+	ck_assert_ptr_eq(info.AllocationBase, p + 5 * PAGE);
+	ck_assert_uint_eq(info.RegionSize, 3 * PAGE);
+	ck_assert_int_eq(p[0], 1);
+	ck_assert_int_eq(p[5 * PAGE], 5);
+	ck_assert_int_eq(ntmem_engine()->release(&over), -ERANGE);
+	drop(p + 5 * PAGE);
+	drop(p);
+}
+END_TEST
+
+START_TEST(limits_of_a_reservation)
+{
+	const struct ntmem_engine *engine = ntmem_engine();
+	uintptr_t hole = (uintptr_t)find_hole(64);
+	struct ntmem_reserve low = {
+		.size = PAGE, .prot = PAGE_READWRITE,
+		.min_addr = hole, .max_addr = hole + 64 * GRANULE - 1,
+		.align = 4 * GRANULE,
+	};
+	struct ntmem_reserve high = low;
+
+	high.flags = NTMEM_RESERVE_TOP_DOWN;
+	ck_assert_int_eq(engine->reserve(&low), 0);
+	ck_assert_int_eq(engine->reserve(&high), 0);
+	ck_assert_uint_eq(low.addr % (4 * GRANULE), 0);
+	ck_assert_uint_ge(low.addr, hole);
+	ck_assert_uint_lt(low.addr, high.addr);
+	ck_assert_uint_eq(high.addr % (4 * GRANULE), 0);
+	ck_assert_uint_le(high.addr, hole + 64 * GRANULE - PAGE);
+	drop((void *)(uintptr_t)low.addr);
+	drop((void *)(uintptr_t)high.addr);
+	low.size = 65 * GRANULE;
+	low.addr = 0;
+	low.align = 0;
+	ck_assert_int_eq(engine->reserve(&low), -ENOSPC);
+}
+END_TEST
+
+START_TEST(batch_stops_where_asked)
+{
+	char *p = reserve_pages(4);
+	struct ntmem_op ops[3];
+	struct ntmem_batch batch = {
+		.ops = (uintptr_t)ops, .count = 3, .flags = NTMEM_BATCH_STOP,
+	};
+
+	memset(ops, 0, sizeof(ops));
+	ops[0].op = NTMEM_NR_COMMIT;
+	ops[0].range.addr = (uintptr_t)p;
+	ops[0].range.size = PAGE;
+	ops[0].range.prot = PAGE_READWRITE;
+	ops[1].op = NTMEM_NR_INFO;
+	ops[2] = ops[0];
+	ops[2].range.addr += PAGE;
+	ops[2].status = 99;
+	ck_assert_int_eq(ntmem_engine()->batch(&batch), 0);
+	ck_assert_uint_eq(batch.done, 2);
+	ck_assert_int_eq(ops[0].status, 0);
+	ck_assert_int_eq(ops[1].status, -ENOTTY);
+	ck_assert_int_eq(ops[2].status, 99);
+	batch.flags = 0;
+	ck_assert_int_eq(ntmem_engine()->batch(&batch), 0);
+	ck_assert_uint_eq(batch.done, 3);
+	assert_run(p, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+	batch.count = 0;
+	ck_assert_int_eq(ntmem_engine()->batch(&batch), -EINVAL);
+	drop(p);
+}
+END_TEST
+
+START_TEST(granularity_is_fixed_once_used)
+{
+	struct ntmem_granularity granularity = { .granularity = 2 * GRANULE };
+
+	drop(reserve_pages(1));
+	ck_assert_int_eq(ntmem_engine()->set_granularity(&granularity),
+			 -EBUSY);
+	granularity.granularity = 3 * PAGE;
+	ck_assert_int_eq(ntmem_engine()->set_granularity(&granularity),
+			 -EINVAL);
+}
+END_TEST
+
+START_TEST(last_fault_is_told_once)
+{
+	const struct ntmem_engine *engine = ntmem_engine();
+	char *p = commit_pages(1, PAGE_READONLY);
+	struct ntmem_fault fault;
+
+	engine->last_fault(&fault);
+	ck_assert(!can_write(p + 33));
+	ck_assert_int_eq(engine->last_fault(&fault), 0);
+	ck_assert_uint_eq(fault.addr, (uintptr_t)p + 33);
+	ck_assert_uint_eq(fault.access, NTMEM_ACCESS_WRITE);
+	ck_assert_uint_eq(fault.reason, NTMEM_FAULT_PROTECTION);
+	ck_assert_uint_eq(fault.prot, PAGE_READONLY);
+	ck_assert_int_eq(engine->last_fault(&fault), -ENODATA);
+	drop(p);
+}
+END_TEST
+
+/* ------------------------------------------------------- commit limits --- */
+
+static void commit_to_the_limit(void *arg)
+{
+	int error;
+	char *p;
+
+	(void)arg;
+	setenv("NTMEM_COMMIT_LIMIT", "256K", 1);
+	require(ntmem_engine_open_embedded(&error));
+	p = VirtualAlloc(NULL, 1 << 20, MEM_RESERVE, PAGE_READWRITE);
+	require(p);
+	require(VirtualAlloc(p, 256 << 10, MEM_COMMIT, PAGE_READWRITE));
+	require(!VirtualAlloc(p, 260 << 10, MEM_COMMIT, PAGE_READWRITE));
+	require(GetLastError() == ERROR_COMMITMENT_LIMIT);
+	require(!VirtualAlloc(NULL, PAGE, MEM_COMMIT, PAGE_READWRITE));
+	require(GetLastError() == ERROR_COMMITMENT_LIMIT);
+	require(VirtualAlloc(p, 256 << 10, MEM_COMMIT, PAGE_READONLY));
+	require(VirtualFree(p, PAGE, MEM_DECOMMIT));
+	require(VirtualAlloc(p + (512 << 10), PAGE, MEM_COMMIT,
+			     PAGE_READWRITE));
+	setenv("NTMEM_COMMIT_LIMIT", "lots", 1);
+	require(!ntmem_engine_open_embedded(&error));
+	require(error == -EINVAL);
+}
+
+START_TEST(commit_stops_at_the_limit)
+{
+	struct ntmem_info info;
+
+	if (on_kernel_engine())
+		return;
+	ntmem_engine()->info(&info);
+	ck_assert_uint_eq(info.space_committed, 0);
+	ck_assert_int_eq(in_child(commit_to_the_limit, NULL), 0);
+}
+END_TEST
+
+/* ------------------------------------------------- the kernel engine's fd --- */
+
+static void close_everything(void *arg)
+{
+	char *p = arg;
+
+	closefrom(3);
+	require(VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE));
+	p[0] = 1;
+	closefrom(3);
+	/* All numbers taken by something else. */
+	while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
+		;
+	close(3);
+	require(VirtualAlloc(p, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE));
+	require(VirtualFree(p, 0, MEM_RELEASE));
+}
+
+START_TEST(a_program_may_close_all_descriptors)
+{
+	char *p = reserve_pages(2);
+
+	ck_assert_int_eq(in_child(close_everything, p), 0);
+	drop(p);
+}
+END_TEST
+
+TCase *engine_tests(void)
+{
+	TCase *tests = tcase_create("engine");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, info_is_consistent);
+	tcase_add_test(tests, accounts_are_exact);
+	tcase_add_test(tests, partial_release_splits);
+	tcase_add_test(tests, limits_of_a_reservation);
+	tcase_add_test(tests, batch_stops_where_asked);
+	tcase_add_test(tests, granularity_is_fixed_once_used);
+	tcase_add_test(tests, last_fault_is_told_once);
+	tcase_add_test(tests, commit_stops_at_the_limit);
+	tcase_add_test(tests, a_program_may_close_all_descriptors);
+	return tests;
+}

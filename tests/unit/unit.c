@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the library's tests share. See unit.h.
+ */
+#include <signal.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "unit.h"
+
+static __thread sigjmp_buf fault_jump;
+static __thread volatile sig_atomic_t fault_armed;
+static __thread volatile sig_atomic_t fault_count;
+
+bool on_kernel_engine(void)
+{
+	return !strcmp(ntmem_engine()->name, "kernel");
+}
+
+bool under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && (strstr(preload, "vgpreload") ||
+			   strstr(preload, "valgrind"));
+}
+
+void query(const void *addr, MEMORY_BASIC_INFORMATION *info)
+{
+	memset(info, 0xa5, sizeof(*info));
+	assert_ok(VirtualQuery(addr, info, sizeof(*info)) == sizeof(*info));
+}
+
+char *reserve_pages(size_t pages)
+{
+	char *base;
+
+	assert_ok(base = VirtualAlloc(NULL, pages * PAGE, MEM_RESERVE,
+				      PAGE_READWRITE));
+	return base;
+}
+
+char *commit_pages(size_t pages, DWORD protect)
+{
+	char *base;
+
+	assert_ok(base = VirtualAlloc(NULL, pages * PAGE,
+				      MEM_RESERVE | MEM_COMMIT, protect));
+	return base;
+}
+
+void drop(void *base)
+{
+	assert_ok(VirtualFree(base, 0, MEM_RELEASE));
+}
+
+/*
+ * Far from where the system puts what has no wish. Each call gives another
+ * one, so that tests that share a process do not meet.
+ */
+char *find_hole(size_t granules)
+{
+	static uintptr_t next = 0x100000000000;
+	MEMORY_BASIC_INFORMATION info;
+	uintptr_t hole;
+
+	for (;;) {
+		query((void *)next, &info);
+		hole = next;
+		next += granules * GRANULE;
+		if (info.State == MEM_FREE &&
+		    info.RegionSize >= granules * GRANULE)
+			return (char *)hole;
+	}
+}
+
+/* ------------------------------------------------------------ accesses --- */
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	(void)info;
+	(void)context;
+	fault_count++;
+	if (fault_armed) {
+		fault_armed = 0;
+		siglongjmp(fault_jump, 1);
+	}
+	signal(sig, SIG_DFL);
+}
+
+void install_fault_handler(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = on_fault,
+		.sa_flags = SA_SIGINFO,
+	};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGSEGV, &action, NULL);
+}
+
+int faults_seen(void)
+{
+	return fault_count;
+}
+
+/* In assembly, so that no sanitizer looks at the address. */
+bool can_read(const void *addr)
+{
+	char byte;
+
+	if (sigsetjmp(fault_jump, 1))
+		return false;
+	fault_armed = 1;
+	__asm__ volatile("movb (%1), %0" : "=q"(byte) : "r"(addr) : "memory");
+	fault_armed = 0;
+	return true;
+}
+
+bool can_write(void *addr)
+{
+	if (sigsetjmp(fault_jump, 1))
+		return false;
+	fault_armed = 1;
+	__asm__ volatile("movb $0x5a, (%0)" : : "r"(addr) : "memory");
+	fault_armed = 0;
+	return true;
+}
+
+bool can_execute(const void *addr)
+{
+	if (sigsetjmp(fault_jump, 1))
+		return false;
+	fault_armed = 1;
+	__asm__ volatile("sub $128, %%rsp\n\tcall *%0\n\tadd $128, %%rsp"
+			 : : "r"(addr) : "memory", "cc");
+	fault_armed = 0;
+	return true;
+}
+
+/* ------------------------------------------------------------ children --- */
+
+int in_child(void (*function)(void *arg), void *arg)
+{
+	const struct rlimit no_core = { 0, 0 };
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		setrlimit(RLIMIT_CORE, &no_core);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		function(arg);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}

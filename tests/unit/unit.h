@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the library's tests share: the suites, checks of Win32 results, and
+ * accesses to memory that may fault.
+ *
+ * All tests go through the public functions and run on whichever engine
+ * NTMEM_ENGINE selects; they hold for both. Each one passes with CK_FORK=no
+ * too, so it leaves nothing behind.
+ */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <windows.h>
+
+#define PAGE		0x1000UL
+#define GRANULE		0x10000UL
+/* A last error that nothing sets. */
+#define UNTOUCHED	0xdeadbeefu
+
+TCase *alloc_tests(void);
+TCase *engine_tests(void);
+TCase *exception_tests(void);
+TCase *fork_tests(void);
+TCase *free_tests(void);
+TCase *guard_tests(void);
+TCase *hints_tests(void);
+TCase *lock_tests(void);
+TCase *protect_tests(void);
+TCase *query_tests(void);
+TCase *signal_tests(void);
+TCase *system_tests(void);
+TCase *thread_tests(void);
+
+/* True when the call succeeds and leaves the last error alone. */
+#define assert_ok(call) do {						\
+	SetLastError(UNTOUCHED);					\
+	ck_assert_msg(!!(call), "%s: error %u", #call, GetLastError());	\
+	ck_assert_uint_eq(GetLastError(), UNTOUCHED);			\
+} while (0)
+
+/* True when the call fails with just this last error. */
+#define assert_fails(code, call) do {					\
+	SetLastError(UNTOUCHED);					\
+	ck_assert_msg(!(call), "%s succeeded", #call);			\
+	ck_assert_msg(GetLastError() == (DWORD)(code),			\
+		      "%s: error %u, not %u", #call, GetLastError(),	\
+		      (unsigned int)(code));				\
+} while (0)
+
+/* Checks one run as VirtualQuery reports it. */
+#define assert_run(addr, size, state, protect) do {			\
+	MEMORY_BASIC_INFORMATION run_;					\
+	query(addr, &run_);						\
+	ck_assert_ptr_eq(run_.BaseAddress, (void *)(addr));		\
+	ck_assert_uint_eq(run_.RegionSize, size);			\
+	ck_assert_uint_eq(run_.State, state);				\
+	ck_assert_uint_eq(run_.Protect, protect);			\
+} while (0)
+
+bool on_kernel_engine(void);
+bool under_valgrind(void);
+
+/* VirtualQuery that must succeed. */
+void query(const void *addr, MEMORY_BASIC_INFORMATION *info);
+
+/* New memory of so many pages, released by drop(). */
+char *reserve_pages(size_t pages);
+char *commit_pages(size_t pages, DWORD protect);
+void drop(void *base);
+
+/* A hole of so many granules where nothing lies, and nothing will soon. */
+char *find_hole(size_t granules);
+
+/* One access; false when it faulted. */
+bool can_read(const void *addr);
+bool can_write(void *addr);
+bool can_execute(const void *addr);
+
+/* Accesses that are made just there, since a handler looks on. */
+static inline void poke(void *addr, char value)
+{
+	__asm__ volatile("" : : : "memory");
+	*(volatile char *)addr = value;
+	__asm__ volatile("" : : : "memory");
+}
+
+static inline char peek(const void *addr)
+{
+	char value = *(const volatile char *)addr;
+
+	__asm__ volatile("" : : : "memory");
+	return value;
+}
+
+/* The test program's own handler of SIGSEGV, on which those rely. */
+void install_fault_handler(void);
+/* How often it was called, by this thread. */
+int faults_seen(void);
+
+/* Runs a function in a child; returns its status as waitpid gives it. */
+int in_child(void (*function)(void *arg), void *arg);
+
+#endif
