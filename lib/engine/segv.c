@@ -22,12 +22,18 @@
 #define FAULT_FETCH	0x10
 
 /*
- * The actions that the program had installed when ours went over them, oldest
- * first. A program's handler may itself call the action that it found, which
- * can be ours: the call then goes on to the next older one. Slots are only
- * ever added, before count says so; a handler reads them without the lock.
+ * The actions over which ours went, each with an entry point of its own: entry
+ * n passes on to action n. A program that installs its handler over entry 0
+ * finds that one as the old action. It may call it, and it may put it back:
+ * then its own handler, by then perhaps under entry 1, is out of the chain
+ * again. Slots are only ever added, before their entry is installed, so that
+ * handlers read them without the lock.
  */
-#define CHAIN_MAX	16
+#define CHAIN_MAX	8
+
+typedef void (*entry_point)(int sig, siginfo_t *info, void *context);
+
+static const entry_point entries[CHAIN_MAX];
 
 static struct {
 	struct ntmem_lock lock;
@@ -37,45 +43,69 @@ static struct {
 
 static ntmem_segv_hook hooks[NTMEM_SEGV_STAGES];
 
-/* The chain call that this thread is in; frame tells a stale record. */
+/*
+ * The signal that this thread is passing on. An entry that is called with the
+ * same context by a handler below is deeper in the stack; a new signal at the
+ * same place, after a handler jumped out, is not.
+ */
 struct chain_call {
 	const void *context;
 	uintptr_t frame;
-	int level;
 };
 
 static __thread struct chain_call chain_call
 	__attribute__((tls_model("initial-exec")));
-
-static void on_sigsegv(int sig, siginfo_t *info, void *context);
 
 void ntmem_segv_set_hook(enum ntmem_segv_stage stage, ntmem_segv_hook hook)
 {
 	__atomic_store_n(&hooks[stage], hook, __ATOMIC_RELEASE);
 }
 
+static bool same_handler(const struct sigaction *a, const struct sigaction *b)
+{
+	return a->sa_flags == b->sa_flags && a->sa_sigaction == b->sa_sigaction;
+}
+
 static bool is_ours(const struct sigaction *action)
 {
-	return (action->sa_flags & SA_SIGINFO) &&
-	       action->sa_sigaction == on_sigsegv;
+	int i;
+
+	for (i = 0; i < CHAIN_MAX; i++)
+		if ((action->sa_flags & SA_SIGINFO) &&
+		    action->sa_sigaction == entries[i])
+			return true;
+	return false;
+}
+
+/* The slot for an action: the one it had before, or a new one. */
+static int slot_for(const struct sigaction *action)
+{
+	int slot;
+
+	for (slot = 0; slot < chain.count; slot++)
+		if (same_handler(&chain.action[slot], action))
+			return slot;
+	/* More handlers than slots: the newest one displaces the last. */
+	if (slot == CHAIN_MAX)
+		slot--;
+	chain.action[slot] = *action;
+	chain.count = slot + 1;
+	return slot;
 }
 
 static int install_locked(void)
 {
 	struct sigaction ours = {
-		.sa_sigaction = on_sigsegv,
 		/* A handler may fault in its turn, as it may on Windows. */
 		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER,
 	};
 	struct sigaction now;
-	int slot = chain.count < CHAIN_MAX ? chain.count : CHAIN_MAX - 1;
 
 	if (sigaction(SIGSEGV, NULL, &now))
 		return -errno;
 	if (is_ours(&now))
 		return 0;
-	chain.action[slot] = now;
-	__atomic_store_n(&chain.count, slot + 1, __ATOMIC_RELEASE);
+	ours.sa_sigaction = entries[slot_for(&now)];
 	sigemptyset(&ours.sa_mask);
 	return sigaction(SIGSEGV, &ours, NULL) ? -errno : 0;
 }
@@ -177,9 +207,8 @@ static void call_program(const struct sigaction *action, siginfo_t *info,
 		action->sa_handler(SIGSEGV);
 }
 
-static void pass_on(int level, siginfo_t *info, void *context)
+static void pass_on(struct sigaction *action, siginfo_t *info, void *context)
 {
-	struct sigaction *action = &chain.action[level];
 	bool handler = action->sa_flags & SA_SIGINFO ||
 		       (action->sa_handler != SIG_DFL &&
 			action->sa_handler != SIG_IGN);
@@ -198,26 +227,40 @@ static void pass_on(int level, siginfo_t *info, void *context)
 	call_program(&call, info, context);
 }
 
-static void on_sigsegv(int sig, siginfo_t *info, void *context)
+static void on_sigsegv(int slot, siginfo_t *info, void *context)
 {
 	struct chain_call outer = chain_call;
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	bool nested = outer.context == context && frame < outer.frame;
 	int saved_errno = errno;
 
-	(void)sig;
-	if (!nested && info->si_code > 0 && run_hooks(info, context)) {
-		errno = saved_errno;
-		return;
+	if (nested || info->si_code <= 0 || !run_hooks(info, context)) {
+		chain_call.context = context;
+		if (!nested)
+			chain_call.frame = frame;
+		pass_on(&chain.action[slot], info, context);
+		chain_call = outer;
 	}
-	chain_call.context = context;
-	chain_call.frame = frame;
-	chain_call.level = nested ? outer.level - 1 :
-		__atomic_load_n(&chain.count, __ATOMIC_ACQUIRE) - 1;
-	if (chain_call.level >= 0)
-		pass_on(chain_call.level, info, context);
-	else
-		die_by_default(info);
-	chain_call = outer;
 	errno = saved_errno;
 }
+
+#define ENTRY(n)							\
+static void entry_##n(int sig, siginfo_t *info, void *context)		\
+{									\
+	(void)sig;							\
+	on_sigsegv(n, info, context);					\
+}
+
+ENTRY(0)
+ENTRY(1)
+ENTRY(2)
+ENTRY(3)
+ENTRY(4)
+ENTRY(5)
+ENTRY(6)
+ENTRY(7)
+
+static const entry_point entries[CHAIN_MAX] = {
+	entry_0, entry_1, entry_2, entry_3,
+	entry_4, entry_5, entry_6, entry_7,
+};
