@@ -80,7 +80,7 @@ static struct ntmem_op prepare(const struct world *w, const struct op *op)
 		break;
 	case NTMEM_NR_PROTECT:
 		nt.protect.addr = world_addr(w, nt.protect.addr);
-		nt.protect.old_prot = POISON32;
+		nt.protect.old_prot = 0;
 		break;
 	case NTMEM_NR_QUERY:
 		nt.query.addr = world_addr(w, nt.query.addr);
@@ -147,7 +147,8 @@ static bool compare_outputs(struct world *w, const struct op *op,
 	case NTMEM_NR_RESERVE:
 		return compare_reserve(w, op, &want->reserve, &got->reserve);
 	case NTMEM_NR_PROTECT:
-		if (got->protect.old_prot == want->protect.old_prot)
+		if (world_same_prot(got->protect.old_prot,
+				    want->protect.old_prot))
 			return true;
 		return world_fail(w, "protect: old_prot %#x, should be %#x",
 				  got->protect.old_prot,
@@ -339,7 +340,8 @@ static bool compare_fault(struct world *w, const struct access *want,
 	if (status)
 		return world_fail(w, "last_fault: %s", world_errno(status));
 	if (got.addr != addr || got.access != want->fault.access ||
-	    got.reason != want->fault.reason || got.prot != want->fault.prot)
+	    got.reason != want->fault.reason ||
+	    !world_same_prot(got.prot, want->fault.prot))
 		return world_fail(w, "last_fault: %#llx access %u reason %u prot %#x, should be %#llx %u %u %#x",
 				  got.addr, got.access, got.reason, got.prot,
 				  addr, want->fault.access, want->fault.reason,
@@ -534,11 +536,28 @@ static void child_main(struct run *run, size_t from, size_t to, int go)
 	_exit(!ok);
 }
 
+/* A child without any is not said to inherit the granularity. */
+static bool has_reservations(struct run *run)
+{
+	struct model *child;
+	bool has = true;
+
+	for (int i = 0; i < run->count; i++) {
+		child = model_copy(run->worlds[i].model);
+		model_fork(child);
+		has &= model_reserved(child) != 0;
+		model_free(child);
+	}
+	return has;
+}
+
 static bool step_fork(struct run *run, size_t from, size_t to, uint32_t steps)
 {
 	int go[2] = { -1, -1 };
 	pid_t pid;
 
+	if (!has_reservations(run))
+		return true;
 	if (!join_late(run))
 		return false;
 	if (steps && pipe(go))

@@ -122,6 +122,13 @@ bool world_open(struct world *w, const struct ntmem_engine *engine,
 
 /* ---------------------------------------------------------------- check */
 
+bool world_same_prot(uint32_t a, uint32_t b)
+{
+	const uint32_t cache = NTMEM_PAGE_NOCACHE | NTMEM_PAGE_WRITECOMBINE;
+
+	return a == b || (a & b & NTMEM_PAGE_NOACCESS && !((a ^ b) & ~cache));
+}
+
 bool world_compare_query(struct world *w, const struct ntmem_query *want,
 			 const struct ntmem_query *got)
 {
@@ -131,7 +138,7 @@ bool world_compare_query(struct world *w, const struct ntmem_query *want,
 	    got->alloc_base == world_addr(w, want->alloc_base) &&
 	    got->size == want->size && got->state == want->state &&
 	    (foreign || got->alloc_prot == want->alloc_prot) &&
-	    got->prot == want->prot && got->type == want->type)
+	    world_same_prot(got->prot, want->prot) && got->type == want->type)
 		return true;
 	return world_fail(w, "query at %#llx: base %#llx of %#llx, size %#llx, state %#x, prot %#x (%#x), type %#x\n#   should be: base %#llx of %#llx, size %#llx, state %#x, prot %#x (%#x), type %#x",
 			  world_addr(w, want->base), got->base,

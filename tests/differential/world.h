@@ -41,6 +41,12 @@ bool world_check_page(struct world *w, u64 addr);
 bool world_compare_query(struct world *w, const struct ntmem_query *want,
 			 const struct ntmem_query *got);
 
+/*
+ * Equal protections; whether NOACCESS pages report the cache modifiers of
+ * their reservation, too, is left open.
+ */
+bool world_same_prot(uint32_t a, uint32_t b);
+
 /* Says what is wrong; always false. */
 __attribute__((format(printf, 2, 3)))
 bool world_fail(struct world *w, const char *format, ...);
