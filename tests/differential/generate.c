@@ -518,6 +518,8 @@ static void make_step(struct generator *g)
 		make_batch(g);
 	} else if (what < 36) {
 		add_mark(g, OP_BAD, below(g, 256));
+	} else if (what < 40) {
+		add_mark(g, OP_PRESSURE, 0);
 	} else if (what < 50) {
 		add_mark(g, NTMEM_NR_INFO, 0);
 	} else if (what < 400) {

@@ -484,6 +484,25 @@ static bool step_bad(struct world *w, const struct op *op)
 			  world_errno(want));
 }
 
+/* --------------------------------------------------------------- pressure */
+
+/*
+ * Memory pressure on demand, where it is the module that drops reset pages;
+ * nothing is done without the right to ask for it.
+ */
+static void drop_caches(const struct world *w)
+{
+	FILE *drop;
+
+	if (strcmp(w->engine->name, "kernel"))
+		return;
+	drop = fopen("/proc/sys/vm/drop_caches", "we");
+	if (!drop)
+		return;
+	fputs("2\n", drop);
+	fclose(drop);
+}
+
 /* ------------------------------------------------------------------ fork */
 
 static bool child_verdict(struct run *run, pid_t pid)
@@ -593,6 +612,8 @@ static bool step(struct run *run, size_t i, size_t end)
 			ok = world_check(w, op->arg);
 		else if (op->nt.op == NTMEM_NR_INFO)
 			ok = world_check_info(w);
+		else if (op->nt.op == OP_PRESSURE)
+			drop_caches(w);
 		else if (op->nt.op == OP_BAD)
 			ok = step_bad(w, op);
 		else if (op->nt.op == OP_BATCH)

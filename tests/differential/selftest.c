@@ -365,6 +365,8 @@ static void test_reset(void)
 	EXPECT(model_page(m, W + 0x2000)->reset, true);
 	EXPECT(query(m, W).size, 0x3000);
 	EXPECT(UNDO(m, W, 0x3000), 0);
+	EXPECT(RESET(m, W, 0x1fff), 0);
+	EXPECT(model_page(m, W)->reset, true);
 	EXPECT(model_page(m, W + 0x1000)->reset, false);
 	model_free(m);
 }

@@ -35,6 +35,7 @@ static const struct {
 	{ "end", OP_END },
 	{ "check", OP_CHECK },
 	{ "bad", OP_BAD },
+	{ "#pressure", OP_PRESSURE },
 };
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
@@ -225,6 +226,7 @@ void op_print(FILE *out, const struct op *op)
 		break;
 	case OP_END:
 	case OP_CHECK:
+	case OP_PRESSURE:
 	case NTMEM_NR_INFO:
 		break;
 	default:
@@ -433,6 +435,7 @@ static void read_operands(struct words *w, struct op *op)
 		break;
 	case OP_END:
 	case OP_CHECK:
+	case OP_PRESSURE:
 	case NTMEM_NR_INFO:
 		break;
 	default:
@@ -452,8 +455,9 @@ static bool read_setting(struct sequence *seq, struct words *w, const char *s,
 	} else if (!strcmp(s, "#limit")) {
 		seq->commit_limit = number(w);
 	} else {
-		return s[0] == '#' || !strncmp(line, "reserve w ", 10) ||
-		       !strncmp(line, "release w\n", 10);
+		return (s[0] == '#' && strcmp(s, "#pressure")) ||
+		       !strncmp(line, "reserve w ", 10) ||
+		       !strcmp(line, "release w\n");
 	}
 	return true;
 }

@@ -25,6 +25,7 @@ enum {
 	OP_END,
 	OP_CHECK,		/* compare everything */
 	OP_BAD,			/* a call with bad arguments, by number */
+	OP_PRESSURE,		/* have the kernel drop what was reset */
 };
 
 /*
