@@ -141,9 +141,13 @@ START_TEST(without_a_handler_the_process_dies)
 	static void (*const cases[])(void *) = {
 		touch, touch_guard, touch_ignored, touch_unhandled,
 	};
-	char *p = commit_pages(1, PAGE_NOACCESS);
-	int status = in_child(cases[_i], p);
+	char *p;
+	int status;
 
+	if (under_valgrind())
+		return;
+	p = commit_pages(1, PAGE_NOACCESS);
+	status = in_child(cases[_i], p);
 	ck_assert(WIFSIGNALED(status));
 	ck_assert_int_eq(WTERMSIG(status), SIGSEGV);
 	drop(p);
@@ -183,9 +187,12 @@ static void guard_on_a_signal_stack(void *addr)
 
 START_TEST(flags_of_the_programs_handler_are_honoured)
 {
-	char *p = commit_pages(1, PAGE_READWRITE);
+	char *p;
 	int status;
 
+	if (under_valgrind())
+		return;
+	p = commit_pages(1, PAGE_READWRITE);
 	hits = 0;
 	status = in_child(guard_on_a_signal_stack, p);
 	ck_assert(WIFSIGNALED(status));

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <valgrind/valgrind.h>
 
 #include "engine/engine.h"
 #include "unit.h"
@@ -26,10 +27,7 @@ bool on_kernel_engine(void)
 
 bool under_valgrind(void)
 {
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && (strstr(preload, "vgpreload") ||
-			   strstr(preload, "valgrind"));
+	return RUNNING_ON_VALGRIND;
 }
 
 void query(const void *addr, MEMORY_BASIC_INFORMATION *info)
@@ -111,15 +109,57 @@ int faults_seen(void)
 	return fault_count;
 }
 
-/* In assembly, so that no sanitizer looks at the address. */
-bool can_read(const void *addr)
+/*
+ * In assembly, so that no sanitizer looks at the address; and valgrind need
+ * not report what is meant to fault.
+ */
+static char read_byte(const void *addr)
 {
 	char byte;
 
-	if (sigsetjmp(fault_jump, 1))
-		return false;
-	fault_armed = 1;
+	VALGRIND_DISABLE_ERROR_REPORTING;
 	__asm__ volatile("movb (%1), %0" : "=q"(byte) : "r"(addr) : "memory");
+	VALGRIND_ENABLE_ERROR_REPORTING;
+	return byte;
+}
+
+static void write_byte(void *addr, char byte)
+{
+	VALGRIND_DISABLE_ERROR_REPORTING;
+	__asm__ volatile("movb %1, (%0)" : : "r"(addr), "q"(byte) : "memory");
+	VALGRIND_ENABLE_ERROR_REPORTING;
+}
+
+static void call_code(const void *addr)
+{
+	VALGRIND_DISABLE_ERROR_REPORTING;
+	__asm__ volatile("sub $128, %%rsp\n\tcall *%0\n\tadd $128, %%rsp"
+			 : : "r"(addr) : "memory", "cc");
+	VALGRIND_ENABLE_ERROR_REPORTING;
+}
+
+char peek(const void *addr)
+{
+	return read_byte(addr);
+}
+
+void poke(void *addr, char value)
+{
+	write_byte(addr, value);
+}
+
+static bool jumped_out(void)
+{
+	VALGRIND_ENABLE_ERROR_REPORTING;
+	return false;
+}
+
+bool can_read(const void *addr)
+{
+	if (sigsetjmp(fault_jump, 1))
+		return jumped_out();
+	fault_armed = 1;
+	read_byte(addr);
 	fault_armed = 0;
 	return true;
 }
@@ -127,9 +167,9 @@ bool can_read(const void *addr)
 bool can_write(void *addr)
 {
 	if (sigsetjmp(fault_jump, 1))
-		return false;
+		return jumped_out();
 	fault_armed = 1;
-	__asm__ volatile("movb $0x5a, (%0)" : : "r"(addr) : "memory");
+	write_byte(addr, 0x5a);
 	fault_armed = 0;
 	return true;
 }
@@ -137,10 +177,9 @@ bool can_write(void *addr)
 bool can_execute(const void *addr)
 {
 	if (sigsetjmp(fault_jump, 1))
-		return false;
+		return jumped_out();
 	fault_armed = 1;
-	__asm__ volatile("sub $128, %%rsp\n\tcall *%0\n\tadd $128, %%rsp"
-			 : : "r"(addr) : "memory", "cc");
+	call_code(addr);
 	fault_armed = 0;
 	return true;
 }

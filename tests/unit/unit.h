@@ -63,6 +63,11 @@ TCase *thread_tests(void);
 } while (0)
 
 bool on_kernel_engine(void);
+/*
+ * Valgrind plays the CPU, and not in all points like one. It needs the option
+ * --vex-iropt-register-updates=allregs-at-mem-access, so that an instruction
+ * can run again after its fault was handled.
+ */
 bool under_valgrind(void);
 
 /* VirtualQuery that must succeed. */
@@ -81,21 +86,9 @@ bool can_read(const void *addr);
 bool can_write(void *addr);
 bool can_execute(const void *addr);
 
-/* Accesses that are made just there, since a handler looks on. */
-static inline void poke(void *addr, char value)
-{
-	__asm__ volatile("" : : : "memory");
-	*(volatile char *)addr = value;
-	__asm__ volatile("" : : : "memory");
-}
-
-static inline char peek(const void *addr)
-{
-	char value = *(const volatile char *)addr;
-
-	__asm__ volatile("" : : : "memory");
-	return value;
-}
+/* Accesses that fault and are made just there, since a handler looks on. */
+void poke(void *addr, char value);
+char peek(const void *addr);
 
 /* The test program's own handler of SIGSEGV, on which those rely. */
 void install_fault_handler(void);
