@@ -22,11 +22,7 @@ install: lib tools
 	ln -sf libntmem.so.$(VERSION) \
 		$(DESTDIR)$(LIBDIR)/libntmem.so.$(SOVERSION)
 	ln -sf libntmem.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libntmem.so
-	sed -e 's|@PREFIX@|$(PREFIX)|g;s|@prefix@|$(PREFIX)|g' \
-		-e 's|@LIBDIR@|$(LIBDIR)|g;s|@libdir@|$(LIBDIR)|g' \
-		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
-		-e 's|@includedir@|$(INCLUDEDIR)|g' \
-		-e 's|@VERSION@|$(VERSION)|g;s|@version@|$(VERSION)|g' \
+	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' \
 		lib/ntmem.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/ntmem.pc
 	$(INSTALL) -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin
 	$(INSTALL) -m 644 $(wildcard tools/man/*.1) $(DESTDIR)$(MANDIR)/man1
