@@ -147,6 +147,19 @@ static void extent(struct generator *g, u64 addr, u64 *base, u64 *end)
 		*end += PAGE;
 }
 
+/* Bytes into a page; off by one is where rounding goes wrong. */
+static u64 odd_bytes(struct generator *g)
+{
+	switch (below(g, 3)) {
+	case 0:
+		return 1;
+	case 1:
+		return PAGE - 1;
+	default:
+		return below(g, PAGE);
+	}
+}
+
 static u64 few_pages(struct generator *g)
 {
 	static const u64 pages[] = { 1, 1, 1, 2, 2, 3, 4, 5, 7, 8, 15, 16,
@@ -196,9 +209,9 @@ static void range_at(struct generator *g, u64 page, u64 *addr, u64 *size)
 			*size = end - page;
 	}
 	if (one_in(g, 6))
-		*addr += below(g, PAGE);
+		*addr += odd_bytes(g);
 	if (one_in(g, 6))
-		*size -= below(g, PAGE);
+		*size -= odd_bytes(g);
 	if (one_in(g, 100))
 		*size = huge(g);
 	if (one_in(g, 100))
@@ -252,7 +265,7 @@ static void make_reserve_placed(struct generator *g, struct ntmem_reserve *r)
 	if (one_in(g, 3))
 		r->addr += below(g, granularity);
 	if (one_in(g, 3))
-		r->size += below(g, granularity);
+		r->size += one_in(g, 2) ? odd_bytes(g) : below(g, granularity);
 	if (r->size > (8ULL << 20))
 		r->size = 8ULL << 20;
 	if (one_in(g, 100))
@@ -299,7 +312,7 @@ static void make_reserve_ranged(struct generator *g, struct ntmem_reserve *r)
 static void make_reserve_free(struct generator *g, struct ntmem_reserve *r)
 {
 	r->size = one_in(g, 4) ? below(g, 4ULL << 20) :
-				 few_pages(g) + below(g, PAGE);
+				 few_pages(g) + odd_bytes(g);
 	if (one_in(g, 4))
 		r->align = g->model->granularity << below(g, 8);
 	if (one_in(g, 6))
@@ -348,10 +361,10 @@ static void make_release(struct generator *g, struct ntmem_range *r)
 		range_at(g, page, &r->addr, &r->size);
 		break;
 	case 1:
-		r->addr = page + below(g, PAGE);
+		r->addr = page + odd_bytes(g);
 		break;
 	default:
-		r->addr = base + (one_in(g, 4) ? below(g, PAGE) : 0);
+		r->addr = base + (one_in(g, 4) ? odd_bytes(g) : 0);
 	}
 }
 
@@ -384,7 +397,7 @@ static void make_range(struct generator *g, struct op *op)
 static void make_query(struct generator *g, struct ntmem_query *q)
 {
 	q->addr = one_in(g, 3) ? some_page(g) : used_page(g);
-	q->addr += one_in(g, 2) ? below(g, PAGE) : 0;
+	q->addr += one_in(g, 2) ? odd_bytes(g) : 0;
 	if (one_in(g, 60))
 		q->addr = nowhere(g);
 	q->flags = bad_bits(g, 0);
