@@ -88,11 +88,28 @@ static void make_label(struct study *study)
 			 LABEL_MAX - strlen(study->label), " %.20s", engine);
 }
 
+/* A study of threads is measured apart, and in nanoseconds. */
+static bool only_threads(struct json_object *study)
+{
+	struct json_object *rows = list_in(study, "rows");
+
+	return json_object_array_length(rows) == 1 &&
+	       find_in(rows, "row", "threads");
+}
+
 /* Adds the rows of a second study of the same kernel to the first. */
 static void merge(struct study *into, struct json_object *from)
 {
-	struct json_object *rows = list_in(into->json, "rows");
-	struct json_object *more = list_in(from, "rows");
+	struct json_object *rows, *more;
+
+	if (only_threads(into->json)) {
+		struct json_object *threads = into->json;
+
+		into->json = from;
+		from = threads;
+	}
+	rows = list_in(into->json, "rows");
+	more = list_in(from, "rows");
 
 	for (size_t i = 0; i < json_object_array_length(more); i++) {
 		struct json_object *row = json_object_array_get_idx(more, i);

@@ -159,7 +159,8 @@ void cost_threads_run(const struct cost_options *options,
 			if (one[i][round] < 0 || two[i][round] < 0)
 				results[i].error = (int)(one[i][round] < 0 ?
 					one[i][round] : two[i][round]);
-			ratio[i][round] = two[i][round] / one[i][round];
+			ratio[i][round] = one[i][round] > 0 ?
+				two[i][round] / one[i][round] : 0;
 		}
 	}
 	for (int i = 0; i < 2; i++) {

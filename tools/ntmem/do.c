@@ -39,10 +39,16 @@ static int run_as_read(struct do_session *session, struct do_source *source,
 		bool go_on = prompt;
 
 		if (got > 0) {
-			go_on = do_run_step(session, &step) || prompt;
+			go_on = do_run_step(session, &step) ||
+				(prompt && !session->quit);
 			do_step_free(&step);
 		} else if (!prompt) {
 			return TOOL_USAGE;
+		}
+		/* At a prompt a mistake takes the rest of its line with it. */
+		if (got < 0) {
+			free(source->held);
+			source->held = NULL;
 		}
 		if (!go_on)
 			break;

@@ -125,6 +125,7 @@ struct do_session {
 	const struct ntmem_engine *engine;
 	bool json;
 	bool keep_going;
+	bool quit;		/* a step asked for the end */
 	struct do_name *names;
 	size_t name_count;
 	unsigned int failures;
@@ -167,7 +168,7 @@ typedef void do_run_fn(struct do_session *session, const struct do_step *step,
 		       struct do_result *result);
 do_run_fn do_engine_call, do_info, do_granularity, do_walk, do_last_fault;
 do_run_fn do_peek, do_poke, do_fill, do_dump, do_exec;
-do_run_fn do_batch, do_fork, do_help;
+do_run_fn do_batch, do_fork, do_help, do_quit;
 
 bool do_build_op(struct do_session *session, const struct do_step *step,
 		 struct ntmem_op *op, struct do_result *result);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The steps that hold other steps, batch and fork, and the help.
+ * The steps that hold other steps, batch and fork; the help; the end.
  */
 #include <json-c/json.h>
 #include <signal.h>
@@ -137,4 +137,12 @@ void do_help(struct do_session *session, const struct do_step *step,
 	      "Sizes and addresses: 4096, 0x1000, 4K (also M, G, T). P: none, "
 	      "r, rw, x,\nrx, rwx, also with +guard, +nocache, +wc, or a "
 	      "Windows name.", result->text);
+}
+
+void do_quit(struct do_session *session, const struct do_step *step,
+	     struct do_result *result)
+{
+	(void)step;
+	(void)result;
+	session->quit = true;
 }

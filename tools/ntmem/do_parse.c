@@ -57,6 +57,7 @@ static const struct do_verb verbs[] = {
 	{ "end", "", "", DO_END, -1, NULL, "ends what fork began" },
 	{ "}", "", "", DO_END, -1, NULL, "ends what batch { began" },
 	{ "help", "", "", DO_PLAIN, -1, do_help, "show this list" },
+	{ "quit", "", "", DO_PLAIN, -1, do_quit, "end here" },
 };
 
 const struct do_verb *do_verbs(size_t *count)

@@ -88,5 +88,5 @@ bool do_run_step(struct do_session *session, const struct do_step *step)
 	do_report(session, step, &result, passed);
 	if (!passed)
 		session->failures++;
-	return passed || session->keep_going;
+	return (passed || session->keep_going) && !session->quit;
 }
