@@ -128,7 +128,8 @@ static void context_fill(CONTEXT *context, const ucontext_t *from)
 	size_t i;
 
 	memset(context, 0, sizeof(*context));
-	context->ContextFlags = CONTEXT_CONTROL | CONTEXT_INTEGER;
+	context->ContextFlags = CONTEXT_CONTROL;
+	context->ContextFlags |= CONTEXT_INTEGER;
 	context->EFlags = gregs[REG_EFL];
 	context->SegCs = gregs[REG_CSGSFS] & 0xffff;
 	context->SegSs = (gregs[REG_CSGSFS] >> 48) & 0xffff;

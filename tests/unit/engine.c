@@ -137,6 +137,7 @@ START_TEST(batch_stops_where_asked)
 	ck_assert_int_eq(ops[1].status, -ENOTTY);
 	ck_assert_int_eq(ops[2].status, 99);
 	batch.flags = 0;
+	batch.done = 0;
 	ck_assert_int_eq(ntmem_engine()->batch(&batch), 0);
 	ck_assert_uint_eq(batch.done, 3);
 	assert_run(p, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The headers from C++: a source file that uses every function and type of
+ * <windows.h>, beside the standard library's. It links and returns 0.
+ */
+#include <windows.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+
+static_assert(sizeof(DWORD) == 4 && sizeof(LONG) == 4 && sizeof(ULONG) == 4,
+	      "LLP64 sizes");
+static_assert(std::is_same<SIZE_T, std::size_t>::value, "one size type");
+
+namespace {
+
+LONG CALLBACK commit_on_demand(EXCEPTION_POINTERS *pointers)
+{
+	const EXCEPTION_RECORD *record = pointers->ExceptionRecord;
+
+	if (record->ExceptionCode != EXCEPTION_ACCESS_VIOLATION ||
+	    !VirtualAlloc(reinterpret_cast<void *>(
+				record->ExceptionInformation[1]), 1,
+			  MEM_COMMIT, PAGE_READWRITE))
+		return EXCEPTION_CONTINUE_SEARCH;
+	return EXCEPTION_CONTINUE_EXECUTION;
+}
+
+bool use_memory()
+{
+	MEMORY_BASIC_INFORMATION info;
+	WIN32_MEMORY_RANGE_ENTRY entry;
+	SYSTEM_INFO system;
+	DWORD old;
+
+	GetSystemInfo(&system);
+	auto *p = static_cast<char *>(
+		VirtualAlloc(nullptr, system.dwAllocationGranularity,
+			     MEM_RESERVE, PAGE_READWRITE));
+	if (!p)
+		return false;
+	*const_cast<volatile char *>(p) = 1;
+	entry.VirtualAddress = p;
+	entry.NumberOfBytes = 1;
+	bool ok = VirtualQuery(p, &info, sizeof(info)) == sizeof(info) &&
+		info.RegionSize == system.dwPageSize &&
+		VirtualLock(p, 1) && VirtualUnlock(p, 1) &&
+		PrefetchVirtualMemory(GetCurrentProcess(), 1, &entry, 0) &&
+		DiscardVirtualMemory(p, system.dwPageSize) == ERROR_SUCCESS &&
+		VirtualProtect(p, 1, PAGE_READONLY, &old) &&
+		old == PAGE_READWRITE;
+	return VirtualFree(p, 0, MEM_RELEASE) && ok;
+}
+
+} /* namespace */
+
+int main()
+{
+	MEMORYSTATUSEX status = {};
+	MEMORYSTATUS old_status;
+	SYSTEM_INFO native;
+
+	status.dwLength = sizeof(status);
+	GlobalMemoryStatus(&old_status);
+	GetNativeSystemInfo(&native);
+	SetLastError(std::max<DWORD>(GetLastError(), GetLargePageMinimum()));
+	PVOID handler = AddVectoredExceptionHandler(TRUE, commit_on_demand);
+	bool ok = GlobalMemoryStatusEx(&status) && use_memory();
+	return RemoveVectoredExceptionHandler(handler) && ok ? 0 : 1;
+}
