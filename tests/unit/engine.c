@@ -216,6 +216,48 @@ START_TEST(commit_stops_at_the_limit)
 }
 END_TEST
 
+/* Every other page, until Linux has no more mappings to give. */
+static void use_up_mappings(void *arg)
+{
+	const size_t pages = 200000;
+	MEMORY_BASIC_INFORMATION info;
+	size_t page;
+	DWORD old;
+	char *p;
+
+	(void)arg;
+	p = VirtualAlloc(NULL, pages * PAGE, MEM_RESERVE, PAGE_READWRITE);
+	require(p);
+	for (page = 1; page < pages; page += 2)
+		if (!VirtualAlloc(p + page * PAGE, PAGE, MEM_COMMIT,
+				  PAGE_READWRITE))
+			break;
+	require(page < pages);
+	require(GetLastError() == ERROR_COMMITMENT_LIMIT);
+	require(VirtualQuery(p + page * PAGE, &info, sizeof(info)));
+	require(info.State == MEM_RESERVE);
+	/* The first half of this range would do; what is behind cannot. */
+	require(!VirtualAlloc(p + (page - 3) * PAGE, 5 * PAGE, MEM_COMMIT,
+			      PAGE_READONLY) ||
+		VirtualFree(p + (page - 3) * PAGE, 5 * PAGE, MEM_DECOMMIT));
+	require(!VirtualProtect(p + PAGE, 2 * PAGE, PAGE_READONLY, &old));
+	for (page = 1; page < 2000; page += 2) {
+		require(VirtualQuery(p + page * PAGE, &info, sizeof(info)));
+		require(info.RegionSize == PAGE && info.State == MEM_COMMIT);
+		require(can_write(p + page * PAGE));
+		require(!can_read(p + (page + 1) * PAGE));
+	}
+	require(VirtualFree(p, 0, MEM_RELEASE));
+}
+
+START_TEST(running_out_of_mappings_changes_nothing)
+{
+	if (on_kernel_engine() || under_valgrind())
+		return;
+	ck_assert_int_eq(in_child(use_up_mappings, NULL), 0);
+}
+END_TEST
+
 /* ------------------------------------------------- the kernel engine's fd --- */
 
 static void close_everything(void *arg)
@@ -256,6 +298,7 @@ TCase *engine_tests(void)
 	tcase_add_test(tests, granularity_is_fixed_once_used);
 	tcase_add_test(tests, last_fault_is_told_once);
 	tcase_add_test(tests, commit_stops_at_the_limit);
+	tcase_add_test(tests, running_out_of_mappings_changes_nothing);
 	tcase_add_test(tests, a_program_may_close_all_descriptors);
 	return tests;
 }
