@@ -6,7 +6,7 @@
 #include "ntmem_test.h"
 #include "abi_layout.h"
 
-_Static_assert(sizeof(void *) == 4, "this is for 32-bit programs");
+static_assert(sizeof(void *) == 4, "this is for 32-bit programs");
 
 TEST_F(space, info)
 {

@@ -6,14 +6,15 @@
 #ifndef ABI_LAYOUT_H
 #define ABI_LAYOUT_H
 
+#include <assert.h>
 #include <stddef.h>
 
 #include <linux/ntmem.h>
 
 #define FIELD(type, field, offset) \
-	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+	static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 #define SIZE(type, size) \
-	_Static_assert(sizeof(struct type) == (size), #type)
+	static_assert(sizeof(struct type) == (size), #type)
 
 SIZE(ntmem_info, 120);
 FIELD(ntmem_info, version, 0);
@@ -89,19 +90,19 @@ FIELD(ntmem_fault, reason, 12);
 FIELD(ntmem_fault, prot, 16);
 FIELD(ntmem_fault, pad, 20);
 
-_Static_assert(NTMEM_IOC_INFO == 0x8078c400, "INFO");
-_Static_assert(NTMEM_IOC_RESERVE == 0xc030c401, "RESERVE");
-_Static_assert(NTMEM_IOC_COMMIT == 0x4018c402, "COMMIT");
-_Static_assert(NTMEM_IOC_DECOMMIT == 0x4018c403, "DECOMMIT");
-_Static_assert(NTMEM_IOC_RELEASE == 0x4018c404, "RELEASE");
-_Static_assert(NTMEM_IOC_PROTECT == 0xc018c405, "PROTECT");
-_Static_assert(NTMEM_IOC_QUERY == 0xc038c406, "QUERY");
-_Static_assert(NTMEM_IOC_LOCK == 0x4018c407, "LOCK");
-_Static_assert(NTMEM_IOC_UNLOCK == 0x4018c408, "UNLOCK");
-_Static_assert(NTMEM_IOC_RESET == 0x4018c409, "RESET");
-_Static_assert(NTMEM_IOC_RESET_UNDO == 0x4018c40a, "RESET_UNDO");
-_Static_assert(NTMEM_IOC_SET_GRANULARITY == 0x4010c40b, "SET_GRANULARITY");
-_Static_assert(NTMEM_IOC_BATCH == 0xc018c40c, "BATCH");
-_Static_assert(NTMEM_IOC_LAST_FAULT == 0x8018c40d, "LAST_FAULT");
+static_assert(NTMEM_IOC_INFO == 0x8078c400, "INFO");
+static_assert(NTMEM_IOC_RESERVE == 0xc030c401, "RESERVE");
+static_assert(NTMEM_IOC_COMMIT == 0x4018c402, "COMMIT");
+static_assert(NTMEM_IOC_DECOMMIT == 0x4018c403, "DECOMMIT");
+static_assert(NTMEM_IOC_RELEASE == 0x4018c404, "RELEASE");
+static_assert(NTMEM_IOC_PROTECT == 0xc018c405, "PROTECT");
+static_assert(NTMEM_IOC_QUERY == 0xc038c406, "QUERY");
+static_assert(NTMEM_IOC_LOCK == 0x4018c407, "LOCK");
+static_assert(NTMEM_IOC_UNLOCK == 0x4018c408, "UNLOCK");
+static_assert(NTMEM_IOC_RESET == 0x4018c409, "RESET");
+static_assert(NTMEM_IOC_RESET_UNDO == 0x4018c40a, "RESET_UNDO");
+static_assert(NTMEM_IOC_SET_GRANULARITY == 0x4010c40b, "SET_GRANULARITY");
+static_assert(NTMEM_IOC_BATCH == 0xc018c40c, "BATCH");
+static_assert(NTMEM_IOC_LAST_FAULT == 0x8018c40d, "LAST_FAULT");
 
 #endif /* ABI_LAYOUT_H */

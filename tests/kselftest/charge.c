@@ -76,9 +76,10 @@ static bool settled(int fd, const struct ntmem_info *start)
 	    now.space_reserved == start->space_reserved &&
 	    now.resident == start->resident && now.spaces == start->spaces)
 		return true;
-	fprintf(stderr, "# committed %llu user %llu space %llu reserved %llu resident %llu spaces %llu; at the start %llu %llu %llu %llu %llu %llu\n",
+	fprintf(stderr, "# committed %llu %llu %llu reserved %llu resident %llu spaces %llu\n",
 		now.committed, now.user_committed, now.space_committed,
-		now.space_reserved, now.resident, now.spaces,
+		now.space_reserved, now.resident, now.spaces);
+	fprintf(stderr, "# start     %llu %llu %llu reserved %llu resident %llu spaces %llu\n",
 		start->committed, start->user_committed,
 		start->space_committed, start->space_reserved,
 		start->resident, start->spaces);
@@ -387,44 +388,44 @@ TEST_F(charge, fork_over_the_limit)
 /* ------------------------------------------------------------------------
  * Users.
  */
-struct other_user {
+struct holder {
+	uid_t uid;
+	__u64 size;
 	struct nt_gate ready;
 	struct nt_gate leave;
 };
 
-static int other_user(void *data)
+/* Has committed its size when ready, until told to leave. */
+static int holder(void *data)
 {
-	struct other_user *o = data;
+	struct holder *h = data;
 	struct ntmem_info info;
-	__u64 base;
 	int fd;
 
-	CHECK(!setresuid(65533, 65533, 65533));
+	CHECK(!setresuid(h->uid, h->uid, h->uid));
 	fd = open("/dev/ntmem", O_RDWR);
 	CHECK(fd >= 0);
 	CHECK(!nt_info(fd, &info));
 	CHECK(!info.user_committed);
 	CHECK(info.user_limit == 2 * MIB);
-	base = nt_any(fd, 4 * MIB, 0);
-	CHECK(nt_commit(fd, base, 2 * MIB + PAGE, RW) == ENOMEM);
-	CHECK(!nt_commit(fd, base, MIB, RW));
+	CHECK(!nt_any(fd, 4 * MIB, NTMEM_RESERVE_COMMIT));
+	CHECK(nt_block(fd, h->size, RW));
 	CHECK(!nt_info(fd, &info));
-	CHECK(info.user_committed == MIB);
-	if (!o)
-		return 0;
-	CHECK(!nt_gate_open(&o->ready));
-	CHECK(!nt_gate_wait(&o->leave));
+	CHECK(info.user_committed == h->size);
+	CHECK(!nt_gate_open(&h->ready));
+	CHECK(!nt_gate_wait(&h->leave));
 	return 0;
 }
 
+/* One more of a user who has a holder of 1 MiB. */
 static int same_user(void *data)
 {
+	struct holder *h = data;
 	struct ntmem_info info;
 	__u64 base;
 	int fd;
 
-	(void)data;
-	CHECK(!setresuid(65533, 65533, 65533));
+	CHECK(!setresuid(h->uid, h->uid, h->uid));
 	fd = open("/dev/ntmem", O_RDWR);
 	CHECK(fd >= 0);
 	CHECK(!nt_info(fd, &info));
@@ -436,32 +437,32 @@ static int same_user(void *data)
 	return 0;
 }
 
+/* All processes of a user together, each user alone. */
 TEST_F(charge, per_user)
 {
-	struct other_user o;
+	struct holder holders[2] = {
+		{ .uid = 65533, .size = MIB }, { .uid = 65532, .size = 2 * MIB },
+	};
 	struct ntmem_info info;
-	__u64 base;
-	pid_t pid;
+	pid_t pids[2];
+	int i;
 
 	ASSERT_EQ(0, chmod("/dev/ntmem", 0666));
-	ASSERT_EQ(0, nt_gate_init(&o.ready));
-	ASSERT_EQ(0, nt_gate_init(&o.leave));
-	ASSERT_EQ(0, set_limit(1, self->start.user_committed + 2 * MIB));
-	if (self->start.user_committed)
-		SKIP(return, "other programs of this user run");
-	base = nt_block(self->fd, 2 * MIB, RW);
-	ASSERT_NE(0ULL, base);
-	/* Another user has as much again, for all its processes together. */
-	pid = nt_spawn(other_user, &o);
-	ASSERT_EQ(0, nt_gate_wait(&o.ready));
-	ASSERT_EQ(0, nt_in_child(same_user, NULL));
+	ASSERT_EQ(0, set_limit(1, 2 * MIB));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, nt_gate_init(&holders[i].ready));
+		ASSERT_EQ(0, nt_gate_init(&holders[i].leave));
+		pids[i] = nt_spawn(holder, &holders[i]);
+		ASSERT_EQ(0, nt_gate_wait(&holders[i].ready));
+	}
+	ASSERT_EQ(0, nt_in_child(same_user, &holders[0]));
 	ASSERT_EQ(0, nt_info(self->fd, &info));
-	ASSERT_EQ(2 * MIB, info.user_committed);
+	ASSERT_EQ(self->start.user_committed, info.user_committed);
 	ASSERT_EQ(self->start.committed + 3 * MIB, info.committed);
-	ASSERT_EQ(0, nt_gate_open(&o.leave));
-	ASSERT_EQ(0, nt_reap(pid));
-	ASSERT_EQ(0, nt_in_child(other_user, NULL));
-	ASSERT_EQ(0, nt_release(self->fd, base, 0));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, nt_gate_open(&holders[i].leave));
+		ASSERT_EQ(0, nt_reap(pids[i]));
+	}
 	ASSERT_TRUE(settled(self->fd, &self->start));
 }
 

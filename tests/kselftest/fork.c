@@ -426,20 +426,26 @@ TEST_F(fork, vfork)
 	ASSERT_TRUE(nt_run(self->fd, self->base, PAGE, COMMITTED, RO));
 }
 
+struct clone_data {
+	int fd;
+	__u64 base;
+};
+
 static int clone_run(void *data)
 {
-	FIXTURE_DATA(fork) *self = data;
+	struct clone_data *c = data;
 
-	*(volatile char *)nt_ptr(self->base) = 77;
-	return nt_decommit(self->fd, self->base + PAGE, PAGE);
+	*(volatile char *)nt_ptr(c->base) = 77;
+	return nt_decommit(c->fd, c->base + PAGE, PAGE);
 }
 
 /* A process, not a thread, that shares the mm. */
 TEST_F(fork, clone_with_the_same_mm)
 {
-	static char stack[65536] __attribute__((aligned(16)));
-	pid_t pid = clone(clone_run, stack + sizeof(stack),
-			  CLONE_VM | SIGCHLD, self);
+	struct clone_data data = { self->fd, self->base };
+	static long stack[8192];
+	pid_t pid = clone(clone_run, stack + ARRAY_SIZE(stack),
+			  CLONE_VM | SIGCHLD, &data);
 
 	ASSERT_EQ(0, nt_reap(pid));
 	ASSERT_EQ(77, nt_peek(self->base));
@@ -451,7 +457,7 @@ TEST_F(fork, clone_with_the_same_mm)
  * written first then second, so in a copy first == second or second + 1. The
  * child looks twice with the parent running on: nothing may move.
  */
-#define WRITERS	3
+#define WRITERS	2
 
 struct writer {
 	__u64 base;
@@ -505,12 +511,13 @@ static int observer(void *data)
 
 			CHECK(page[0] == first[i][j]);
 			CHECK(page[511] == second[i][j]);
-			page[0] = page[511] = 0;
+			page[0] = 0;
+			page[511] = 0;
 		}
 	return 0;
 }
 
-TEST_F(fork, during_writes_of_other_threads)
+TEST_F_TIMEOUT(fork, during_writes_of_other_threads, 90)
 {
 	struct writer writers[WRITERS];
 	struct observer o;
@@ -526,7 +533,7 @@ TEST_F(fork, during_writes_of_other_threads)
 		ASSERT_EQ(0, pthread_create(&ids[i], NULL, writer,
 					    &writers[i]));
 	}
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < 10; round++) {
 		pid_t pid = nt_spawn(observer, &o);
 
 		EXPECT_EQ(0, nt_gate_wait(&o.looked));

@@ -113,90 +113,104 @@ TEST_F(module, bad_granularity)
 	ASSERT_EQ(EINVAL, load("granularity=-4096"));
 }
 
+/*
+ * What uses the memory is a child: a mapping once made may stay with the
+ * process, and the module with it.
+ */
+static int uses_granularity(void *data)
+{
+	__u64 granularity = *(__u64 *)data, base;
+	struct ntmem_info info;
+	char text[64];
+	int fd = open_device();
+
+	CHECK(fd >= 0);
+	CHECK(!nt_info(fd, &info));
+	CHECK(info.granularity == granularity);
+	base = nt_any(fd, PAGE, 0);
+	CHECK(base && !(base % granularity));
+	CHECK(!nt_read_file("/sys/module/ntmem/parameters/granularity", text,
+			    sizeof(text)));
+	CHECK(strtoull(text, NULL, 0) == granularity);
+	return 0;
+}
+
 TEST_F(module, good_granularity)
 {
-	char parameter[64], text[64];
-	struct ntmem_info info;
-	__u64 granularity, base;
-	int fd;
+	char parameter[64];
+	__u64 granularity;
 
 	for (granularity = PAGE; granularity <= GIB; granularity *= 2) {
 		snprintf(parameter, sizeof(parameter), "granularity=%llu",
 			 granularity);
 		ASSERT_EQ(0, load(parameter));
-		fd = open_device();
-		ASSERT_LE(0, fd);
-		ASSERT_EQ(0, nt_info(fd, &info));
-		ASSERT_EQ(granularity, info.granularity);
-		base = nt_any(fd, PAGE, 0);
-		ASSERT_NE(0ULL, base);
-		ASSERT_EQ(0ULL, base % granularity);
-		ASSERT_EQ(0, nt_release(fd, base, 0));
-		ASSERT_EQ(0, nt_read_file(
-			"/sys/module/ntmem/parameters/granularity", text,
-			sizeof(text)));
-		ASSERT_EQ(granularity, strtoull(text, NULL, 0));
-		close(fd);
+		ASSERT_EQ(0, nt_in_child(uses_granularity, &granularity));
 		ASSERT_EQ(0, unload());
 	}
+	granularity = GRAN;
 	ASSERT_EQ(0, load(""));
-	fd = open_device();
-	ASSERT_EQ(0, nt_info(fd, &info));
-	ASSERT_EQ(GRAN, info.granularity);
-	close(fd);
+	ASSERT_EQ(0, nt_in_child(uses_granularity, &granularity));
 }
 
-/* An open fd, a reservation without one, a process with either. */
-static int holds_a_reservation(void *data)
+struct user {
+	bool keep_fd;
+	bool reserve;
+	struct nt_gate ready;
+	struct nt_gate leave;
+};
+
+/* Holds an fd, or memory, or both, until told to leave. */
+static int user(void *data)
 {
-	struct nt_gate *gates = data;
+	struct user *u = data;
 	int fd = open_device();
 
-	CHECK(nt_block(fd, GRAN, RW));
-	close(fd);
-	CHECK(!nt_gate_open(&gates[0]));
-	CHECK(!nt_gate_wait(&gates[1]));
+	CHECK(fd >= 0);
+	CHECK(!u->reserve || nt_block(fd, GRAN, RW));
+	if (!u->keep_fd)
+		close(fd);
+	CHECK(!nt_gate_open(&u->ready));
+	CHECK(!nt_gate_wait(&u->leave));
 	return 0;
 }
 
 TEST_F(module, unload_while_in_use)
 {
-	struct nt_gate gates[2];
+	static const struct { bool keep_fd, reserve, killed; } cases[] = {
+		{ true, false, false }, { false, true, false },
+		{ true, true, false }, { true, true, true },
+		{ false, true, true },
+	};
 	struct ntmem_info info;
-	__u64 base;
-	pid_t pid;
+	unsigned int i;
 	int fd;
 
-	ASSERT_EQ(0, load(""));
-	fd = open_device();
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(EAGAIN, unload());
-	base = nt_block(fd, GRAN, RW);
-	ASSERT_EQ(0, nt_poke(base, 1));
-	close(fd);
-	ASSERT_EQ(EAGAIN, unload());
-	ASSERT_EQ(1, nt_peek(base));
-	ASSERT_EQ(0, munmap(nt_ptr(base), GRAN));
-	ASSERT_EQ(0, unload());
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct user u = {
+			.keep_fd = cases[i].keep_fd,
+			.reserve = cases[i].reserve,
+		};
+		int status;
+		pid_t pid;
 
-	/* Another process, also when it is killed. */
-	ASSERT_EQ(0, load(""));
-	ASSERT_EQ(0, nt_gate_init(&gates[0]));
-	ASSERT_EQ(0, nt_gate_init(&gates[1]));
-	pid = nt_spawn(holds_a_reservation, gates);
-	ASSERT_EQ(0, nt_gate_wait(&gates[0]));
-	ASSERT_EQ(EAGAIN, unload());
-	ASSERT_EQ(0, nt_gate_open(&gates[1]));
-	ASSERT_EQ(0, nt_reap(pid));
-	ASSERT_EQ(0, unload());
-	ASSERT_EQ(0, load(""));
-	pid = nt_spawn(holds_a_reservation, gates);
-	ASSERT_EQ(0, nt_gate_wait(&gates[0]));
-	ASSERT_EQ(EAGAIN, unload());
-	kill(pid, SIGKILL);
-	ASSERT_EQ(128 + SIGKILL, nt_reap(pid));
-	ASSERT_EQ(0, unload());
-
+		ASSERT_EQ(0, load(""));
+		ASSERT_EQ(0, nt_gate_init(&u.ready));
+		ASSERT_EQ(0, nt_gate_init(&u.leave));
+		pid = nt_spawn(user, &u);
+		ASSERT_EQ(0, nt_gate_wait(&u.ready));
+		ASSERT_EQ(EAGAIN, unload());
+		if (cases[i].killed)
+			kill(pid, SIGKILL);
+		else
+			ASSERT_EQ(0, nt_gate_open(&u.leave));
+		status = nt_reap(pid);
+		if (cases[i].killed)
+			status -= 128 + SIGKILL;
+		ASSERT_EQ(0, status);
+		ASSERT_EQ(0, unload()) {
+			TH_LOG("case %u", i);
+		}
+	}
 	/* Nothing is left of it. */
 	ASSERT_EQ(0, load(""));
 	fd = open_device();
@@ -210,44 +224,35 @@ TEST_F(module, unload_while_in_use)
 static int commits_and_exits(void *data)
 {
 	int fd = open_device();
+	__u64 base = nt_block(fd, MIB, RW);
 
 	(void)data;
-	CHECK(nt_block(fd, MIB, RW));
+	CHECK(base);
+	memset(nt_ptr(base), 1, MIB);
 	return 0;
 }
 
 TEST_F(module, loads_many_times)
 {
-	__u64 base;
-	int i, fd;
+	int i;
 
 	for (i = 0; i < 30; i++) {
 		ASSERT_EQ(0, load("granularity=4096"));
 		ASSERT_EQ(EEXIST, load(""));
-		fd = open_device();
-		ASSERT_LE(0, fd);
-		base = nt_block(fd, MIB, RW);
-		ASSERT_NE(0ULL, base);
-		memset(nt_ptr(base), 1, MIB);
 		ASSERT_EQ(0, nt_in_child(commits_and_exits, NULL));
-		ASSERT_EQ(0, nt_release(fd, base, 0));
-		close(fd);
 		ASSERT_EQ(0, unload());
 	}
 }
 
-/* Refusals are for the caller, not for the log. */
-TEST_F(module, refusals_are_silent)
+/* Every way to be refused. */
+static int is_refused(void *data)
 {
 	unsigned char arg[NT_ARG_MAX] = { 0 };
-	int fd, nr, i;
-	__u64 base;
+	int fd = open_device(), nr, i;
+	__u64 base = nt_block(fd, GRAN, RW | GUARD);
 
-	ASSERT_EQ(0, load(""));
-	log_lines(self->log, "", "");
-	fd = open_device();
-	base = nt_block(fd, GRAN, RW | GUARD);
-	ASSERT_NE(0ULL, base);
+	(void)data;
+	CHECK(base);
 	for (nr = 0; nr < 256; nr++) {
 		ioctl(fd, _IOWR(NTMEM_IOC_MAGIC, nr, struct ntmem_range), arg);
 		ioctl(fd, _IOWR(NTMEM_IOC_MAGIC, nr, struct ntmem_range),
@@ -255,20 +260,26 @@ TEST_F(module, refusals_are_silent)
 		ioctl(fd, nr, nr);
 	}
 	for (i = 0; i < 100; i++) {
-		ASSERT_EQ(EINVAL, nt_commit(fd, base, PAGE, i + 0x80000000));
-		ASSERT_EQ(ENOENT, nt_commit(fd, base + GRAN, PAGE, RW));
-		ASSERT_EQ(EINVAL, nt_commit(fd, NONE - i, NONE, RW));
-		ASSERT_EQ(ENOMEM, nt_reserve(fd, &(__u64) { 0 }, TIB, RW,
-					     NTMEM_RESERVE_COMMIT));
+		CHECK(nt_commit(fd, base, PAGE, i + 0x80000000) == EINVAL);
+		CHECK(nt_commit(fd, base + GRAN, PAGE, RW) == ENOENT);
+		CHECK(nt_commit(fd, NONE - i, NONE, RW) == EINVAL);
+		CHECK(nt_reserve(fd, &(__u64) { 0 }, TIB, RW,
+				 NTMEM_RESERVE_COMMIT) == ENOMEM);
 		nt_peek(base + i % 16 * PAGE);
-		nt_poke(base + GRAN, 1);
+		CHECK(nt_poke(base + GRAN, 1) == -SIGSEGV);
 		munmap(nt_ptr(base + PAGE), PAGE);
 		mprotect(nt_ptr(base), GRAN, PROT_NONE);
 		mremap(nt_ptr(base), PAGE, 2 * PAGE, MREMAP_MAYMOVE);
 	}
-	ASSERT_EQ(0, nt_release(fd, base, 0));
-	close(fd);
-	ASSERT_EQ(0, unload());
+	return 0;
+}
+
+/* Refusals are for the caller, not for the log. */
+TEST_F(module, refusals_are_silent)
+{
+	ASSERT_EQ(0, load(""));
+	log_lines(self->log, "", "");
+	ASSERT_EQ(0, nt_in_child(is_refused, NULL));
 	ASSERT_EQ(0, log_lines(self->log, "", ""));
 }
 

@@ -254,8 +254,10 @@ static inline bool nt_run(int fd, __u64 addr, __u64 size, __u32 state,
 	if (!error && q.base == addr && q.size == size && q.state == state &&
 	    q.prot == prot)
 		return true;
-	fprintf(stderr, "# query of %#llx: error %d, base %#llx size %#llx state %#x prot %#x, expected size %#llx state %#x prot %#x\n",
-	       addr, error, q.base, q.size, q.state, q.prot, size, state, prot);
+	fprintf(stderr, "# query of %#llx: error %d, %#llx size %#llx state %#x prot %#x\n",
+		addr, error, q.base, q.size, q.state, q.prot);
+	fprintf(stderr, "# expected size %#llx state %#x prot %#x\n",
+		size, state, prot);
 	return false;
 }
 
@@ -268,9 +270,9 @@ static inline bool nt_in(int fd, __u64 addr, __u64 base, __u32 alloc_prot)
 	if (!error && q.alloc_base == base && q.alloc_prot == alloc_prot &&
 	    q.type == NTMEM_TYPE_PRIVATE)
 		return true;
-	fprintf(stderr, "# query of %#llx: error %d, alloc_base %#llx alloc_prot %#x type %#x, expected %#llx %#x\n",
-	       addr, error, q.alloc_base, q.alloc_prot, q.type, base,
-	       alloc_prot);
+	fprintf(stderr, "# query of %#llx: error %d, in %#llx prot %#x type %#x\n",
+		addr, error, q.alloc_base, q.alloc_prot, q.type);
+	fprintf(stderr, "# expected %#llx prot %#x\n", base, alloc_prot);
 	return false;
 }
 
@@ -329,8 +331,9 @@ static inline bool nt_same(int fd, const struct nt_snapshot *before)
 	nt_snapshot(fd, &after);
 	if (!memcmp(before, &after, sizeof(after)))
 		return true;
-	fprintf(stderr, "# space changed: %llu runs, committed %#llx, reserved %#llx; was %llu, %#llx, %#llx\n",
-		after.runs, after.committed, after.reserved,
+	fprintf(stderr, "# space changed: %llu runs, committed %#llx, reserved %#llx\n",
+		after.runs, after.committed, after.reserved);
+	fprintf(stderr, "# was: %llu runs, committed %#llx, reserved %#llx\n",
 		before->runs, before->committed, before->reserved);
 	return false;
 }
@@ -450,9 +453,10 @@ static inline bool nt_fault_was(int fd, __u64 addr, __u32 access, __u32 reason,
 	if (!error && f.addr == addr && f.access == access &&
 	    f.reason == reason && f.prot == prot && !f.pad)
 		return true;
-	fprintf(stderr, "# last fault: error %d, addr %#llx access %u reason %u prot %#x, expected %#llx %u %u %#x\n",
-	       error, f.addr, f.access, f.reason, f.prot, addr, access, reason,
-	       prot);
+	fprintf(stderr, "# last fault: error %d, %#llx access %u reason %u prot %#x\n",
+		error, f.addr, f.access, f.reason, f.prot);
+	fprintf(stderr, "# expected %#llx access %u reason %u prot %#x\n",
+		addr, access, reason, prot);
 	return false;
 }
 
@@ -465,16 +469,20 @@ static inline bool nt_all(__u64 addr, __u64 size, unsigned char value)
 }
 
 /* ------------------------------------------------------------------------
- * Children and threads, which must not use the harness's macros. They return
- * 0, or 1 after they said what failed.
+ * Children, which must not use the harness's macros. They return 0, or leave
+ * with 1 after they said what failed.
  */
-#define CHECK(condition) do {						\
-	if (!(condition)) {						\
-		fprintf(stderr, "# %s:%d: failed: %s (errno %d)\n",	\
-			__FILE__, __LINE__, #condition, errno);		\
-		return 1;						\
-	}								\
-} while (0)
+#define CHECK(condition)	nt_check(condition, __FILE__, __LINE__, #condition)
+
+static inline void nt_check(bool ok, const char *file, int line,
+			    const char *condition)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "# %s:%d: failed: %s (errno %d)\n", file, line,
+		condition, errno);
+	_exit(1);
+}
 
 static inline pid_t nt_spawn(int (*run)(void *), void *data)
 {

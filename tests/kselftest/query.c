@@ -213,49 +213,81 @@ TEST_F(space, walk_tiles_the_address_space)
 }
 
 /*
- * Every second page of 8 GiB committed: as many runs as there are pages, in
- * one mapping. The pages are never touched.
+ * Every second page of 4 GiB committed: as many runs as there are pages, in
+ * one mapping. Nearly none of the pages is ever touched; the limit on what may
+ * be committed has to be out of the way all the same.
  */
 #define MILLION		(1U << 20)
+#define LIMIT		"/sys/module/ntmem/parameters/commit_limit"
 
-TEST_F_TIMEOUT(space, a_million_runs, 120)
+FIXTURE(runs)
+{
+	int fd;
+	__u64 base;
+	char limit[64];
+};
+
+FIXTURE_SETUP(runs)
+{
+	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	self->base = nt_any(self->fd, MILLION * PAGE, 0);
+	ASSERT_NE(0ULL, self->base);
+	ASSERT_EQ(0, nt_read_file(LIMIT, self->limit, sizeof(self->limit)));
+	ASSERT_EQ(0, nt_write_file(LIMIT, "1024G"));
+}
+
+FIXTURE_TEARDOWN(runs)
+{
+	EXPECT_EQ(0, nt_write_file(LIMIT, self->limit));
+	close(self->fd);
+}
+
+/* Even pages, READWRITE and READONLY in turn. */
+static int commit_every_second(int fd, __u64 base)
 {
 	static struct ntmem_op ops[8192];
-	__u64 base = nt_any(self->fd, MILLION * PAGE, 0);
-	struct ntmem_info info;
-	unsigned int page, i, seed = 7;
+	unsigned int page, i;
 	__u32 done;
 
-	ASSERT_NE(0ULL, base);
 	for (page = 0; page < MILLION; page += 2 * ARRAY_SIZE(ops)) {
 		for (i = 0; i < ARRAY_SIZE(ops); i++)
 			nt_op_range(&ops[i], NTMEM_NR_COMMIT,
 				    base + (page + 2 * i) * PAGE, PAGE,
 				    i % 2 ? RO : RW);
-		ASSERT_EQ(0, nt_batch(self->fd, ops, ARRAY_SIZE(ops),
-				      NTMEM_BATCH_STOP, &done));
-		ASSERT_EQ(ARRAY_SIZE(ops), done);
+		CHECK(!nt_batch(fd, ops, ARRAY_SIZE(ops), NTMEM_BATCH_STOP,
+				&done));
+		CHECK(done == ARRAY_SIZE(ops));
+		CHECK(!ops[done - 1].status);
 	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(runs, a_million, 120)
+{
+	struct ntmem_info info;
+	unsigned int page, i, seed = 7;
+	__u64 base = self->base, part;
+
+	ASSERT_EQ(0, commit_every_second(self->fd, base));
 	ASSERT_EQ(0, nt_info(self->fd, &info));
 	ASSERT_EQ(MILLION / 2 * PAGE, info.space_committed);
 	ASSERT_EQ(1, nt_count_vmas(base, base + MILLION * PAGE));
 	for (i = 0; i < 2000; i++) {
-		__u64 addr;
-
 		page = rand_r(&seed) % MILLION;
-		addr = base + page * PAGE;
-		ASSERT_TRUE(nt_run(self->fd, addr, PAGE,
+		ASSERT_TRUE(nt_run(self->fd, base + page * PAGE, PAGE,
 				   page % 2 ? RESERVED : COMMITTED,
 				   page % 2 ? 0 : page % 4 ? RO : RW));
-		ASSERT_TRUE(nt_in(self->fd, addr, base, RW));
+		ASSERT_TRUE(nt_in(self->fd, base + page * PAGE, base, RW));
 	}
 	/* The far end works like the near one. */
 	ASSERT_EQ(0, nt_poke(base, 1));
 	ASSERT_EQ(-SIGSEGV, nt_poke(base + (MILLION - 2) * PAGE, 1));
 	ASSERT_EQ(-SIGSEGV, nt_poke(base + (MILLION - 1) * PAGE, 1));
 	ASSERT_EQ(0, nt_poke(base + (MILLION - 4) * PAGE, 1));
-	/* And all in one call again. */
-	ASSERT_EQ(0, nt_commit(self->fd, base, MILLION * PAGE, RO));
+	/* And all of it one run again, in four steps. */
+	for (part = 0; part < 4; part++)
+		ASSERT_EQ(0, nt_commit(self->fd, base + part * GIB, GIB, RO));
 	ASSERT_TRUE(nt_run(self->fd, base, MILLION * PAGE, COMMITTED, RO));
 	ASSERT_EQ(1, nt_peek(base));
 	ASSERT_EQ(0, nt_decommit(self->fd, base, 0));

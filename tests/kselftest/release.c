@@ -245,6 +245,70 @@ TEST_F(release, munmap_of_several)
 	ASSERT_TRUE(accounts(self->fd, 0, 0));
 }
 
+/* Where the system chose, reservations may share a mapping. */
+TEST_F(release, munmap_of_one_of_many)
+{
+	__u64 bases[5], size = 3 * PAGE;
+	struct ntmem_info before, after;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		bases[i] = nt_block(self->fd, size, RW);
+		ASSERT_NE(0ULL, bases[i]);
+		memset(nt_ptr(bases[i]), i + 1, size);
+	}
+	ASSERT_UNCHANGED(EINVAL, ERRNO_OF(munmap(nt_ptr(bases[2]), PAGE)));
+	ASSERT_UNCHANGED(EINVAL, ERRNO_OF(munmap(nt_ptr(bases[2] + PAGE),
+						 2 * PAGE)));
+	ASSERT_EQ(0, nt_info(self->fd, &before));
+	ASSERT_EQ(0, munmap(nt_ptr(bases[2]), size));
+	ASSERT_EQ(0, nt_info(self->fd, &after));
+	ASSERT_EQ(before.space_reserved - size, after.space_reserved);
+	ASSERT_EQ(before.space_committed - size, after.space_committed);
+	ASSERT_EQ(before.resident - size, after.resident);
+	ASSERT_TRUE(nt_is_free(self->fd, bases[2]));
+	ASSERT_EQ(-SIGSEGV, nt_peek(bases[2]));
+	for (i = 0; i < 5; i++)
+		ASSERT_TRUE(i == 2 || nt_all(bases[i], size, i + 1));
+	/* The hole can be reserved again, and more be made. */
+	ASSERT_EQ(0, nt_reserve_at(self->fd, bases[2], size));
+	ASSERT_EQ(0, nt_commit(self->fd, bases[2], size, RW));
+	ASSERT_TRUE(nt_all(bases[2], size, 0));
+	ASSERT_NE(0ULL, nt_block(self->fd, size, RW));
+	ASSERT_EQ(0, nt_release(self->fd, bases[2], 0));
+	for (i = 0; i < 5; i++)
+		ASSERT_TRUE(i == 2 || nt_all(bases[i], size, i + 1));
+}
+
+TEST_F(release, other_calls_on_one_of_many)
+{
+	__u64 bases[3], size = 3 * PAGE;
+	struct nt_snapshot before;
+	void *map;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		bases[i] = nt_block(self->fd, size, RW);
+		ASSERT_NE(0ULL, bases[i]);
+		memset(nt_ptr(bases[i]), i + 1, size);
+	}
+	nt_snapshot(self->fd, &before);
+	map = nt_ptr(bases[1]);
+	ASSERT_EQ(-1, mprotect(map, size, PROT_READ));
+	ASSERT_EQ(MAP_FAILED, mremap(map, size, size,
+				     MREMAP_MAYMOVE | MREMAP_FIXED,
+				     nt_ptr(2 * WANTED)));
+	ASSERT_EQ(MAP_FAILED, mremap(map, size, 2 * size, MREMAP_MAYMOVE));
+	ASSERT_EQ(MAP_FAILED, mmap(map, PAGE, PROT_READ, MAP_FIXED |
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	for (i = 0; i < 128; i++)
+		if (i != 100 && i != 101)
+			madvise(map, size, i);
+	ASSERT_TRUE(nt_same(self->fd, &before));
+	for (i = 0; i < 3; i++)
+		ASSERT_TRUE(nt_all(bases[i], size, i + 1));
+}
+
 TEST_F(release, munmap_of_a_part)
 {
 	__u64 base = self->base;

@@ -13,6 +13,7 @@
 #define PAGES	16
 
 struct worker {
+	void *(*run)(void *worker);
 	int fd;
 	unsigned int number;
 	__u64 base;
@@ -33,9 +34,8 @@ static void stop(struct worker *w)
 	__atomic_store_n(w->stop, 1, __ATOMIC_RELEASE);
 }
 
-/* Runs one function on each of the workers; the sum of what went wrong. */
-static long run(struct worker *workers, unsigned int count,
-		void *(*const functions[])(void *))
+/* Runs all workers, in threads; the sum of what went wrong. */
+static long run(struct worker *workers, unsigned int count)
 {
 	pthread_barrier_t barrier;
 	pthread_t threads[16];
@@ -50,7 +50,7 @@ static long run(struct worker *workers, unsigned int count,
 		workers[i].barrier = &barrier;
 		workers[i].wrong = 0;
 		workers[i].done = 0;
-		if (pthread_create(&threads[i], NULL, functions[i],
+		if (pthread_create(&threads[i], NULL, workers[i].run,
 				   &workers[i]))
 			return -1;
 	}
@@ -99,7 +99,7 @@ static void *lives(void *data)
 	int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 400; i++) {
+	for (i = 0; i < 100; i++) {
 		unsigned char value = i + w->number + 1;
 
 		w->wrong += nt_commit(w->fd, w->base, w->size, RW) != 0;
@@ -113,38 +113,36 @@ static void *lives(void *data)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, different_reservations, 60)
+TEST_F_TIMEOUT(space, different_reservations, 120)
 {
 	struct worker workers[THREADS];
-	void *(*functions[THREADS])(void *);
 	int i;
 
 	for (i = 0; i < THREADS; i++) {
-		functions[i] = lives;
+		workers[i].run = lives;
 		workers[i].fd = self->fd;
 		workers[i].size = PAGES * PAGE;
 		workers[i].base = nt_any(self->fd, PAGES * PAGE, 0);
 		ASSERT_NE(0ULL, workers[i].base);
 	}
-	ASSERT_EQ(0L, run(workers, THREADS, functions));
+	ASSERT_EQ(0L, run(workers, THREADS));
 	ASSERT_TRUE(consistent(self->fd));
 }
 
-TEST_F_TIMEOUT(space, parts_of_one_reservation, 60)
+TEST_F_TIMEOUT(space, parts_of_one_reservation, 120)
 {
 	__u64 base = nt_any(self->fd, THREADS * 3 * PAGE, 0);
 	struct worker workers[THREADS];
-	void *(*functions[THREADS])(void *);
 	int i;
 
 	ASSERT_NE(0ULL, base);
 	for (i = 0; i < THREADS; i++) {
-		functions[i] = lives;
+		workers[i].run = lives;
 		workers[i].fd = self->fd;
 		workers[i].size = 3 * PAGE;
 		workers[i].base = base + i * 3 * PAGE;
 	}
-	ASSERT_EQ(0L, run(workers, THREADS, functions));
+	ASSERT_EQ(0L, run(workers, THREADS));
 	ASSERT_TRUE(nt_run(self->fd, base, THREADS * 3 * PAGE, RESERVED, 0));
 	ASSERT_TRUE(consistent(self->fd));
 }
@@ -156,7 +154,7 @@ static void *reserves(void *data)
 	int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 100; i++) {
 		__u64 size = (1 + (i + w->number) % 20) * PAGE;
 		__u64 base = nt_block(w->fd, size, RW);
 
@@ -174,18 +172,17 @@ static void *reserves(void *data)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, reserve_and_release, 60)
+TEST_F_TIMEOUT(space, reserve_and_release, 120)
 {
 	struct worker workers[THREADS];
-	void *(*functions[THREADS])(void *);
 	struct ntmem_info info;
 	int i;
 
 	for (i = 0; i < THREADS; i++) {
-		functions[i] = reserves;
+		workers[i].run = reserves;
 		workers[i].fd = self->fd;
 	}
-	ASSERT_EQ(0L, run(workers, THREADS, functions));
+	ASSERT_EQ(0L, run(workers, THREADS));
 	ASSERT_EQ(0, nt_info(self->fd, &info));
 	ASSERT_EQ(0ULL, info.space_reserved);
 	ASSERT_EQ(0ULL, info.space_committed);
@@ -200,7 +197,7 @@ static void *scrambles(void *data)
 	unsigned int seed = 17 * w->number + 1, i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 1500; i++) {
+	for (i = 0; i < 600; i++) {
 		__u64 addr = w->base + rand_r(&seed) % PAGES * PAGE;
 		__u64 size = (1 + rand_r(&seed) % 4) * PAGE;
 		int value;
@@ -235,20 +232,19 @@ static void *scrambles(void *data)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, the_same_pages, 60)
+TEST_F_TIMEOUT(space, the_same_pages, 120)
 {
 	__u64 base = nt_any(self->fd, PAGES * PAGE, 0);
 	struct worker workers[THREADS];
-	void *(*functions[THREADS])(void *);
 	int i, j;
 
 	for (i = 0; i < THREADS; i++) {
-		functions[i] = scrambles;
+		workers[i].run = scrambles;
 		workers[i].fd = self->fd;
 		workers[i].base = base;
 		workers[i].size = PAGES * PAGE;
 	}
-	ASSERT_EQ(0L, run(workers, THREADS, functions));
+	ASSERT_EQ(0L, run(workers, THREADS));
 	ASSERT_TRUE(consistent(self->fd));
 	/* The accesses agree with the states in the end. */
 	for (i = 0; i < PAGES; i++) {
@@ -311,7 +307,7 @@ static void *toggles(void *data)
 	int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 200; i++) {
 		w->wrong += nt_protect(w->fd, w->base, w->size, RO, NULL) != 0;
 		memcpy(first, nt_ptr(w->base), w->size);
 		sched_yield();
@@ -326,11 +322,12 @@ static void *toggles(void *data)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, protect_against_writes, 90)
+TEST_F_TIMEOUT(space, protect_against_writes, 120)
 {
-	void *(*functions[])(void *) = { toggles, writes, writes, reads };
 	__u64 base = nt_block(self->fd, 3 * PAGE, RW);
-	struct worker workers[4];
+	struct worker workers[] = {
+		{ .run = toggles }, { .run = writes }, { .run = writes }, { .run = reads },
+	};
 	int i;
 
 	ASSERT_NE(0ULL, base);
@@ -339,7 +336,7 @@ TEST_F_TIMEOUT(space, protect_against_writes, 90)
 		workers[i].base = base;
 		workers[i].size = 3 * PAGE;
 	}
-	ASSERT_EQ(0L, run(workers, 4, functions));
+	ASSERT_EQ(0L, run(workers, 4));
 }
 
 /* Once DECOMMIT has returned no access succeeds until the next COMMIT. */
@@ -350,7 +347,7 @@ static void *decommits(void *data)
 	int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < 100; i++) {
 		w->wrong += nt_decommit(w->fd, w->base, w->size) != 0;
 		for (page = 0; page < w->size; page += PAGE)
 			w->wrong += nt_peek(w->base + page) != -SIGSEGV;
@@ -363,12 +360,13 @@ static void *decommits(void *data)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, decommit_against_touch, 90)
+TEST_F_TIMEOUT(space, decommit_against_touch, 120)
 {
-	void *(*functions[])(void *) = { decommits, writes, writes };
 	__u64 base = nt_block(self->fd, 4 * PAGE, RW);
 	struct ntmem_info before, after;
-	struct worker workers[3];
+	struct worker workers[] = {
+		{ .run = decommits }, { .run = writes }, { .run = writes },
+	};
 	int i;
 
 	ASSERT_NE(0ULL, base);
@@ -378,7 +376,7 @@ TEST_F_TIMEOUT(space, decommit_against_touch, 90)
 		workers[i].base = base;
 		workers[i].size = 4 * PAGE;
 	}
-	ASSERT_EQ(0L, run(workers, 3, functions));
+	ASSERT_EQ(0L, run(workers, 3));
 	ASSERT_EQ(0, nt_decommit(self->fd, base, 0));
 	ASSERT_EQ(0, nt_info(self->fd, &after));
 	ASSERT_EQ(before.resident, after.resident);
@@ -394,7 +392,7 @@ static void *releases(void *data)
 	int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 700; i++) {
+	for (i = 0; i < 200; i++) {
 		__u64 base = w->base;
 
 		w->wrong += nt_reserve(w->fd, &base, w->size, RW, i % 2 ?
@@ -452,10 +450,11 @@ static void *interferes(void *data)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, release_against_the_rest, 90)
+TEST_F_TIMEOUT(space, release_against_the_rest, 120)
 {
-	void *(*functions[])(void *) = { releases, queries, interferes };
-	struct worker workers[3];
+	struct worker workers[] = {
+		{ .run = releases }, { .run = queries }, { .run = interferes },
+	};
 	struct ntmem_info info;
 	int i;
 
@@ -464,7 +463,7 @@ TEST_F_TIMEOUT(space, release_against_the_rest, 90)
 		workers[i].base = WANTED;
 		workers[i].size = 4 * PAGE;
 	}
-	ASSERT_EQ(0L, run(workers, 3, functions));
+	ASSERT_EQ(0L, run(workers, 3));
 	ASSERT_EQ(0, nt_info(self->fd, &info));
 	ASSERT_EQ(0ULL, info.space_reserved);
 	ASSERT_EQ(0ULL, info.space_committed);
@@ -476,7 +475,7 @@ static void *races_for_it(void *data)
 	struct worker *w = data;
 	int i, error;
 
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 100; i++) {
 		pthread_barrier_wait(w->barrier);
 		error = nt_reserve_at(w->fd, WANTED, GRAN);
 		w->wrong += error && error != EEXIST;
@@ -488,21 +487,20 @@ static void *races_for_it(void *data)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, race_for_an_address, 60)
+TEST_F_TIMEOUT(space, race_for_an_address, 120)
 {
 	struct worker workers[THREADS];
-	void *(*functions[THREADS])(void *);
 	long won = 0;
 	int i;
 
 	for (i = 0; i < THREADS; i++) {
-		functions[i] = races_for_it;
+		workers[i].run = races_for_it;
 		workers[i].fd = self->fd;
 	}
-	ASSERT_EQ(0L, run(workers, THREADS, functions));
+	ASSERT_EQ(0L, run(workers, THREADS));
 	for (i = 0; i < THREADS; i++)
 		won += workers[i].done;
-	ASSERT_EQ(200L, won);
+	ASSERT_EQ(100L, won);
 }
 
 /* ------------------------------------------------------------------------
@@ -529,7 +527,7 @@ static void *toggles_execute(void *data)
 	int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 400; i++) {
+	for (i = 0; i < 100; i++) {
 		w->wrong += nt_protect(w->fd, w->base, PAGE, RW, NULL) != 0;
 		w->wrong += nt_poke(w->base, 0xb8) != 0;
 		w->wrong += nt_protect(w->fd, w->base, PAGE, RX, NULL) != 0;
@@ -539,11 +537,12 @@ static void *toggles_execute(void *data)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, execute_toggled, 90)
+TEST_F_TIMEOUT(space, execute_toggled, 120)
 {
-	void *(*functions[])(void *) = { toggles_execute, runs, runs };
 	__u64 base = nt_block(self->fd, 3 * PAGE, RW);
-	struct worker workers[3];
+	struct worker workers[] = {
+		{ .run = toggles_execute }, { .run = runs }, { .run = runs },
+	};
 	int i;
 
 	nt_write_code(base, 21);
@@ -553,7 +552,7 @@ TEST_F_TIMEOUT(space, execute_toggled, 90)
 		workers[i].base = base;
 		workers[i].size = PAGE;
 	}
-	ASSERT_EQ(0L, run(workers, 3, functions));
+	ASSERT_EQ(0L, run(workers, 3));
 	ASSERT_TRUE(consistent(self->fd));
 }
 
@@ -567,7 +566,7 @@ static void *opens(void *data)
 	int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 30; i++) {
 		int fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
 
 		w->wrong += fd < 0 || nt_info(fd, &info) ||
@@ -577,18 +576,17 @@ static void *opens(void *data)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, many_open_it, 60)
+TEST_F_TIMEOUT(space, many_open_it, 120)
 {
 	struct ntmem_info before, after;
 	struct worker workers[16];
-	void *(*functions[16])(void *);
 	int i;
 
 	ASSERT_EQ(0, nt_reserve_at(self->fd, WANTED, GRAN));
 	ASSERT_EQ(0, nt_info(self->fd, &before));
 	for (i = 0; i < 16; i++)
-		functions[i] = opens;
-	ASSERT_EQ(0L, run(workers, 16, functions));
+		workers[i].run = opens;
+	ASSERT_EQ(0L, run(workers, 16));
 	ASSERT_EQ(0, nt_info(self->fd, &after));
 	ASSERT_EQ(before.spaces, after.spaces);
 }
@@ -612,22 +610,21 @@ static void *opens_first(void *data)
 
 static int first_opens(void *data)
 {
-	void *(*functions[8])(void *);
 	struct worker workers[8];
 	int i;
 
 	(void)data;
 	for (i = 0; i < 8; i++)
-		functions[i] = opens_first;
-	CHECK(!run(workers, 8, functions));
+		workers[i].run = opens_first;
+	CHECK(!run(workers, 8));
 	return 0;
 }
 
-TEST_F_TIMEOUT(space, one_space_for_all_threads, 60)
+TEST_F_TIMEOUT(space, one_space_for_all_threads, 120)
 {
 	int i;
 
-	for (i = 0; i < 30; i++)
+	for (i = 0; i < 10; i++)
 		ASSERT_EQ(0, nt_in_child(first_opens, NULL));
 }
 
@@ -647,15 +644,16 @@ static void *forks(void *data)
 	int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 30; i++)
+	for (i = 0; i < 10; i++)
 		w->wrong += nt_in_child(consistent_child, NULL) != 0;
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, fork_under_load, 90)
+TEST_F_TIMEOUT(space, fork_under_load, 120)
 {
-	void *(*functions[])(void *) = { forks, lives, lives, reserves };
-	struct worker workers[4];
+	struct worker workers[] = {
+		{ .run = forks }, { .run = lives }, { .run = lives }, { .run = reserves },
+	};
 	int i;
 
 	for (i = 0; i < 4; i++) {
@@ -664,7 +662,7 @@ TEST_F_TIMEOUT(space, fork_under_load, 90)
 		workers[i].base = nt_any(self->fd, PAGES * PAGE, 0);
 		ASSERT_NE(0ULL, workers[i].base);
 	}
-	ASSERT_EQ(0L, run(workers, 4, functions));
+	ASSERT_EQ(0L, run(workers, 4));
 	ASSERT_TRUE(consistent(self->fd));
 }
 
