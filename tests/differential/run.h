@@ -22,6 +22,9 @@
 bool run_sequence(const struct sequence *seq, unsigned int engines,
 		  bool verbose, size_t *failed_at);
 
+/* What the module has charged to all spaces; 0 without a module. */
+u64 run_charged(void);
+
 /* Which engines work on this machine. */
 unsigned int run_available(void);
 

@@ -31,8 +31,50 @@ static void child_main(const struct sequence *seq, unsigned int engines,
 	_exit(!ok);
 }
 
-bool shrink_run(const struct sequence *seq, unsigned int engines,
-		enum loudness loudness, size_t *failed_at)
+/* In a child, since a process that has used an engine has a space. */
+static u64 charged(unsigned int engines)
+{
+	u64 bytes = 0;
+	int fds[2];
+	pid_t pid;
+
+	if (!(engines & RUN_KERNEL) || pipe(fds))
+		return 0;
+	pid = fork();
+	if (!pid) {
+		bytes = run_charged();
+		_exit(write(fds[1], &bytes, sizeof(bytes)) < 0);
+	}
+	close(fds[1]);
+	if (read(fds[0], &bytes, sizeof(bytes)) != sizeof(bytes))
+		bytes = 0;
+	close(fds[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return bytes;
+}
+
+/*
+ * What a process had charged comes back when it ends, though perhaps a moment
+ * after it was waited for. (Nobody else is expected to use the module.)
+ */
+static bool charges_return(unsigned int engines, u64 before,
+			   enum loudness loudness)
+{
+	u64 now = charged(engines);
+
+	for (int i = 0; now != before && i < 50; i++)
+		now = charged(engines);
+	if (now == before)
+		return true;
+	if (loudness != RUN_SILENT)
+		printf("# kernel engine: %#llx bytes stay charged after exit, %#llx before\n",
+		       now, before);
+	return false;
+}
+
+static bool run_in_child(const struct sequence *seq, unsigned int engines,
+			 enum loudness loudness, size_t *failed_at)
 {
 	int fds[2], status = 0;
 	pid_t pid;
@@ -53,6 +95,17 @@ bool shrink_run(const struct sequence *seq, unsigned int engines,
 	if (WIFSIGNALED(status) && loudness != RUN_SILENT)
 		printf("# the run died of signal %d\n", WTERMSIG(status));
 	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+bool shrink_run(const struct sequence *seq, unsigned int engines,
+		enum loudness loudness, size_t *failed_at)
+{
+	u64 before = charged(engines);
+	bool ok;
+
+	fflush(stdout);
+	ok = run_in_child(seq, engines, loudness, failed_at);
+	return charges_return(engines, before, loudness) && ok;
 }
 
 static void without(struct sequence *to, const struct sequence *from,
