@@ -269,7 +269,7 @@ struct churn {
 	struct nt_gate started;
 };
 
-/* Everything at random, for ever. */
+/* Everything at random, until killed. */
 static int churn(void *data)
 {
 	struct churn *c = data;
@@ -278,7 +278,7 @@ static int churn(void *data)
 	__u64 base[4] = { 0 }, size = 64 * PAGE;
 
 	CHECK(fd >= 0);
-	for (step = 0;; step++) {
+	for (step = 0; step < ~0U; step++) {
 		__u64 *b = &base[rand_r(&seed) % 4];
 		__u64 first = rand_r(&seed) % 64;
 		__u64 length = (1 + rand_r(&seed) % (64 - first)) * PAGE;
@@ -313,6 +313,7 @@ static int churn(void *data)
 			break;
 		}
 	}
+	return 0;
 }
 
 static int churn_and_fork(void *data)
