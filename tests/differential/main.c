@@ -111,8 +111,9 @@ static void run_file(const char *path, const struct options *options)
 
 static void run_corpus(const struct options *options)
 {
-	struct dirent **names;
-	int n = scandir(options->corpus, &names, NULL, alphasort);
+	struct dirent **names = NULL;
+	int n = options->corpus ?
+		scandir(options->corpus, &names, NULL, alphasort) : 0;
 
 	if (n < 0)
 		printf("# no folder %s, so no regression sequences\n",
@@ -127,7 +128,7 @@ static void run_corpus(const struct options *options)
 			run_file(path, options);
 		free(names[i]);
 	}
-	if (n >= 0)
+	if (n > 0)
 		free(names);
 }
 

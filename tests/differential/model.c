@@ -62,7 +62,7 @@ static struct area *area_new(struct area *area, u64 base, u64 count)
 {
 	area->base = base;
 	area->count = count;
-	area->pages = calloc(count, sizeof(*area->pages));
+	area->pages = count ? calloc(count, sizeof(*area->pages)) : NULL;
 	if (!area->pages)
 		abort();
 	return area;

@@ -80,7 +80,7 @@ static struct ntmem_op prepare(const struct world *w, const struct op *op)
 		break;
 	case NTMEM_NR_PROTECT:
 		nt.protect.addr = world_addr(w, nt.protect.addr);
-		nt.protect.old_prot = 0;
+		nt.protect.old_prot = POISON32;
 		break;
 	case NTMEM_NR_QUERY:
 		nt.query.addr = world_addr(w, nt.query.addr);
@@ -273,7 +273,9 @@ static bool compare_batch(struct world *w, const struct op **kept,
 {
 	for (uint32_t i = 0; i < count; i++) {
 		if (want[i].status == NOT_RUN) {
-			if (!memcmp(&sent[i], &got[i], sizeof(sent[i])))
+			if (got[i].status == NOT_RUN &&
+			    !memcmp(sent[i].raw, got[i].raw,
+				    sizeof(sent[i].raw)))
 				continue;
 			return world_fail(w, "batch: op %u should not run", i);
 		}
@@ -286,15 +288,16 @@ static bool compare_batch(struct world *w, const struct op **kept,
 static bool step_batch(struct world *w, const struct op *ops, size_t n,
 		       uint32_t flags)
 {
-	const struct op **kept = calloc(n + 1, sizeof(*kept));
-	struct ntmem_op *want = calloc(3 * (n + 1), sizeof(*want));
-	struct ntmem_op *sent = want + n + 1, *got = sent + n + 1;
+	const struct op **kept = calloc(n + 1, sizeof(const struct op *));
+	struct ntmem_op *want = calloc(n + 1, sizeof(*want));
+	struct ntmem_op *sent = calloc(n + 1, sizeof(*sent));
+	struct ntmem_op *got = calloc(n + 1, sizeof(*got));
 	struct ntmem_batch batch = { .ops = (u64)got, .flags = flags };
 	bool ok = true;
 	uint32_t done;
 	int status;
 
-	if (!kept || !want)
+	if (!kept || !want || !sent || !got)
 		abort();
 	batch.count = plan_batch(w, ops, n, flags, kept, want, &done);
 	for (uint32_t i = 0; i < batch.count; i++) {
@@ -314,6 +317,8 @@ static bool step_batch(struct world *w, const struct op *ops, size_t n,
 	}
 	free(kept);
 	free(want);
+	free(sent);
+	free(got);
 	return ok;
 }
 

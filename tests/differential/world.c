@@ -207,8 +207,8 @@ bool world_check_page(struct world *w, u64 addr)
 		saw_zeroes(page);
 		return true;
 	}
-	return world_fail(w, "content of %#llx: %#llx ..., should be that of %#llx",
-			  real, *(u64 *)real, page->stamp);
+	return world_fail(w, "content of %#llx is not that of stamp %#llx",
+			  real, page->stamp);
 }
 
 static bool check_content(struct world *w, const struct area *area, bool full)
