@@ -55,6 +55,8 @@ const u8 ntmem_rights[8] = {
 				      NTMEM_R_EXEC,
 };
 
+u8 ntmem_stale[8] __ro_after_init;
+
 static const u32 ntmem_base_prot[8] = {
 	[NTMEM_S_NOACCESS] = NTMEM_PAGE_NOACCESS,
 	[NTMEM_S_READONLY] = NTMEM_PAGE_READONLY,
@@ -93,6 +95,19 @@ unsigned int ntmem_prot_to_state(u32 prot, u8 *state)
 		}
 	}
 	return 1;
+}
+
+static int ntmem_prot_init(void)
+{
+	unsigned int new, old;
+
+	for (new = 0; new < ARRAY_SIZE(ntmem_stale); new++)
+		for (old = 0; old < ARRAY_SIZE(ntmem_rights); old++)
+			if ((ntmem_rights[old] & ~ntmem_rights[new]) ||
+			    ((ntmem_rights[old] ^ ntmem_rights[new]) &
+			     NTMEM_R_EXEC && ntmem_rights[old]))
+				ntmem_stale[new] |= BIT(old);
+	return 0;
 }
 
 /* The protection of a committed page, as QUERY and PROTECT report it. */
@@ -176,8 +191,9 @@ static int ntmem_batch(struct ntmem_space *space, struct ntmem_batch *batch)
 	int err, status;
 
 	if (!batch->count || batch->count > NTMEM_BATCH_MAX ||
-	    batch->flags & ~NTMEM_BATCH_STOP || batch->done || batch->pad)
+	    batch->flags & ~NTMEM_BATCH_STOP || batch->pad)
 		return -EINVAL;
+	batch->done = 0;
 	while (batch->done < batch->count) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -242,16 +258,20 @@ long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return -EIO;
 	if ((cmd & IOC_IN) && copy_from_user(&arg, user, _IOC_SIZE(cmd)))
 		return -EFAULT;
-	/* Found unwritable before it is too late; old_prot must be 0 anyway. */
-	if (nr == NTMEM_NR_PROTECT && !arg.protect.old_prot &&
-	    put_user(0, &((struct ntmem_protect __user *)user)->old_prot))
+	/* Found unwritable before it is too late: what was there goes back. */
+	if (nr == NTMEM_NR_PROTECT &&
+	    put_user(arg.protect.old_prot,
+		     &((struct ntmem_protect __user *)user)->old_prot))
 		return -EFAULT;
 	err = ntmem_run(space, nr, &arg);
 	if (err || !(cmd & IOC_OUT) ||
 	    !copy_to_user(user, &arg, _IOC_SIZE(cmd)))
 		return err;
+	/* Nobody will know of it: as if it had not happened. */
 	if (nr == NTMEM_NR_RESERVE)
 		ntmem_region_release(space, arg.reserve.addr, 0);
+	else if (nr == NTMEM_NR_LAST_FAULT)
+		ntmem_reason_note(space, &arg.fault);
 	return -EFAULT;
 }
 
@@ -289,12 +309,18 @@ static struct miscdevice ntmem_device = {
 	.mode = 0666,
 };
 
+static void ntmem_nothing(void)
+{
+}
+
 /* In the order of the layers; undone in reverse. */
 static const struct {
 	int (*init)(void);
 	void (*exit)(void);
 } ntmem_parts[] = {
+	{ ntmem_prot_init, ntmem_nothing },
 	{ ntmem_page_init, ntmem_page_exit },
+	{ ntmem_fault_init, ntmem_nothing },
 	{ ntmem_state_init, ntmem_state_exit },
 	{ ntmem_charge_init, ntmem_charge_exit },
 	{ ntmem_reclaim_init, ntmem_reclaim_exit },

@@ -22,6 +22,9 @@
 #include "compat.h"
 #include "ntmem.h"
 
+/* What is in a PTE, by whether it allows to write and to execute. */
+static pgprot_t ntmem_pte_prot[2][2] __ro_after_init;
+
 /* A fault that has to begin again with the lock held for writing. */
 #define NTMEM_FAULT_AGAIN	((__force vm_fault_t)0)
 
@@ -124,16 +127,9 @@ static bool ntmem_writes_ahead(const struct vm_area_struct *vma)
 static pte_t ntmem_upgraded(const struct ntmem_try *try, pte_t old,
 			    struct page *page, bool write, bool target)
 {
-	unsigned long flags = VM_READ | VM_SHARED;
-	pte_t pte;
+	bool exec = ntmem_rights[try->state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
+	pte_t pte = pte_mkyoung(mk_pte(page, ntmem_pte_prot[write][exec]));
 
-	if (write)
-		flags |= VM_WRITE;
-	if (ntmem_rights[try->state & NTMEM_S_ACCESS] & NTMEM_R_EXEC)
-		flags |= VM_EXEC;
-	if (!write)
-		flags &= ~VM_SHARED;
-	pte = pte_mkyoung(mk_pte(page, vm_get_page_prot(flags)));
 	if (pte_soft_dirty(old))
 		pte = pte_mksoft_dirty(pte);
 	if (write && target && ntmem_is_write(try->vmf))
@@ -203,9 +199,13 @@ static vm_fault_t ntmem_map_around(const struct ntmem_try *try)
 		last++;
 
 	nr = last - first + 1;
-	err = vm_insert_pages(vmf->vma, first << PAGE_SHIFT,
-			      ntmem_slot(try, first), &nr);
-	if (unlikely(err == -EBUSY)) {
+	if (nr == 1)
+		err = vm_insert_page(vmf->vma, first << PAGE_SHIFT,
+				     *ntmem_slot(try, first));
+	else
+		err = vm_insert_pages(vmf->vma, first << PAGE_SHIFT,
+				      ntmem_slot(try, first), &nr);
+	if (unlikely(err == -EBUSY && first != last)) {
 		/* Another thread was faster somewhere: just our page, then. */
 		first = try->index;
 		last = try->index;
@@ -258,6 +258,7 @@ static void ntmem_install(struct ntmem_try *try, unsigned long first,
 	for (i = 0; i < nr; i++) {
 		if (slot[i])
 			continue;
+		ntmem_page_own(try->region, pages[i], first + i);
 		WRITE_ONCE(slot[i], pages[i]);
 		try->block->resident |= BIT((first + i) & NTMEM_BLOCK_MASK);
 		pages[i] = NULL;
@@ -358,14 +359,15 @@ static int ntmem_fault_set(const struct ntmem_try *try, u8 keep)
 }
 
 /*
- * A guard stops one access, not those of a debugger or a core dump; those are
- * refused as long as it stands.
+ * A guard stops one access of user mode and is gone. An access of the kernel
+ * is refused as long as it stands: the copy routines try again, byte by byte,
+ * what faulted, so that a guard that went with the first fault would be lost
+ * without anybody's notice.
  */
 static vm_fault_t ntmem_refuse(struct ntmem_try *try)
 {
 	if (try->reason != NTMEM_FAULT_GUARD ||
-	    (try->vmf->flags & FAULT_FLAG_REMOTE) ||
-	    (current->flags & PF_DUMPCORE))
+	    !(try->vmf->flags & FAULT_FLAG_USER))
 		return VM_FAULT_SIGSEGV;
 	if (!try->write)
 		return NTMEM_FAULT_AGAIN;
@@ -405,6 +407,7 @@ static int ntmem_unshare_page(struct ntmem_try *try)
 	/* Out of our page table before the others may find themselves alone. */
 	if (!ntmem_pte_empty(try->vmf, try->index))
 		ntmem_zap(try->region, try->index, try->index);
+	ntmem_page_own(try->region, copy, try->index);
 	*slot = copy;
 	ntmem_pages_held(1);
 	ntmem_page_put(page);
@@ -483,16 +486,20 @@ static vm_fault_t ntmem_attempt(struct ntmem_try *try)
 static void ntmem_note_refusal(struct ntmem_space *space,
 			       const struct ntmem_try *try, u32 prot)
 {
-	u32 access = NTMEM_ACCESS_READ;
+	struct ntmem_fault fault = {
+		.addr = try->vmf->real_address, .access = NTMEM_ACCESS_READ,
+		.reason = try->reason, .prot = prot,
+	};
 
-	if (!(try->vmf->flags & FAULT_FLAG_USER))
+	/* The core does not tell ->page_mkwrite who writes; suppose the user. */
+	if (!(try->vmf->flags & (FAULT_FLAG_USER | FAULT_FLAG_MKWRITE)) ||
+	    current->mm != space->mm)
 		return;
 	if (ntmem_is_write(try->vmf))
-		access = NTMEM_ACCESS_WRITE;
+		fault.access = NTMEM_ACCESS_WRITE;
 	else if (try->vmf->flags & FAULT_FLAG_INSTRUCTION)
-		access = NTMEM_ACCESS_EXECUTE;
-	ntmem_reason_note(space, try->vmf->real_address, access, try->reason,
-			  prot);
+		fault.access = NTMEM_ACCESS_EXECUTE;
+	ntmem_reason_note(space, &fault);
 }
 
 static vm_fault_t ntmem_handle(struct vm_fault *vmf)
@@ -536,4 +543,15 @@ vm_fault_t ntmem_fault(struct vm_fault *vmf)
 vm_fault_t ntmem_page_mkwrite(struct vm_fault *vmf)
 {
 	return ntmem_handle(vmf);
+}
+
+int ntmem_fault_init(void)
+{
+	unsigned long write = VM_READ | VM_WRITE | VM_SHARED;
+
+	ntmem_pte_prot[0][0] = vm_get_page_prot(VM_READ);
+	ntmem_pte_prot[0][1] = vm_get_page_prot(VM_READ | VM_EXEC);
+	ntmem_pte_prot[1][0] = vm_get_page_prot(write);
+	ntmem_pte_prot[1][1] = vm_get_page_prot(write | VM_EXEC);
+	return 0;
 }

@@ -57,6 +57,7 @@ static int ntmem_copy_pinned(struct ntmem_region *child, unsigned long index)
 	block = table->block[ntmem_block_nr(index) - table->first];
 	page = block->page[i];
 	copy_highpage(copy, page);
+	ntmem_page_own(child, copy, index);
 	block->page[i] = copy;
 	ntmem_pages_held(1);
 	ntmem_page_put(page);
@@ -182,7 +183,6 @@ static int ntmem_fork_region(struct ntmem_space *space,
 	child->end = parent->end;
 	child->chunk0 = ntmem_first(child) >> NTMEM_CHUNK_SHIFT;
 	child->alloc_prot = parent->alloc_prot;
-	child->own_vma = parent->own_vma;
 	child->exec = parent->exec;
 	child->dead = parent->dead;
 	if (!child->dead && ntmem_fork_fill(child, parent))

@@ -62,6 +62,13 @@
 /* The accesses that the hardware is to allow, by state & NTMEM_S_ACCESS. */
 extern const u8 ntmem_rights[8];
 
+/*
+ * By the access of a new state: the accesses, as bits, under which a PTE may
+ * have been made that allows what the new state forbids, or the other way
+ * round where the core would not ask us again.
+ */
+extern u8 ntmem_stale[8];
+
 /* A block is 64 KiB of pages, a table the blocks of one 2 MiB page table. */
 #define NTMEM_BLOCK_SHIFT	4
 #define NTMEM_BLOCK_PAGES	(1UL << NTMEM_BLOCK_SHIFT)
@@ -98,6 +105,7 @@ struct ntmem_block {
  * @refs: regions that share it after fork; above 1 it is immutable
  * @first: number in the chunk of the first block
  * @nr: number of blocks
+ * @used: it has had a block
  * @state: per block of the chunk, its state or NTMEM_S_MIXED
  * @block: the blocks, NULL where nothing was ever touched
  */
@@ -105,6 +113,7 @@ struct ntmem_table {
 	refcount_t refs;
 	u8 first;
 	u8 nr;
+	bool used;
 	u8 state[NTMEM_CHUNK_BLOCKS] __aligned(sizeof(u64));
 	struct ntmem_block *block[];
 };
@@ -116,7 +125,6 @@ struct ntmem_table {
  * @end: byte behind the last; only a partial release moves it, downwards
  * @chunk0: number of the chunk that index 0 of @tables stands for
  * @alloc_prot: protection given to RESERVE, as user space wrote it
- * @own_vma: its VMA serves it alone and goes with it
  * @nofork: a child does not get it
  * @exec: its VMA has VM_EXEC
  * @cow: it has shared tables with another region; reference counts of tables,
@@ -145,7 +153,6 @@ struct ntmem_region {
 	unsigned long end;
 	unsigned long chunk0;
 	u32 alloc_prot;
-	bool own_vma;
 	bool nofork;
 	bool exec;
 	bool cow;
@@ -194,6 +201,7 @@ struct ntmem_user {
  * @granularity: of allocation, in bytes
  * @used: a reservation was made, @granularity is final
  * @dead: a fork could not even begin; every access is SIGBUS
+ * @map_nofork: what is being mapped is not for a forked child
  * @remap_start: range that ntmem itself maps anew, see ntmem_map_exec();
  * @remap_end:	its ->close must release nothing
  * @remap_task: who does it
@@ -217,6 +225,7 @@ struct ntmem_space {
 	unsigned long granularity;
 	bool used;
 	bool dead;
+	bool map_nofork;
 	unsigned long remap_start;
 	unsigned long remap_end;
 	struct task_struct *remap_task;
@@ -282,6 +291,7 @@ struct ntmem_place {
 	unsigned long max;	/* last byte that may be used */
 	unsigned long align;
 	bool exec;
+	bool nofork;
 	bool top_down;
 	bool anywhere;		/* min and max are only the defaults */
 };
@@ -289,7 +299,8 @@ struct ntmem_place {
 int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 		    const struct ntmem_place *place);
 int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region);
-int ntmem_map_exec(struct ntmem_space *space, unsigned long start,
+int ntmem_map_exec(struct ntmem_region *region, bool exec);
+void ntmem_unplace(struct ntmem_space *space, unsigned long start,
 		   unsigned long end, bool exec);
 void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
 		       unsigned long end);
@@ -330,6 +341,10 @@ struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
 				    unsigned long index);
 struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
 				    unsigned long index);
+int ntmem_state_commit(struct ntmem_region *region, unsigned long first,
+		       unsigned long last, u8 state);
+bool ntmem_state_decommit(struct ntmem_region *region, unsigned long first,
+			  unsigned long last, struct ntmem_scan *scan);
 int ntmem_unshare(struct ntmem_region *region, unsigned long index);
 void ntmem_state_drop(struct ntmem_region *region, unsigned long first,
 		      unsigned long last);
@@ -367,6 +382,8 @@ struct page *ntmem_page_alloc(struct mm_struct *mm, bool zero);
 unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
 			       unsigned int nr);
 void ntmem_page_put(struct page *page);
+void ntmem_page_own(struct ntmem_region *region, struct page *page,
+		    unsigned long index);
 void ntmem_pages_held(long nr);
 unsigned long ntmem_pages_resident(void);
 int ntmem_page_init(void);
@@ -421,10 +438,11 @@ void ntmem_info(struct ntmem_space *space, struct ntmem_info *info);
 /* fault.c */
 vm_fault_t ntmem_fault(struct vm_fault *vmf);
 vm_fault_t ntmem_page_mkwrite(struct vm_fault *vmf);
+int ntmem_fault_init(void);
 
 /* reason.c */
-void ntmem_reason_note(struct ntmem_space *space, unsigned long addr,
-		       u32 access, u32 reason, u32 prot);
+void ntmem_reason_note(struct ntmem_space *space,
+		       const struct ntmem_fault *fault);
 int ntmem_reason_take(struct ntmem_space *space, struct ntmem_fault *fault);
 void ntmem_reasons_free(struct ntmem_space *space);
 

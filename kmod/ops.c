@@ -52,17 +52,10 @@ static struct ntmem_region *ntmem_range_lock(struct ntmem_space *space,
  */
 static bool ntmem_must_zap(const struct ntmem_scan *scan, u8 state)
 {
-	u8 rights = ntmem_rights[state & NTMEM_S_ACCESS];
-	unsigned int i;
+	u8 stale = state & NTMEM_S_GUARD ? 0xff :
+					   ntmem_stale[state & NTMEM_S_ACCESS];
 
-	if (!scan->resident)
-		return false;
-	for (i = NTMEM_S_READONLY; i < ARRAY_SIZE(ntmem_rights); i++)
-		if ((scan->access & BIT(i)) &&
-		    ((ntmem_rights[i] & ~rights) || (state & NTMEM_S_GUARD) ||
-		     ((ntmem_rights[i] ^ rights) & NTMEM_R_EXEC)))
-			return true;
-	return false;
+	return scan->resident && (scan->access & stale);
 }
 
 /* Maps the region so that its PTEs may allow execution, once. */
@@ -70,7 +63,6 @@ static int ntmem_gain_exec(struct ntmem_space *space,
 			   const struct ntmem_pages *pages)
 {
 	struct ntmem_region *region;
-	unsigned long start, end;
 	bool needed;
 	int err = 0;
 
@@ -80,22 +72,19 @@ static int ntmem_gain_exec(struct ntmem_space *space,
 		err = -ENOENT;
 		goto unlock;
 	}
-	start = region->start;
-	end = region->end;
+	refcount_inc(&region->refs);
 	needed = !region->exec;
 	ntmem_region_unlock(region, false);
-	if (!needed)
-		goto unlock;
 
-	/* Only holders of map_lock release, so that the range stays ours. */
-	err = ntmem_map_exec(space, start, end, true);
-	if (err)
-		goto unlock;
-	region = ntmem_region_lock(space, start, true);
-	if (region) {
+	/* Nobody releases a part of it, or all, without map_lock. */
+	if (needed)
+		err = ntmem_map_exec(region, true);
+	if (needed && !err) {
+		down_write(&region->lock);
 		region->exec = true;
 		ntmem_region_unlock(region, true);
 	}
+	ntmem_region_put(region);
 unlock:
 	mutex_unlock(&space->map_lock);
 	return err;
@@ -125,6 +114,14 @@ static int ntmem_commit_read(struct ntmem_region *region,
 
 	if (region->cow || ntmem_state_is_big(region, pages->first, pages->last))
 		return NTMEM_NEEDS_WRITE;
+
+	*need = pages->last - pages->first + 1;
+	spin_lock(&region->state_lock);
+	err = ntmem_state_commit(region, pages->first, pages->last, state);
+	spin_unlock(&region->state_lock);
+	if (likely(err <= 0))
+		return err;
+
 	err = ntmem_state_prepare(region, pages->first, pages->last, false);
 	if (err)
 		return err;
@@ -216,6 +213,17 @@ int ntmem_commit(struct ntmem_space *space, const struct ntmem_range *range)
 
 /* -------------------------------------------------------------- decommit --- */
 
+static void ntmem_decommit_account(struct ntmem_region *region,
+				   const struct ntmem_scan *scan)
+{
+	region->committed -= scan->committed;
+	if (scan->locked) {
+		region->locked -= scan->locked;
+		atomic_long_sub(scan->locked, &region->space->locked);
+	}
+	ntmem_uncharge(region->space, scan->committed);
+}
+
 static int ntmem_decommit_locked(struct ntmem_region *region,
 				 const struct ntmem_pages *pages)
 {
@@ -223,6 +231,14 @@ static int ntmem_decommit_locked(struct ntmem_region *region,
 	struct ntmem_scan scan;
 	int err;
 
+	if (!region->cow && ntmem_state_decommit(region, pages->first,
+						 pages->last, &scan)) {
+		if (scan.resident)
+			ntmem_zap(region, scan.first_resident,
+				  scan.last_resident);
+		ntmem_decommit_account(region, &scan);
+		return 0;
+	}
 	ntmem_state_scan(region, pages->first, pages->last, &scan);
 	if (!scan.committed)
 		return 0;
@@ -247,10 +263,7 @@ static int ntmem_decommit_locked(struct ntmem_region *region,
 			ntmem_state_drop(region, scan.first_resident,
 					 scan.last_resident);
 	}
-	region->committed -= scan.committed;
-	region->locked -= scan.locked;
-	atomic_long_sub(scan.locked, &region->space->locked);
-	ntmem_uncharge(region->space, scan.committed);
+	ntmem_decommit_account(region, &scan);
 	return 0;
 }
 
@@ -318,7 +331,7 @@ int ntmem_protect(struct ntmem_space *space, struct ntmem_protect *protect)
 	int err;
 	u8 state;
 
-	if (protect->old_prot || ntmem_prot_to_state(protect->prot, &state))
+	if (ntmem_prot_to_state(protect->prot, &state))
 		return -EINVAL;
 	err = ntmem_round_out(space, protect->addr, protect->size, &pages);
 	if (err)

@@ -104,6 +104,18 @@ unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
 	return done;
 }
 
+/*
+ * A block takes a new page. That it knows its place in the mapping is what
+ * shared futexes need, and with them whoever joins a thread whose stack lies
+ * in this memory.
+ */
+void ntmem_page_own(struct ntmem_region *region, struct page *page,
+		    unsigned long index)
+{
+	page->mapping = region->space->file->f_mapping;
+	page->index = index;
+}
+
 /* A block lets go of a page. */
 void ntmem_page_put(struct page *page)
 {
@@ -117,6 +129,7 @@ void ntmem_page_put(struct page *page)
 		return;
 	}
 	set_page_private(page, 0);
+	page->mapping = NULL;
 	this_cpu_dec(*ntmem_resident);
 	put_page(page);
 }

@@ -67,10 +67,12 @@ static bool ntmem_is_ours(const struct ntmem_space *space,
  * kernel's placement, limits and security checks of mmap(2) all apply.
  */
 static int ntmem_map(struct ntmem_space *space, unsigned long start,
-		     unsigned long end, unsigned long flags, bool exec)
+		     unsigned long end, unsigned long flags, bool nofork,
+		     bool exec)
 {
 	unsigned long addr;
 
+	space->map_nofork = nofork;
 	addr = vm_mmap(space->file, start, end - start,
 		       PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0),
 		       MAP_SHARED | flags, start);
@@ -195,7 +197,8 @@ static int ntmem_map_room(struct ntmem_space *space,
 		if (err)
 			return err;
 		err = ntmem_map(space, *addr, *addr + place->size,
-				MAP_FIXED_NOREPLACE, place->exec);
+				MAP_FIXED_NOREPLACE, place->nofork,
+				place->exec);
 		if (err != -EEXIST)
 			return err;
 	}
@@ -303,6 +306,21 @@ void ntmem_arenas_free(struct ntmem_space *space)
 
 /* ---------------------------------------------------------- placement --- */
 
+/* Maps a range of ours anew; the core's ->close must not take it for lost. */
+static int ntmem_remap(struct ntmem_space *space, unsigned long start,
+		       unsigned long end, bool nofork, bool exec)
+{
+	int err;
+
+	lockdep_assert_held(&space->map_lock);
+	space->remap_start = start;
+	space->remap_end = end;
+	WRITE_ONCE(space->remap_task, current);
+	err = ntmem_map(space, start, end, MAP_FIXED, nofork, exec);
+	WRITE_ONCE(space->remap_task, NULL);
+	return err;
+}
+
 static int ntmem_publish_at(struct ntmem_region *region, unsigned long addr,
 			    unsigned long size)
 {
@@ -322,7 +340,6 @@ static int ntmem_place_own(struct ntmem_space *space,
 	err = ntmem_map_room(space, place, &addr);
 	if (err)
 		return err;
-	region->own_vma = true;
 	region->exec = place->exec;
 	err = ntmem_publish_at(region, addr, place->size);
 	if (err)
@@ -415,7 +432,8 @@ int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
 		err = -ENOMEM;
 		if (nr == ARRAY_SIZE(mapped))
 			break;
-		err = ntmem_map(space, start, end, MAP_FIXED_NOREPLACE, false);
+		err = ntmem_map(space, start, end, MAP_FIXED_NOREPLACE,
+				region->nofork, false);
 		if (err && err != -EEXIST)
 			break;
 		if (err)
@@ -423,11 +441,8 @@ int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
 		mapped[nr][0] = start;
 		mapped[nr++][1] = end;
 	}
-	if (!err) {
-		region->own_vma = nr == 1 && mapped[0][0] == region->start &&
-				  mapped[0][1] == region->end;
+	if (!err)
 		return 0;
-	}
 	ntmem_region_kill(region, true);
 	for (i = 0; i < nr; i++)
 		vm_munmap(mapped[i][0], mapped[i][1] - mapped[i][0]);
@@ -436,24 +451,58 @@ int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
 
 /**
  * ntmem_map_exec() - map a reservation anew, with or without PROT_EXEC
- * @space: its space
- * @start: first byte
- * @end: byte behind the last
+ * @region: the caller has a reference
  * @exec: with or without
  *
  * Whether a page may be executed is in its PTE; that PTEs can allow it at all
  * is up to the VMA. The pages survive, since the region holds them.
  */
-int ntmem_map_exec(struct ntmem_space *space, unsigned long start,
+int ntmem_map_exec(struct ntmem_region *region, bool exec)
+{
+	return ntmem_remap(region->space, region->start, region->end,
+			   region->nofork, exec);
+}
+
+/* The first part of [*start, end) that an arena has; empty at the end. */
+static void ntmem_next_arena(struct ntmem_space *space, unsigned long *start,
+			     unsigned long *end)
+{
+	unsigned long lo = *end, hi = *end;
+	struct ntmem_arena *arena;
+
+	spin_lock(&space->arena_lock);
+	list_for_each_entry(arena, &space->arenas, node) {
+		if (arena->end <= *start || arena->start >= lo)
+			continue;
+		lo = max(arena->start, *start);
+		hi = min(arena->end, *end);
+	}
+	spin_unlock(&space->arena_lock);
+	*start = lo;
+	*end = hi;
+}
+
+/**
+ * ntmem_unplace() - give back the mapping of what was released
+ * @space: whose
+ * @start: first byte
+ * @end: byte behind the last
+ * @exec: it is mapped with PROT_EXEC
+ *
+ * What lies in an arena goes back to it, anything else is unmapped.
+ */
+void ntmem_unplace(struct ntmem_space *space, unsigned long start,
 		   unsigned long end, bool exec)
 {
-	int err;
+	unsigned long lo, hi;
 
-	lockdep_assert_held(&space->map_lock);
-	space->remap_start = start;
-	space->remap_end = end;
-	WRITE_ONCE(space->remap_task, current);
-	err = ntmem_map(space, start, end, MAP_FIXED, exec);
-	WRITE_ONCE(space->remap_task, NULL);
-	return err;
+	for (; start < end; start = hi) {
+		lo = start;
+		hi = end;
+		ntmem_next_arena(space, &lo, &hi);
+		if (lo > start)
+			vm_munmap(start, lo - start);
+		if (lo < hi && exec)
+			ntmem_remap(space, lo, hi, false, false);
+	}
 }

@@ -30,8 +30,8 @@ static struct ntmem_reason *ntmem_reason_find(struct ntmem_space *space)
 }
 
 /* Remembers a refusal, in place of the thread's last, or of the oldest. */
-void ntmem_reason_note(struct ntmem_space *space, unsigned long addr,
-		       u32 access, u32 reason, u32 prot)
+void ntmem_reason_note(struct ntmem_space *space,
+		       const struct ntmem_fault *fault)
 {
 	struct ntmem_reason *new, *old;
 
@@ -39,9 +39,7 @@ void ntmem_reason_note(struct ntmem_space *space, unsigned long addr,
 	if (!new)
 		return;
 	new->thread = task_pid_nr(current);
-	new->fault = (struct ntmem_fault){
-		.addr = addr, .access = access, .reason = reason, .prot = prot,
-	};
+	new->fault = *fault;
 
 	spin_lock(&space->reason_lock);
 	old = ntmem_reason_find(space);

@@ -233,7 +233,6 @@ static struct ntmem_region *ntmem_region_tail(struct ntmem_region *region,
 	tail->end = region->end;
 	tail->chunk0 = ntmem_first(tail) >> NTMEM_CHUNK_SHIFT;
 	tail->alloc_prot = region->alloc_prot;
-	tail->own_vma = region->own_vma;
 	tail->nofork = region->nofork;
 	tail->exec = region->exec;
 	tail->dead = region->dead;
@@ -337,16 +336,6 @@ undo:
 	return err;
 }
 
-/* Gives back the VMA of what was released, if it served nothing else. */
-static void ntmem_region_unmap(struct ntmem_space *space, unsigned long start,
-			       unsigned long end, bool own_vma, bool exec)
-{
-	if (own_vma)
-		vm_munmap(start, end - start);
-	else if (exec)
-		ntmem_map_exec(space, start, end, false);
-}
-
 /**
  * ntmem_region_release() - RELEASE
  * @space: in which
@@ -358,7 +347,7 @@ int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 {
 	unsigned long start, end;
 	struct ntmem_region *region;
-	bool own_vma, exec, whole;
+	bool exec, whole;
 	int err = 0;
 
 	mutex_lock(&space->map_lock);
@@ -374,7 +363,6 @@ int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 	else if (end > region->end)
 		err = -ERANGE;
 	refcount_inc(&region->refs);
-	own_vma = region->own_vma;
 	exec = region->exec;
 	whole = start == region->start && end == region->end;
 	if (!err && !whole)
@@ -384,7 +372,7 @@ int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 		ntmem_region_kill(region, true);
 	ntmem_region_put(region);
 	if (!err)
-		ntmem_region_unmap(space, start, end, own_vma, exec);
+		ntmem_unplace(space, start, end, exec);
 unlock:
 	mutex_unlock(&space->map_lock);
 	return err;

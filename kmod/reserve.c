@@ -43,7 +43,7 @@ static int ntmem_check_reserve(struct ntmem_space *space,
 	if ((reserve->flags & ~NTMEM_RESERVE_FLAGS) ||
 	    ntmem_prot_to_state(reserve->prot, state))
 		return -EINVAL;
-	if (!reserve->size || reserve->addr > top)
+	if (!reserve->size || reserve->size > top || reserve->addr > top)
 		return -EINVAL;
 	if (reserve->addr && (reserve->addr < 0x10000 ||
 			      reserve->size - 1 > top - reserve->addr))
@@ -62,12 +62,11 @@ static int ntmem_reserve_new(struct ntmem_space *space,
 		.max = reserve->max_addr ?: top,
 		.align = reserve->align ?: space->granularity,
 		.exec = exec,
+		.nofork = region->nofork,
 		.top_down = reserve->flags & NTMEM_RESERVE_TOP_DOWN,
 		.anywhere = !reserve->min_addr && !reserve->max_addr,
 	};
 
-	if (reserve->size > top)
-		return -ENOSPC;
 	place.size = PAGE_ALIGN(reserve->size);
 	return ntmem_place_new(space, region, &place);
 }
@@ -86,7 +85,7 @@ static int ntmem_reserve_at(struct ntmem_space *space,
 	err = ntmem_place_at(space, region);
 	if (err || !exec)
 		return err;
-	err = ntmem_map_exec(space, region->start, region->end, true);
+	err = ntmem_map_exec(region, true);
 	if (err)
 		ntmem_region_release(space, region->start, 0);
 	else

@@ -131,7 +131,7 @@ static int ntmem_file_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!space)
 		return -EIO;
 	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_WIPEONFORK |
-			  VM_SEQ_READ);
+			  VM_SEQ_READ | (space->map_nofork ? VM_DONTCOPY : 0));
 	vma->vm_ops = &ntmem_vm_ops;
 	vma->vm_private_data = space;
 	return 0;
@@ -140,6 +140,7 @@ static int ntmem_file_mmap(struct file *file, struct vm_area_struct *vma)
 static const struct file_operations ntmem_file_fops = {
 	.owner = THIS_MODULE,
 	.mmap = ntmem_file_mmap,
+	.fsync = noop_fsync,
 };
 
 /*

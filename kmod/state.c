@@ -63,6 +63,22 @@ static bool ntmem_covers_chunk(const struct ntmem_region *region,
 	       min(hi, ntmem_last(region)) <= last;
 }
 
+/*
+ * Is [index, last] a whole chunk of which all blocks have one state, and that
+ * for all their pages?
+ */
+static bool ntmem_chunk_uniform(const struct ntmem_table *table,
+				unsigned long index, unsigned long last)
+{
+	const u64 *state = (const u64 *)table->state;
+
+	return last - index == NTMEM_CHUNK_PAGES - 1 &&
+	       table->state[0] != NTMEM_S_MIXED &&
+	       state[0] == table->state[0] * 0x0101010101010101ULL &&
+	       state[0] == state[1] && state[0] == state[2] &&
+	       state[0] == state[3];
+}
+
 static u8 ntmem_run_load(struct ntmem_region *region, unsigned long index)
 {
 	void *entry;
@@ -144,9 +160,10 @@ static unsigned long ntmem_table_run(const struct ntmem_table *table,
 		       (*(const u64 *)&table->state[nr] &
 			(NTMEM_S_PROT * ones)) == want * ones) {
 			block += 8 * NTMEM_BLOCK_PAGES;
-			nr += 8;
 			if (block > last)
 				return last;
+			nr += 8;
+			i = 0;
 		}
 		state = READ_ONCE(table->state[nr]);
 		if (state == NTMEM_S_MIXED) {
@@ -222,18 +239,26 @@ static void ntmem_scan_table(const struct ntmem_table *table,
 			     unsigned long index, unsigned long last,
 			     struct ntmem_scan *scan)
 {
+	bool uniform = ntmem_chunk_uniform(table, index, last);
 	const struct ntmem_block *block;
 	struct ntmem_part part;
 	unsigned int i, nr;
 	u16 resident;
 	u8 state;
 
+	if (uniform) {
+		ntmem_scan_note(scan, table->state[0], NTMEM_CHUNK_PAGES);
+		if (!table->used)
+			return;
+	}
 	for (; index <= last; index = (index | NTMEM_BLOCK_MASK) + 1) {
 		part = ntmem_part(index, last);
 		nr = ntmem_block_nr(index);
 		state = table->state[nr];
 		block = table->block[nr - table->first];
-		if (state != NTMEM_S_MIXED)
+		if (uniform)
+			;
+		else if (state != NTMEM_S_MIXED)
 			ntmem_scan_note(scan, state, part.hi - part.lo + 1);
 		else
 			for (i = part.lo; i <= part.hi; i++)
@@ -352,6 +377,7 @@ static struct ntmem_table *ntmem_table_clone(const struct ntmem_table *from)
 
 	if (!table)
 		return NULL;
+	table->used = from->used;
 	memcpy(table->state, from->state, sizeof(table->state));
 	for (i = 0; i < from->nr; i++) {
 		table->block[i] = from->block[i];
@@ -413,6 +439,7 @@ struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
 	block = ntmem_block_alloc();
 	if (!block)
 		return NULL;
+	WRITE_ONCE(table->used, true);
 	old = cmpxchg(slot, NULL, block);
 	if (!old)
 		return block;
@@ -506,6 +533,8 @@ static int ntmem_prepare_chunk(struct ntmem_region *region,
 		if (IS_ERR(table))
 			return PTR_ERR(table);
 	}
+	if (last - first == NTMEM_CHUNK_PAGES - 1 && !region->cow)
+		return 0;
 	for (; first <= last; first = (first | NTMEM_BLOCK_MASK) + 1) {
 		part = ntmem_part(first, last);
 		partial = !ntmem_covers_block(region, first, part);
@@ -659,6 +688,12 @@ void ntmem_state_set(struct ntmem_region *region, unsigned long first,
 			continue;
 		}
 		end = min(last, first | (NTMEM_CHUNK_PAGES - 1));
+		if (ntmem_chunk_uniform(table, first, end)) {
+			memset(table->state,
+			       ntmem_changed(change, table->state[0]),
+			       sizeof(table->state));
+			continue;
+		}
 		for (; first <= end; first = (first | NTMEM_BLOCK_MASK) + 1)
 			ntmem_set_part(region, table, first,
 				       ntmem_part(first, end), change);
@@ -704,6 +739,84 @@ static void ntmem_drop_part(struct ntmem_region *region,
 }
 
 /**
+ * ntmem_state_commit() - commit what a heap commits: some blocks of one chunk
+ * @region: locked for reading, and state_lock held; nothing is shared
+ * @first: first page
+ * @last: last page
+ * @state: new state, without flags
+ *
+ * The short way of a scan, a charge and a change of state, for whole blocks
+ * that are reserved.
+ *
+ * Return: 0; what ntmem_charge() says; 1 when this is no such range.
+ */
+int ntmem_state_commit(struct ntmem_region *region, unsigned long first,
+		       unsigned long last, u8 state)
+{
+	unsigned int lo = ntmem_block_nr(first), hi = ntmem_block_nr(last), nr;
+	struct ntmem_table *table;
+	int err;
+
+	if ((first & NTMEM_BLOCK_MASK) || (~last & NTMEM_BLOCK_MASK) ||
+	    (first ^ last) >> NTMEM_CHUNK_SHIFT)
+		return 1;
+	table = ntmem_table_find(region, first);
+	if (!table)
+		return 1;
+	for (nr = lo; nr <= hi; nr++)
+		if (table->state[nr])
+			return 1;
+	err = ntmem_charge(region->space, last - first + 1);
+	if (err)
+		return err;
+	for (nr = lo; nr <= hi; nr++)
+		WRITE_ONCE(table->state[nr], state);
+	region->committed += last - first + 1;
+	return 0;
+}
+
+/**
+ * ntmem_state_decommit() - take back what is in a part of one block
+ * @region: locked for writing; nothing is shared
+ * @first: first page
+ * @last: last page
+ * @scan: what was there
+ *
+ * The short way of a scan, a change of state and a drop.
+ *
+ * Return: false when this is no whole block of one state.
+ */
+bool ntmem_state_decommit(struct ntmem_region *region, unsigned long first,
+			  unsigned long last, struct ntmem_scan *scan)
+{
+	struct ntmem_part part = { 0, NTMEM_BLOCK_MASK };
+	unsigned int nr = ntmem_block_nr(first);
+	struct ntmem_table *table;
+	struct ntmem_block *block;
+	u8 state;
+
+	if ((first & NTMEM_BLOCK_MASK) || last - first != NTMEM_BLOCK_MASK)
+		return false;
+	table = ntmem_table_find(region, first);
+	if (!table)
+		return false;
+	state = table->state[nr];
+	if (state & ~NTMEM_S_ACCESS)
+		return false;
+	memset(scan, 0, sizeof(*scan));
+	if (!state)
+		return true;
+	scan->committed = NTMEM_BLOCK_PAGES;
+	block = table->block[nr - table->first];
+	if (block && block->resident) {
+		ntmem_scan_resident(scan, first, block->resident);
+		ntmem_drop_part(region, table, first, part);
+	}
+	WRITE_ONCE(table->state[nr], 0);
+	return true;
+}
+
+/**
  * ntmem_state_drop() - forget the pages in a range
  * @region: prepared and locked for writing
  * @first: first page
@@ -723,6 +836,8 @@ void ntmem_state_drop(struct ntmem_region *region, unsigned long first,
 			continue;
 		}
 		end = min(last, first | (NTMEM_CHUNK_PAGES - 1));
+		if (!table->used)
+			continue;
 		for (; first <= end; first = (first | NTMEM_BLOCK_MASK) + 1)
 			ntmem_drop_part(region, table, first,
 					ntmem_part(first, end));
