@@ -18,6 +18,13 @@ static inline void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
 }
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+static inline pte_t pte_mkwrite_novma(pte_t pte)
+{
+	return pte_mkwrite(pte);
+}
+#endif
+
 static inline int ntmem_notify_change(struct dentry *dentry, struct iattr *attr)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)

@@ -244,24 +244,16 @@ static const unsigned int ntmem_ioctls[] = {
 	[NTMEM_NR_LAST_FAULT] = NTMEM_IOC_LAST_FAULT,
 };
 
-long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+static noinline long ntmem_ioctl_any(struct ntmem_space *space,
+				     unsigned int cmd, void __user *user)
 {
-	struct ntmem_space *space = file->private_data;
-	void __user *user = (void __user *)uarg;
 	unsigned int nr = _IOC_NR(cmd);
 	union ntmem_arg arg;
 	int err;
 
-	if (unlikely(nr >= ARRAY_SIZE(ntmem_ioctls) || ntmem_ioctls[nr] != cmd))
+	if (nr >= ARRAY_SIZE(ntmem_ioctls) || ntmem_ioctls[nr] != cmd)
 		return -ENOTTY;
-	if (unlikely(space->mm != current->mm || space->dead))
-		return -EIO;
 	if ((cmd & IOC_IN) && copy_from_user(&arg, user, _IOC_SIZE(cmd)))
-		return -EFAULT;
-	/* Found unwritable before it is too late: what was there goes back. */
-	if (nr == NTMEM_NR_PROTECT &&
-	    put_user(arg.protect.old_prot,
-		     &((struct ntmem_protect __user *)user)->old_prot))
 		return -EFAULT;
 	err = ntmem_run(space, nr, &arg);
 	if (err || !(cmd & IOC_OUT) ||
@@ -273,6 +265,68 @@ long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	else if (nr == NTMEM_NR_LAST_FAULT)
 		ntmem_reason_note(space, &arg.fault);
 	return -EFAULT;
+}
+
+static long ntmem_ioctl_range(struct ntmem_space *space, unsigned int cmd,
+			      struct ntmem_range __user *user)
+{
+	struct ntmem_range range;
+
+	if (copy_from_user(&range, user, sizeof(range)))
+		return -EFAULT;
+	if (cmd == NTMEM_IOC_COMMIT)
+		return ntmem_commit(space, &range);
+	return ntmem_decommit(space, &range);
+}
+
+static long ntmem_ioctl_protect(struct ntmem_space *space,
+				struct ntmem_protect __user *user)
+{
+	struct ntmem_protect protect;
+	int err;
+
+	if (copy_from_user(&protect, user, sizeof(protect)))
+		return -EFAULT;
+	/* Found unwritable before it is too late: what was there goes back. */
+	if (put_user(protect.old_prot, &user->old_prot))
+		return -EFAULT;
+	err = ntmem_protect(space, &protect);
+	return err ?: put_user(protect.old_prot, &user->old_prot);
+}
+
+static long ntmem_ioctl_query(struct ntmem_space *space,
+			      struct ntmem_query __user *user)
+{
+	struct ntmem_query query;
+	int err;
+
+	if (copy_from_user(&query, user, offsetof(typeof(query), base)))
+		return -EFAULT;
+	err = ntmem_query(space, &query);
+	if (!err && copy_to_user(user, &query, sizeof(query)))
+		return -EFAULT;
+	return err;
+}
+
+/* Those that programs call most go the short way. */
+long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	struct ntmem_space *space = file->private_data;
+	void __user *user = (void __user *)uarg;
+
+	if (unlikely(space->mm != current->mm || space->dead))
+		return -EIO;
+	switch (cmd) {
+	case NTMEM_IOC_COMMIT:
+	case NTMEM_IOC_DECOMMIT:
+		return ntmem_ioctl_range(space, cmd, user);
+	case NTMEM_IOC_PROTECT:
+		return ntmem_ioctl_protect(space, user);
+	case NTMEM_IOC_QUERY:
+		return ntmem_ioctl_query(space, user);
+	default:
+		return ntmem_ioctl_any(space, cmd, user);
+	}
 }
 
 /* ---------------------------------------------------------------- device --- */

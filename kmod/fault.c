@@ -22,8 +22,8 @@
 #include "compat.h"
 #include "ntmem.h"
 
-/* What is in a PTE, by whether it allows to write and to execute. */
-static pgprot_t ntmem_pte_prot[2][2] __ro_after_init;
+/* What is in the PTE of a data page, by whether it may be written. */
+static pgprot_t ntmem_pte_prot[2] __ro_after_init;
 
 /* A fault that has to begin again with the lock held for writing. */
 #define NTMEM_FAULT_AGAIN	((__force vm_fault_t)0)
@@ -124,14 +124,23 @@ static bool ntmem_writes_ahead(const struct vm_area_struct *vma)
 	       (vma->vm_flags & VM_SOFTDIRTY);
 }
 
-static pte_t ntmem_upgraded(const struct ntmem_try *try, pte_t old,
+/*
+ * What a PTE becomes. Whether it may be executed was decided by its VMA when it
+ * was made; where that allows it, the state has a say.
+ */
+static pte_t ntmem_upgraded(const struct ntmem_try *try, pte_t pte,
 			    struct page *page, bool write, bool target)
 {
 	bool exec = ntmem_rights[try->state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
-	pte_t pte = pte_mkyoung(mk_pte(page, ntmem_pte_prot[write][exec]));
+	bool soft_dirty = pte_soft_dirty(pte);
 
-	if (pte_soft_dirty(old))
-		pte = pte_mksoft_dirty(pte);
+	if (unlikely(try->region->exec && !exec)) {
+		pte = pte_mkyoung(mk_pte(page, ntmem_pte_prot[write]));
+		if (soft_dirty)
+			pte = pte_mksoft_dirty(pte);
+	} else if (write) {
+		pte = pte_mkwrite_novma(pte);
+	}
 	if (write && target && ntmem_is_write(try->vmf))
 		pte = pte_mkdirty(pte);
 	return pte;
@@ -139,7 +148,8 @@ static pte_t ntmem_upgraded(const struct ntmem_try *try, pte_t old,
 
 /*
  * Gives the PTEs of [first, last], as far as they are there, the rights that
- * the state allows: write, and not execute in a VMA that allows it. An upgrade
+ * the state allows: write, and not execute in a VMA that allows it. With the
+ * region locked, a PTE that is there maps the page of the block. An upgrade
  * needs no flush; a data page in such a VMA can be executed until here, which
  * its own process could have asked for anyway.
  */
@@ -149,7 +159,7 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 	const struct vm_fault *vmf = try->vmf;
 	u8 rights = ntmem_rights[try->state & NTMEM_S_ACCESS];
 	struct mm_struct *mm = vmf->vma->vm_mm;
-	bool ahead, write;
+	bool ahead, write, target;
 	struct page *page;
 	spinlock_t *ptl;
 	pte_t *ptep;
@@ -158,26 +168,31 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 		ntmem_block_exclusive(try);
 	if (!write && (!try->region->exec || (rights & NTMEM_R_EXEC)))
 		return;
-	ahead = ntmem_writes_ahead(vmf->vma);
+	ahead = write && ntmem_writes_ahead(vmf->vma);
 
 	ptl = pte_lockptr(mm, vmf->pmd);
 	spin_lock(ptl);
 	ptep = ntmem_pte(vmf, first);
 	for (; first <= last; first++, ptep++) {
-		pte_t old = *ptep;
-		bool target = first == try->index;
+		pte_t old = READ_ONCE(*ptep);
 
-		page = *ntmem_slot(try, first);
-		if (!pte_present(old) || pte_pfn(old) != page_to_pfn(page) ||
-		    (!target && pte_uffd_wp(old)))
+		target = first == try->index;
+		if (!pte_present(old) || (!target && pte_uffd_wp(old)))
 			continue;
+		page = *ntmem_slot(try, first);
 		set_pte_at(mm, first << PAGE_SHIFT, ptep,
 			   ntmem_upgraded(try, old, page,
-					  write && (target || ahead) &&
+					  (target ? write : ahead) &&
 					  ntmem_page_exclusive(try, page),
 					  target));
 	}
 	spin_unlock(ptl);
+}
+
+/* Of a PTE beside another, in the same page table or in none. */
+static bool ntmem_is_none(pte_t *ptep, long distance)
+{
+	return !ptep || pte_none(READ_ONCE(ptep[distance]));
 }
 
 /*
@@ -188,14 +203,18 @@ static vm_fault_t ntmem_map_around(const struct ntmem_try *try)
 {
 	struct vm_fault *vmf = try->vmf;
 	unsigned long first = try->index, last = try->index, nr;
+	struct page **slot = ntmem_slot(try, try->index);
+	pte_t *ptep;
 	int err;
 
 	ntmem_clear_marker(vmf, try->index);
-	while (first > try->first && READ_ONCE(*ntmem_slot(try, first - 1)) &&
-	       ntmem_pte_empty(vmf, first - 1))
+	ptep = pmd_none(READ_ONCE(*vmf->pmd)) ? NULL :
+						ntmem_pte(vmf, try->index);
+	while (first > try->first && READ_ONCE(slot[first - 1 - try->index]) &&
+	       ntmem_is_none(ptep, first - 1 - try->index))
 		first--;
-	while (last < try->last && READ_ONCE(*ntmem_slot(try, last + 1)) &&
-	       ntmem_pte_empty(vmf, last + 1))
+	while (last < try->last && READ_ONCE(slot[last + 1 - try->index]) &&
+	       ntmem_is_none(ptep, last + 1 - try->index))
 		last++;
 
 	nr = last - first + 1;
@@ -273,30 +292,42 @@ static void ntmem_install(struct ntmem_try *try, unsigned long first,
 			__free_page(pages[i]);
 }
 
-static vm_fault_t ntmem_bring_pages(struct ntmem_try *try)
+static vm_fault_t ntmem_bring_window(struct ntmem_try *try,
+				     unsigned long first, unsigned long last)
 {
-	struct mm_struct *mm = try->vmf->vma->vm_mm;
+	struct ntmem_space *space = try->region->space;
 	struct page *pages[NTMEM_BLOCK_PAGES];
-	unsigned long first, last;
-	unsigned int nr, got = 0;
+	unsigned int got;
 
-	/* Who dumps core takes what is there. */
-	if (current->flags & PF_DUMPCORE)
-		return VM_FAULT_SIGSEGV;
-	ntmem_choose_window(try, &first, &last);
-	nr = last - first + 1;
-	if (nr > 1)
-		got = ntmem_pages_alloc(mm, pages, nr);
+	got = ntmem_pages_get(space, pages, last - first + 1);
 	if (!got) {
-		pages[0] = ntmem_page_alloc(mm, true);
+		pages[0] = ntmem_page_get(space);
 		if (!pages[0])
 			return VM_FAULT_OOM;
 		got = 1;
 	}
 	/* Too few reach from the page itself, as far as there are free slots. */
-	if (got < nr)
+	if (got < last - first + 1)
 		first = min(try->index, last - got + 1);
 	ntmem_install(try, first, pages, got);
+	return ntmem_map_around(try);
+}
+
+static vm_fault_t ntmem_bring_pages(struct ntmem_try *try)
+{
+	unsigned long first, last;
+	struct page *page;
+
+	/* Who dumps core takes what is there. */
+	if (current->flags & PF_DUMPCORE)
+		return VM_FAULT_SIGSEGV;
+	ntmem_choose_window(try, &first, &last);
+	if (first != last)
+		return ntmem_bring_window(try, first, last);
+	page = ntmem_page_get(try->region->space);
+	if (!page)
+		return VM_FAULT_OOM;
+	ntmem_install(try, first, &page, 1);
 	return ntmem_map_around(try);
 }
 
@@ -547,11 +578,7 @@ vm_fault_t ntmem_page_mkwrite(struct vm_fault *vmf)
 
 int ntmem_fault_init(void)
 {
-	unsigned long write = VM_READ | VM_WRITE | VM_SHARED;
-
-	ntmem_pte_prot[0][0] = vm_get_page_prot(VM_READ);
-	ntmem_pte_prot[0][1] = vm_get_page_prot(VM_READ | VM_EXEC);
-	ntmem_pte_prot[1][0] = vm_get_page_prot(write);
-	ntmem_pte_prot[1][1] = vm_get_page_prot(write | VM_EXEC);
+	ntmem_pte_prot[0] = vm_get_page_prot(VM_READ);
+	ntmem_pte_prot[1] = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
 	return 0;
 }

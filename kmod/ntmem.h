@@ -103,6 +103,7 @@ struct ntmem_block {
 /**
  * struct ntmem_table - the blocks of one 2 MiB chunk that belong to a region
  * @refs: regions that share it after fork; above 1 it is immutable
+ * @chunk: number of the chunk
  * @first: number in the chunk of the first block
  * @nr: number of blocks
  * @used: it has had a block
@@ -111,6 +112,7 @@ struct ntmem_block {
  */
 struct ntmem_table {
 	refcount_t refs;
+	unsigned long chunk;
 	u8 first;
 	u8 nr;
 	bool used;
@@ -144,6 +146,7 @@ struct ntmem_table {
  * @reset_pages: estimate of the resident pages with NTMEM_S_RESET
  * @seq_next: page that the next fault of a sequence would hit
  * @seq_window: pages that the last fault mapped
+ * @recent: the table used last, or NULL; cleared when tables go
  * @reset_node: on the list of regions with reset pages
  * @rcu: for readers of the space's tree
  */
@@ -168,6 +171,7 @@ struct ntmem_region {
 	unsigned long reset_pages;
 	unsigned long seq_next;
 	unsigned int seq_window;
+	struct ntmem_table *recent;
 	struct list_head reset_node;
 	struct rcu_head rcu;
 };
@@ -186,6 +190,12 @@ struct ntmem_user {
 	atomic_long_t committed;
 };
 
+/* Slots of space->recent; each stands for every so many granules. */
+#define NTMEM_RECENT	16
+
+/* Pages that a space keeps for its next faults. */
+#define NTMEM_SPARE_PAGES	64
+
 /**
  * struct ntmem_space - the reservations of one address space
  * @mm: whose; pinned by mmgrab(), so that its address stays unique
@@ -195,9 +205,11 @@ struct ntmem_user {
  *	Its offsets are the virtual addresses, so that unmap_mapping_pages()
  *	finds the PTEs of a page by its address
  * @regions: regions by address; RCU for readers
+ * @recent: regions used last, by address; only ones that are not dying
  * @map_lock: serializes RESERVE, what releases VMAs, SET_GRANULARITY
  * @arena_lock: guards @arenas
  * @arenas: large mappings that reservations are carved from
+ * @top: last byte that a reservation may use
  * @granularity: of allocation, in bytes
  * @used: a reservation was made, @granularity is final
  * @dead: a fork could not even begin; every access is SIGBUS
@@ -209,6 +221,9 @@ struct ntmem_user {
  * @committed: pages charged
  * @reserved: pages of address space
  * @locked: pages locked
+ * @spare_lock: guards the next two
+ * @nr_spare: how many
+ * @spare: pages that were given back and that nobody else refers to
  * @reason_lock: guards the next two
  * @reasons: last refused fault of each thread, newest first
  * @nr_reasons: how many
@@ -219,9 +234,11 @@ struct ntmem_space {
 	struct hlist_node node;
 	struct file *file;
 	struct maple_tree regions;
+	struct ntmem_region *recent[NTMEM_RECENT];
 	struct mutex map_lock;
 	spinlock_t arena_lock;
 	struct list_head arenas;
+	unsigned long top;
 	unsigned long granularity;
 	bool used;
 	bool dead;
@@ -233,6 +250,9 @@ struct ntmem_space {
 	atomic_long_t committed ____cacheline_aligned_in_smp;
 	atomic_long_t reserved;
 	atomic_long_t locked;
+	spinlock_t spare_lock;
+	unsigned int nr_spare;
+	struct page *spare[NTMEM_SPARE_PAGES];
 	spinlock_t reason_lock;
 	struct list_head reasons;
 	unsigned int nr_reasons;
@@ -306,7 +326,7 @@ void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
 		       unsigned long end);
 void ntmem_arenas_copy(struct ntmem_space *to, struct ntmem_space *from);
 void ntmem_arenas_free(struct ntmem_space *space);
-unsigned long ntmem_max_address(struct mm_struct *mm);
+unsigned long ntmem_top(const struct mm_struct *mm);
 
 /* region.c */
 struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space);
@@ -344,7 +364,8 @@ struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
 int ntmem_state_commit(struct ntmem_region *region, unsigned long first,
 		       unsigned long last, u8 state);
 bool ntmem_state_decommit(struct ntmem_region *region, unsigned long first,
-			  unsigned long last, struct ntmem_scan *scan);
+			  unsigned long last, struct ntmem_scan *scan,
+			  struct page **pages);
 int ntmem_unshare(struct ntmem_region *region, unsigned long index);
 void ntmem_state_drop(struct ntmem_region *region, unsigned long first,
 		      unsigned long last);
@@ -354,11 +375,19 @@ void ntmem_state_destroy(struct ntmem_region *region);
 int ntmem_state_init(void);
 void ntmem_state_exit(void);
 
+/* The table of a page, if it has one; the region is locked. */
 static inline struct ntmem_table *
 ntmem_table_find(struct ntmem_region *region, unsigned long index)
 {
-	return xa_load(&region->tables,
-		       (index >> NTMEM_CHUNK_SHIFT) - region->chunk0);
+	unsigned long chunk = index >> NTMEM_CHUNK_SHIFT;
+	struct ntmem_table *table = READ_ONCE(region->recent);
+
+	if (likely(table && table->chunk == chunk))
+		return table;
+	table = xa_load(&region->tables, chunk - region->chunk0);
+	if (table)
+		WRITE_ONCE(region->recent, table);
+	return table;
 }
 
 static inline unsigned int ntmem_block_nr(unsigned long index)
@@ -381,6 +410,13 @@ static inline unsigned long ntmem_last(const struct ntmem_region *region)
 struct page *ntmem_page_alloc(struct mm_struct *mm, bool zero);
 unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
 			       unsigned int nr);
+struct page *ntmem_page_get(struct ntmem_space *space);
+unsigned int ntmem_pages_get(struct ntmem_space *space, struct page **pages,
+			     unsigned int nr);
+void ntmem_pages_recycle(struct ntmem_space *space, struct page **pages,
+			 unsigned int nr);
+unsigned int ntmem_spare_room(struct ntmem_space *space);
+void ntmem_spare_free(struct ntmem_space *space);
 void ntmem_page_put(struct page *page);
 void ntmem_page_own(struct ntmem_region *region, struct page *page,
 		    unsigned long index);

@@ -24,7 +24,7 @@ static int ntmem_round_out(struct ntmem_space *space, u64 addr, u64 size,
 			   struct ntmem_pages *pages)
 {
 	if (!size || addr + size < addr ||
-	    addr + size - 1 > ntmem_max_address(space->mm))
+	    addr + size - 1 > space->top)
 		return -EINVAL;
 	pages->first = addr >> PAGE_SHIFT;
 	pages->last = (addr + size - 1) >> PAGE_SHIFT;
@@ -115,13 +115,6 @@ static int ntmem_commit_read(struct ntmem_region *region,
 	if (region->cow || ntmem_state_is_big(region, pages->first, pages->last))
 		return NTMEM_NEEDS_WRITE;
 
-	*need = pages->last - pages->first + 1;
-	spin_lock(&region->state_lock);
-	err = ntmem_state_commit(region, pages->first, pages->last, state);
-	spin_unlock(&region->state_lock);
-	if (likely(err <= 0))
-		return err;
-
 	err = ntmem_state_prepare(region, pages->first, pages->last, false);
 	if (err)
 		return err;
@@ -170,12 +163,44 @@ static int ntmem_commit_write(struct ntmem_region *region,
 	return 0;
 }
 
+static noinline int ntmem_commit_any(struct ntmem_space *space,
+				     const struct ntmem_pages *pages, u8 state)
+{
+	bool exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
+	struct ntmem_region *region;
+	unsigned long need = 0;
+	bool write = false;
+	int err;
+
+	for (;;) {
+		region = ntmem_range_lock(space, pages, write);
+		if (!region)
+			return -ENOENT;
+		if (exec && !region->exec)
+			err = NTMEM_NEEDS_EXEC;
+		else if (write)
+			err = ntmem_commit_write(region, pages, state, &need);
+		else
+			err = ntmem_commit_read(region, pages, state, &need);
+		ntmem_region_unlock(region, write);
+
+		if (likely(err <= 0 && err != -EAGAIN))
+			return err;
+		if (err == NTMEM_NEEDS_WRITE)
+			write = true;
+		else if (err == NTMEM_NEEDS_EXEC)
+			err = ntmem_gain_exec(space, pages);
+		else
+			err = ntmem_charge_more(need);
+		if (err < 0)
+			return err;
+	}
+}
+
 int ntmem_commit(struct ntmem_space *space, const struct ntmem_range *range)
 {
-	bool write = false, exec;
 	struct ntmem_region *region;
 	struct ntmem_pages pages;
-	unsigned long need = 0;
 	int err;
 	u8 state;
 
@@ -184,31 +209,20 @@ int ntmem_commit(struct ntmem_space *space, const struct ntmem_range *range)
 	err = ntmem_round_out(space, range->addr, range->size, &pages);
 	if (err)
 		return err;
-	exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
-
-	for (;;) {
-		region = ntmem_range_lock(space, &pages, write);
-		if (!region)
-			return -ENOENT;
-		if (exec && !region->exec)
-			err = NTMEM_NEEDS_EXEC;
-		else if (write)
-			err = ntmem_commit_write(region, &pages, state, &need);
-		else
-			err = ntmem_commit_read(region, &pages, state, &need);
-		ntmem_region_unlock(region, write);
-
-		if (likely(err <= 0 && err != -EAGAIN))
-			return err;
-		if (err == NTMEM_NEEDS_WRITE)
-			write = true;
-		else if (err == NTMEM_NEEDS_EXEC)
-			err = ntmem_gain_exec(space, &pages);
-		else
-			err = ntmem_charge_more(need);
-		if (err < 0)
-			return err;
+	region = ntmem_range_lock(space, &pages, false);
+	if (!region)
+		return -ENOENT;
+	err = -EAGAIN;
+	if (likely(!region->cow && state == NTMEM_S_READWRITE)) {
+		spin_lock(&region->state_lock);
+		err = ntmem_state_commit(region, pages.first, pages.last,
+					 state);
+		spin_unlock(&region->state_lock);
 	}
+	ntmem_region_unlock(region, false);
+	if (likely(err <= 0 && err != -EAGAIN))
+		return err;
+	return ntmem_commit_any(space, &pages, state);
 }
 
 /* -------------------------------------------------------------- decommit --- */
@@ -228,14 +242,18 @@ static int ntmem_decommit_locked(struct ntmem_region *region,
 				 const struct ntmem_pages *pages)
 {
 	const struct ntmem_change change = { .all = true };
+	struct page *gone[NTMEM_BLOCK_PAGES];
 	struct ntmem_scan scan;
 	int err;
 
 	if (!region->cow && ntmem_state_decommit(region, pages->first,
-						 pages->last, &scan)) {
-		if (scan.resident)
+						 pages->last, &scan, gone)) {
+		if (scan.resident) {
 			ntmem_zap(region, scan.first_resident,
 				  scan.last_resident);
+			ntmem_pages_recycle(region->space, gone,
+					    scan.resident);
+		}
 		ntmem_decommit_account(region, &scan);
 		return 0;
 	}

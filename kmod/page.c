@@ -104,6 +104,92 @@ unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
 	return done;
 }
 
+/* ------------------------------------------------------------ spare pages --- */
+
+/*
+ * A space keeps a few pages that it gave back for the faults to come. They
+ * stay charged to its cgroup; what they save is the way through the allocator
+ * and the charge, which cost more than clearing a page.
+ */
+static unsigned int ntmem_spare_take(struct ntmem_space *space,
+				     struct page **pages, unsigned int nr)
+{
+	unsigned int i;
+
+	if (!READ_ONCE(space->nr_spare))
+		return 0;
+	spin_lock(&space->spare_lock);
+	nr = min(nr, space->nr_spare);
+	space->nr_spare -= nr;
+	memcpy(pages, space->spare + space->nr_spare, nr * sizeof(*pages));
+	spin_unlock(&space->spare_lock);
+	for (i = 0; i < nr; i++)
+		clear_highpage(pages[i]);
+	return nr;
+}
+
+/* A cleared page; may wait like ntmem_page_alloc(). */
+struct page *ntmem_page_get(struct ntmem_space *space)
+{
+	struct page *page;
+
+	if (ntmem_spare_take(space, &page, 1))
+		return page;
+	return ntmem_page_alloc(space->mm, true);
+}
+
+/* Cleared pages, as many as are easily had. */
+unsigned int ntmem_pages_get(struct ntmem_space *space, struct page **pages,
+			     unsigned int nr)
+{
+	unsigned int done = ntmem_spare_take(space, pages, nr);
+
+	if (done < nr)
+		done += ntmem_pages_alloc(space->mm, pages + done, nr - done);
+	return done;
+}
+
+/* How many pages there is room for; a guess. */
+unsigned int ntmem_spare_room(struct ntmem_space *space)
+{
+	return NTMEM_SPARE_PAGES - READ_ONCE(space->nr_spare);
+}
+
+/*
+ * Pages that left a block and all page tables; the caller's references go.
+ * Only what nobody else has, a device for instance, can be used again.
+ */
+void ntmem_pages_recycle(struct ntmem_space *space, struct page **pages,
+			 unsigned int nr)
+{
+	unsigned int i, left = 0;
+
+	ntmem_pages_held(-(long)nr);
+	spin_lock(&space->spare_lock);
+	for (i = 0; i < nr; i++) {
+		pages[i]->mapping = NULL;
+		if (space->nr_spare < NTMEM_SPARE_PAGES &&
+		    page_count(pages[i]) == 1)
+			space->spare[space->nr_spare++] = pages[i];
+		else
+			pages[left++] = pages[i];
+	}
+	spin_unlock(&space->spare_lock);
+	for (i = 0; i < left; i++)
+		put_page(pages[i]);
+}
+
+void ntmem_spare_free(struct ntmem_space *space)
+{
+	unsigned int i;
+
+	for (i = 0; i < space->nr_spare; i++)
+		put_page(space->spare[i]);
+	space->nr_spare = 0;
+}
+
+/* ----------------------------------------------------------- in and out --- */
+
 /*
  * A block takes a new page. That it knows its place in the mapping is what
  * shared futexes need, and with them whoever joins a thread whose stack lies

@@ -48,7 +48,7 @@ struct ntmem_arena {
 };
 
 /* The highest address that a reservation may use, inclusive. */
-unsigned long ntmem_max_address(struct mm_struct *mm)
+unsigned long ntmem_top(const struct mm_struct *mm)
 {
 	unsigned long top = min_t(unsigned long, mm->task_size,
 				  DEFAULT_MAP_WINDOW);
@@ -211,7 +211,7 @@ static int ntmem_arena_make(struct ntmem_space *space, unsigned long align)
 		.size = list_empty(&space->arenas) ? NTMEM_ARENA_FIRST :
 						     NTMEM_ARENA_NEXT,
 		.min = NTMEM_MIN_ADDRESS,
-		.max = ntmem_max_address(space->mm),
+		.max = space->top,
 		/* Whole page tables, so that a chunk never has two VMAs. */
 		.align = max(align, PMD_SIZE),
 		.anywhere = true,
@@ -449,20 +449,6 @@ int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
 	return err;
 }
 
-/**
- * ntmem_map_exec() - map a reservation anew, with or without PROT_EXEC
- * @region: the caller has a reference
- * @exec: with or without
- *
- * Whether a page may be executed is in its PTE; that PTEs can allow it at all
- * is up to the VMA. The pages survive, since the region holds them.
- */
-int ntmem_map_exec(struct ntmem_region *region, bool exec)
-{
-	return ntmem_remap(region->space, region->start, region->end,
-			   region->nofork, exec);
-}
-
 /* The first part of [*start, end) that an arena has; empty at the end. */
 static void ntmem_next_arena(struct ntmem_space *space, unsigned long *start,
 			     unsigned long *end)
@@ -480,6 +466,24 @@ static void ntmem_next_arena(struct ntmem_space *space, unsigned long *start,
 	spin_unlock(&space->arena_lock);
 	*start = lo;
 	*end = hi;
+}
+
+/**
+ * ntmem_map_exec() - map a reservation anew, with or without PROT_EXEC
+ * @region: the caller has a reference
+ * @exec: with or without
+ *
+ * Whether a page may be executed is in its PTE; that PTEs can allow it at all
+ * is up to the VMA. The pages survive, since the region holds them.
+ */
+int ntmem_map_exec(struct ntmem_region *region, bool exec)
+{
+	unsigned long lo = region->start, hi = region->end;
+
+	/* A child gets the arena with what it has no region for. */
+	ntmem_next_arena(region->space, &lo, &hi);
+	return ntmem_remap(region->space, region->start, region->end,
+			   region->nofork && lo == hi, exec);
 }
 
 /**

@@ -98,26 +98,17 @@ static int ntmem_query_outside(struct ntmem_space *space,
 
 int ntmem_query(struct ntmem_space *space, struct ntmem_query *query)
 {
-	unsigned long top = ntmem_max_address(space->mm);
+	unsigned long top = space->top;
 	struct ntmem_region *region;
-	struct ntmem_query out;
-	int err;
 
 	if (query->flags || query->pad || query->addr > top)
 		return -EINVAL;
-	out = (struct ntmem_query){
-		.addr = query->addr, .base = query->addr & PAGE_MASK,
-	};
-	region = ntmem_region_lock(space, out.base, false);
-	if (region) {
-		ntmem_query_region(region, &out);
-		ntmem_region_unlock(region, false);
-	} else {
-		err = ntmem_query_outside(space, &out, top);
-		if (err)
-			return err;
-	}
-	*query = out;
+	query->base = query->addr & PAGE_MASK;
+	region = ntmem_region_lock(space, query->base, false);
+	if (!region)
+		return ntmem_query_outside(space, query, top);
+	ntmem_query_region(region, query);
+	ntmem_region_unlock(region, false);
 	return 0;
 }
 
@@ -141,7 +132,7 @@ void ntmem_info(struct ntmem_space *space, struct ntmem_info *info)
 		.page_size = PAGE_SIZE,
 		.granularity = READ_ONCE(space->granularity),
 		.min_address = max(0x10000UL, READ_ONCE(space->granularity)),
-		.max_address = ntmem_max_address(space->mm),
+		.max_address = space->top,
 		.commit_limit = ntmem_limit_bytes(READ_ONCE(ntmem_commit_limit)),
 		.user_limit = ntmem_limit_bytes(READ_ONCE(ntmem_user_limit)),
 		.space_limit = ntmem_limit_bytes(READ_ONCE(ntmem_space_limit)),

@@ -67,7 +67,30 @@ void ntmem_region_unlock(struct ntmem_region *region, bool write)
 static bool ntmem_region_holds(const struct ntmem_region *region,
 			       unsigned long addr)
 {
-	return !region->dying && addr >= region->start && addr < region->end;
+	return !READ_ONCE(region->dying) &&
+	       addr - READ_ONCE(region->start) <
+	       READ_ONCE(region->end) - READ_ONCE(region->start);
+}
+
+/*
+ * Where an address's region was found last. Only who has the region locked
+ * enters it, so that who kills it, having locked it for writing, takes it out
+ * for good, before it waits for the readers of RCU.
+ */
+static struct ntmem_region **ntmem_recent(struct ntmem_space *space,
+					  unsigned long addr)
+{
+	return &space->recent[(addr >> 16) % NTMEM_RECENT];
+}
+
+static void ntmem_forget_recent(struct ntmem_region *region)
+{
+	struct ntmem_region **recent = region->space->recent;
+	unsigned int i;
+
+	for (i = 0; i < NTMEM_RECENT; i++)
+		if (READ_ONCE(recent[i]) == region)
+			cmpxchg(&recent[i], region, NULL);
 }
 
 /**
@@ -82,7 +105,21 @@ static bool ntmem_region_holds(const struct ntmem_region *region,
 struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
 				       unsigned long addr, bool write)
 {
+	struct ntmem_region **recent = ntmem_recent(space, addr);
 	struct ntmem_region *region;
+
+	rcu_read_lock();
+	/* Pairs with the release below: the region is all there. */
+	region = smp_load_acquire(recent);
+	if (likely(region && ntmem_region_holds(region, addr)) &&
+	    likely(ntmem_region_trylock(region, write))) {
+		if (likely(ntmem_region_holds(region, addr))) {
+			rcu_read_unlock();
+			return region;
+		}
+		ntmem_region_unlock(region, write);
+	}
+	rcu_read_unlock();
 
 	for (;;) {
 		rcu_read_lock();
@@ -93,6 +130,7 @@ struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
 		}
 		if (likely(ntmem_region_trylock(region, write))) {
 			if (likely(ntmem_region_holds(region, addr))) {
+				smp_store_release(recent, region);
 				rcu_read_unlock();
 				return region;
 			}
@@ -144,6 +182,7 @@ static void ntmem_region_finish(struct ntmem_region *region)
 {
 	struct ntmem_space *space = region->space;
 
+	ntmem_forget_recent(region);
 	ntmem_uncharge(space, region->committed);
 	atomic_long_sub(region->locked, &space->locked);
 	atomic_long_sub((region->end - region->start) >> PAGE_SHIFT,

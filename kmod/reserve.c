@@ -14,7 +14,7 @@
 static int ntmem_check_place(struct ntmem_space *space,
 			     const struct ntmem_reserve *reserve)
 {
-	unsigned long top = ntmem_max_address(space->mm);
+	unsigned long top = space->top;
 
 	if (!reserve->min_addr && !reserve->max_addr && !reserve->align)
 		return 0;
@@ -38,7 +38,7 @@ static int ntmem_check_place(struct ntmem_space *space,
 static int ntmem_check_reserve(struct ntmem_space *space,
 			       const struct ntmem_reserve *reserve, u8 *state)
 {
-	u64 top = ntmem_max_address(space->mm);
+	u64 top = space->top;
 
 	if ((reserve->flags & ~NTMEM_RESERVE_FLAGS) ||
 	    ntmem_prot_to_state(reserve->prot, state))
@@ -55,7 +55,7 @@ static int ntmem_reserve_new(struct ntmem_space *space,
 			     struct ntmem_region *region,
 			     const struct ntmem_reserve *reserve, bool exec)
 {
-	unsigned long top = ntmem_max_address(space->mm);
+	unsigned long top = space->top;
 	struct ntmem_place place = {
 		.min = max_t(unsigned long, reserve->min_addr,
 			     max(0x10000UL, space->granularity)),
@@ -151,11 +151,11 @@ int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 
 	if (range->flags || range->prot)
 		return -EINVAL;
-	if (range->addr > ntmem_max_address(space->mm))
+	if (range->addr > space->top)
 		return -EINVAL;
 	if (size) {
 		if (range->addr + size < size ||
-		    range->addr + size - 1 > ntmem_max_address(space->mm))
+		    range->addr + size - 1 > space->top)
 			return -EINVAL;
 		size = PAGE_ALIGN(range->addr + size) - addr;
 	}

@@ -228,6 +228,8 @@ struct ntmem_space *ntmem_space_make(struct mm_struct *mm, struct file *file)
 	INIT_LIST_HEAD(&space->arenas);
 	spin_lock_init(&space->reason_lock);
 	INIT_LIST_HEAD(&space->reasons);
+	spin_lock_init(&space->spare_lock);
+	space->top = ntmem_top(mm);
 	space->granularity = ntmem_granularity;
 	atomic_long_inc(&ntmem_nr_spaces);
 	return space;
@@ -277,6 +279,7 @@ static void ntmem_space_free(struct ntmem_space *space)
 	mtree_destroy(&space->regions);
 	ntmem_arenas_free(space);
 	ntmem_reasons_free(space);
+	ntmem_spare_free(space);
 	ntmem_user_put(space->user);
 	fput(space->file);
 	mmdrop(space->mm);

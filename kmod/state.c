@@ -191,29 +191,28 @@ static unsigned long ntmem_table_run(const struct ntmem_table *table,
 unsigned long ntmem_state_run(struct ntmem_region *region, unsigned long index,
 			      u8 *state)
 {
-	unsigned long end, chunk_end, last = ntmem_last(region);
+	unsigned long chunk_end, end, last = ntmem_last(region);
 	struct ntmem_table *table;
 	u8 want, here;
 
 	*state = ntmem_state_get(region, index);
 	want = *state & NTMEM_S_PROT;
-	for (end = index - 1; end != last;) {
-		index = end + 1;
-		here = ntmem_state_get(region, index) & NTMEM_S_PROT;
-		if (here != want)
-			break;
+	for (;; index = end + 1) {
 		table = ntmem_table_find(region, index);
-		if (!table) {
+		if (table) {
+			chunk_end = min(last, index | (NTMEM_CHUNK_PAGES - 1));
+			end = ntmem_table_run(table, index, chunk_end, want);
+			if (end != chunk_end)
+				return end;
+		} else {
 			end = ntmem_bare(region, index, last, &here);
-			continue;
+			if ((here & NTMEM_S_PROT) != want)
+				return index - 1;
 		}
-		chunk_end = min(last, index | (NTMEM_CHUNK_PAGES - 1));
-		end = ntmem_table_run(table, index, chunk_end, want);
-		if (end != chunk_end)
-			break;
+		if (end == last)
+			return last;
 		cond_resched();
 	}
-	return end;
 }
 
 static void ntmem_scan_note(struct ntmem_scan *scan, u8 state, unsigned long nr)
@@ -344,7 +343,8 @@ static struct ntmem_block *ntmem_block_clone(const struct ntmem_block *from)
 	return block;
 }
 
-static struct ntmem_table *ntmem_table_alloc(unsigned int first,
+static struct ntmem_table *ntmem_table_alloc(unsigned long chunk,
+					     unsigned int first,
 					     unsigned int nr)
 {
 	struct ntmem_table *table;
@@ -353,6 +353,7 @@ static struct ntmem_table *ntmem_table_alloc(unsigned int first,
 	if (!table)
 		return NULL;
 	refcount_set(&table->refs, 1);
+	table->chunk = chunk;
 	table->first = first;
 	table->nr = nr;
 	return table;
@@ -372,9 +373,10 @@ static void ntmem_table_put(struct ntmem_table *table)
 /* A copy that shares the blocks. */
 static struct ntmem_table *ntmem_table_clone(const struct ntmem_table *from)
 {
-	struct ntmem_table *table = ntmem_table_alloc(from->first, from->nr);
+	struct ntmem_table *table;
 	unsigned int i;
 
+	table = ntmem_table_alloc(from->chunk, from->first, from->nr);
 	if (!table)
 		return NULL;
 	table->used = from->used;
@@ -411,7 +413,8 @@ struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
 
 	first = ntmem_block_nr(max(lo, ntmem_first(region)));
 	last = ntmem_block_nr(min(hi, ntmem_last(region)));
-	table = ntmem_table_alloc(first, last - first + 1);
+	table = ntmem_table_alloc(index >> NTMEM_CHUNK_SHIFT, first,
+				  last - first + 1);
 	if (!table)
 		return NULL;
 	memset(table->state, ntmem_run_load(region, index),
@@ -463,6 +466,7 @@ static struct ntmem_table *ntmem_unshare_table(struct ntmem_region *region,
 	xa_store(&region->tables,
 		 (index >> NTMEM_CHUNK_SHIFT) - region->chunk0, own,
 		 GFP_KERNEL_ACCOUNT);
+	region->recent = NULL;
 	ntmem_table_put(table);
 	return own;
 }
@@ -707,7 +711,7 @@ void ntmem_state_set(struct ntmem_region *region, unsigned long first,
  */
 static void ntmem_block_learn(struct ntmem_block *block, bool full)
 {
-	if (full && ++block->lives % 8)
+	if (full && ++block->lives % 16)
 		block->window = NTMEM_BLOCK_PAGES;
 	else
 		block->window = 0;
@@ -781,18 +785,21 @@ int ntmem_state_commit(struct ntmem_region *region, unsigned long first,
  * @first: first page
  * @last: last page
  * @scan: what was there
+ * @pages: the pages that were there, @scan->resident of them; the caller has
+ *	their references
  *
  * The short way of a scan, a change of state and a drop.
  *
  * Return: false when this is no whole block of one state.
  */
 bool ntmem_state_decommit(struct ntmem_region *region, unsigned long first,
-			  unsigned long last, struct ntmem_scan *scan)
+			  unsigned long last, struct ntmem_scan *scan,
+			  struct page **pages)
 {
-	struct ntmem_part part = { 0, NTMEM_BLOCK_MASK };
-	unsigned int nr = ntmem_block_nr(first);
+	unsigned int i, nr = ntmem_block_nr(first);
 	struct ntmem_table *table;
 	struct ntmem_block *block;
+	unsigned long mask;
 	u8 state;
 
 	if ((first & NTMEM_BLOCK_MASK) || last - first != NTMEM_BLOCK_MASK)
@@ -809,8 +816,14 @@ bool ntmem_state_decommit(struct ntmem_region *region, unsigned long first,
 	scan->committed = NTMEM_BLOCK_PAGES;
 	block = table->block[nr - table->first];
 	if (block && block->resident) {
-		ntmem_scan_resident(scan, first, block->resident);
-		ntmem_drop_part(region, table, first, part);
+		mask = block->resident;
+		ntmem_scan_resident(scan, first, mask);
+		block->resident = 0;
+		ntmem_block_learn(block, mask == U16_MAX);
+		for_each_set_bit(i, &mask, NTMEM_BLOCK_PAGES) {
+			*pages++ = block->page[i];
+			block->page[i] = NULL;
+		}
 	}
 	WRITE_ONCE(table->state[nr], 0);
 	return true;
@@ -959,6 +972,7 @@ int ntmem_state_trim(struct ntmem_region *region)
 		err = ntmem_unshare(region, hi);
 	if (err)
 		return err;
+	region->recent = NULL;
 	xa_for_each(&region->tables, i, table) {
 		chunk = i + region->chunk0;
 		if (chunk < lo >> NTMEM_CHUNK_SHIFT ||
@@ -979,6 +993,7 @@ void ntmem_state_destroy(struct ntmem_region *region)
 	struct ntmem_table *table;
 	unsigned long i;
 
+	region->recent = NULL;
 	xa_for_each(&region->tables, i, table) {
 		ntmem_table_put(table);
 		cond_resched();
