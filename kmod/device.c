@@ -79,6 +79,10 @@ unsigned int ntmem_prot_to_state(u32 prot, u8 *state)
 	u32 modifiers = prot & NTMEM_PROT_MODIFIERS;
 	unsigned int i;
 
+	if (likely(prot == NTMEM_PAGE_READWRITE)) {
+		*state = NTMEM_S_READWRITE;
+		return 0;
+	}
 	if (unlikely(modifiers)) {
 		if (base == NTMEM_PAGE_NOACCESS)
 			return 1;
@@ -272,11 +276,20 @@ static long ntmem_ioctl_range(struct ntmem_space *space, unsigned int cmd,
 {
 	struct ntmem_range range;
 
-	if (copy_from_user(&range, user, sizeof(range)))
+	if (!user_read_access_begin(user, sizeof(*user)))
 		return -EFAULT;
+	unsafe_get_user(range.addr, &user->addr, fault);
+	unsafe_get_user(range.size, &user->size, fault);
+	unsafe_get_user(range.prot, &user->prot, fault);
+	unsafe_get_user(range.flags, &user->flags, fault);
+	user_read_access_end();
 	if (cmd == NTMEM_IOC_COMMIT)
 		return ntmem_commit(space, &range);
 	return ntmem_decommit(space, &range);
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
 }
 
 static long ntmem_ioctl_protect(struct ntmem_space *space,
@@ -300,7 +313,7 @@ static long ntmem_ioctl_query(struct ntmem_space *space,
 	struct ntmem_query query;
 	int err;
 
-	if (copy_from_user(&query, user, offsetof(typeof(query), base)))
+	if (copy_from_user(&query, user, sizeof(query)))
 		return -EFAULT;
 	err = ntmem_query(space, &query);
 	if (!err && copy_to_user(user, &query, sizeof(query)))

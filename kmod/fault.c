@@ -159,7 +159,7 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 	const struct vm_fault *vmf = try->vmf;
 	u8 rights = ntmem_rights[try->state & NTMEM_S_ACCESS];
 	struct mm_struct *mm = vmf->vma->vm_mm;
-	bool ahead, write, target;
+	bool ahead, plain, write, target;
 	struct page *page;
 	spinlock_t *ptl;
 	pte_t *ptep;
@@ -169,6 +169,7 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 	if (!write && (!try->region->exec || (rights & NTMEM_R_EXEC)))
 		return;
 	ahead = write && ntmem_writes_ahead(vmf->vma);
+	plain = ahead && !try->region->exec && !try->region->cow;
 
 	ptl = pte_lockptr(mm, vmf->pmd);
 	spin_lock(ptl);
@@ -179,6 +180,11 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 		target = first == try->index;
 		if (!pte_present(old) || (!target && pte_uffd_wp(old)))
 			continue;
+		if (likely(plain && !target)) {
+			set_pte_at(mm, first << PAGE_SHIFT, ptep,
+				   pte_mkwrite_novma(old));
+			continue;
+		}
 		page = *ntmem_slot(try, first);
 		set_pte_at(mm, first << PAGE_SHIFT, ptep,
 			   ntmem_upgraded(try, old, page,
@@ -196,13 +202,15 @@ static bool ntmem_is_none(pte_t *ptep, long distance)
 }
 
 /*
- * Maps the page, and those around it that are there already: what a zap took
- * from the page table comes back in one fault.
+ * Maps the page, the others of [first, last], which are there, and those
+ * around that are there too: what a zap took from the page table comes back in
+ * one fault.
  */
-static vm_fault_t ntmem_map_around(const struct ntmem_try *try)
+static vm_fault_t ntmem_map_around(const struct ntmem_try *try,
+				   unsigned long first, unsigned long last)
 {
 	struct vm_fault *vmf = try->vmf;
-	unsigned long first = try->index, last = try->index, nr;
+	unsigned long nr;
 	struct page **slot = ntmem_slot(try, try->index);
 	pte_t *ptep;
 	int err;
@@ -310,7 +318,7 @@ static vm_fault_t ntmem_bring_window(struct ntmem_try *try,
 	if (got < last - first + 1)
 		first = min(try->index, last - got + 1);
 	ntmem_install(try, first, pages, got);
-	return ntmem_map_around(try);
+	return ntmem_map_around(try, first, first + got - 1);
 }
 
 static vm_fault_t ntmem_bring_pages(struct ntmem_try *try)
@@ -328,7 +336,7 @@ static vm_fault_t ntmem_bring_pages(struct ntmem_try *try)
 	if (!page)
 		return VM_FAULT_OOM;
 	ntmem_install(try, first, &page, 1);
-	return ntmem_map_around(try);
+	return ntmem_map_around(try, first, first);
 }
 
 /* ---------------------------------------------------------------- attempt --- */
@@ -511,7 +519,8 @@ static vm_fault_t ntmem_attempt(struct ntmem_try *try)
 		return VM_FAULT_NOPAGE;
 	}
 	return READ_ONCE(*ntmem_slot(try, try->index)) ?
-	       ntmem_map_around(try) : ntmem_bring_pages(try);
+	       ntmem_map_around(try, try->index, try->index) :
+	       ntmem_bring_pages(try);
 }
 
 static void ntmem_note_refusal(struct ntmem_space *space,
