@@ -175,6 +175,7 @@ static void ntmem_ballast_shrink(struct work_struct *work)
 	if (keep < ntmem_ballast_pages) {
 		/* Who charges now sees the new size, or is seen by us. */
 		WRITE_ONCE(ntmem_ballast_pages, keep);
+		/* Pairs with the add of ntmem_try_add(), a full barrier. */
 		smp_mb();
 		total = atomic_long_read(&ntmem_total);
 		ntmem_ballast_resize(max(keep, total));

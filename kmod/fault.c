@@ -84,7 +84,7 @@ static bool ntmem_pte_empty(const struct vm_fault *vmf, unsigned long index)
 static void ntmem_clear_marker(const struct vm_fault *vmf, unsigned long index)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
-	spinlock_t *ptl;
+	spinlock_t *ptl;	/* of the page table */
 	pte_t *ptep;
 
 	if (likely(ntmem_pte_empty(vmf, index)))
@@ -161,7 +161,7 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	bool ahead, plain, write, target;
 	struct page *page;
-	spinlock_t *ptl;
+	spinlock_t *ptl;	/* of the page table */
 	pte_t *ptep;
 
 	write = (rights & NTMEM_R_WRITE) && !(try->state & NTMEM_S_DISCARD) &&

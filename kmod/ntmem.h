@@ -163,7 +163,7 @@ struct ntmem_region {
 	bool dying;
 	refcount_t refs;
 	struct rw_semaphore lock;
-	spinlock_t state_lock;
+	spinlock_t state_lock;	/* additions under a read lock */
 	struct xarray tables;
 	struct maple_tree runs;
 	unsigned long committed;
@@ -235,8 +235,8 @@ struct ntmem_space {
 	struct file *file;
 	struct maple_tree regions;
 	struct ntmem_region *recent[NTMEM_RECENT];
-	struct mutex map_lock;
-	spinlock_t arena_lock;
+	struct mutex map_lock;	/* reservations come and go */
+	spinlock_t arena_lock;	/* arenas */
 	struct list_head arenas;
 	unsigned long top;
 	unsigned long granularity;
@@ -250,10 +250,10 @@ struct ntmem_space {
 	atomic_long_t committed ____cacheline_aligned_in_smp;
 	atomic_long_t reserved;
 	atomic_long_t locked;
-	spinlock_t spare_lock;
+	spinlock_t spare_lock;	/* nr_spare, spare */
 	unsigned int nr_spare;
 	struct page *spare[NTMEM_SPARE_PAGES];
-	spinlock_t reason_lock;
+	spinlock_t reason_lock;	/* reasons, nr_reasons */
 	struct list_head reasons;
 	unsigned int nr_reasons;
 };
@@ -415,7 +415,6 @@ unsigned int ntmem_pages_get(struct ntmem_space *space, struct page **pages,
 			     unsigned int nr);
 void ntmem_pages_recycle(struct ntmem_space *space, struct page **pages,
 			 unsigned int nr);
-unsigned int ntmem_spare_room(struct ntmem_space *space);
 void ntmem_spare_free(struct ntmem_space *space);
 void ntmem_page_put(struct page *page);
 void ntmem_page_own(struct ntmem_region *region, struct page *page,

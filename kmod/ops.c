@@ -539,7 +539,7 @@ static int ntmem_reset_locked(struct ntmem_region *region,
 			      const struct ntmem_pages *pages)
 {
 	const struct ntmem_change change = {
-		.keep = (u8)~NTMEM_S_DISCARD, .set = NTMEM_S_RESET,
+		.keep = (u8)~NTMEM_S_RESET, .set = NTMEM_S_RESET,
 	};
 	struct ntmem_pages there;
 	struct ntmem_scan scan;

@@ -8,6 +8,7 @@
 #include <linux/highmem.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include "compat.h"
 #include "ntmem.h"
@@ -104,6 +105,23 @@ unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
 	return done;
 }
 
+/*
+ * A page is nobody's any more. Who still does I/O on it may mark it dirty, and
+ * looks at its mapping then, under the page lock.
+ */
+static void ntmem_page_disown(struct page *page)
+{
+	int expected = atomic_read(&page->_mapcount) >= 0 ? 2 : 1;
+
+	if (likely(page_count(page) <= expected)) {
+		page->mapping = NULL;
+		return;
+	}
+	lock_page(page);
+	page->mapping = NULL;
+	unlock_page(page);
+}
+
 /* ------------------------------------------------------------ spare pages --- */
 
 /*
@@ -149,12 +167,6 @@ unsigned int ntmem_pages_get(struct ntmem_space *space, struct page **pages,
 	return done;
 }
 
-/* How many pages there is room for; a guess. */
-unsigned int ntmem_spare_room(struct ntmem_space *space)
-{
-	return NTMEM_SPARE_PAGES - READ_ONCE(space->nr_spare);
-}
-
 /*
  * Pages that left a block and all page tables; the caller's references go.
  * Only what nobody else has, a device for instance, can be used again.
@@ -165,9 +177,10 @@ void ntmem_pages_recycle(struct ntmem_space *space, struct page **pages,
 	unsigned int i, left = 0;
 
 	ntmem_pages_held(-(long)nr);
+	for (i = 0; i < nr; i++)
+		ntmem_page_disown(pages[i]);
 	spin_lock(&space->spare_lock);
 	for (i = 0; i < nr; i++) {
-		pages[i]->mapping = NULL;
 		if (space->nr_spare < NTMEM_SPARE_PAGES &&
 		    page_count(pages[i]) == 1)
 			space->spare[space->nr_spare++] = pages[i];
@@ -215,7 +228,7 @@ void ntmem_page_put(struct page *page)
 		return;
 	}
 	set_page_private(page, 0);
-	page->mapping = NULL;
+	ntmem_page_disown(page);
 	this_cpu_dec(*ntmem_resident);
 	put_page(page);
 }

@@ -39,6 +39,8 @@ static u32 ntmem_foreign_prot(const struct vm_area_struct *vma)
 static void ntmem_query_foreign(const struct vm_area_struct *vma,
 				struct ntmem_query *query, unsigned long top)
 {
+	if (query->base > top)
+		top = vma->vm_end - 1;
 	query->alloc_base = vma->vm_start;
 	query->size = min(vma->vm_end - 1, top) + 1 - query->base;
 	query->state = NTMEM_STATE_FOREIGN;
@@ -59,6 +61,8 @@ static unsigned long ntmem_next_region(struct ntmem_space *space,
 	MA_STATE(mas, &space->regions, addr, addr);
 	unsigned long next = top + 1;
 
+	if (addr > top)
+		return ULONG_MAX;
 	rcu_read_lock();
 	if (mas_find(&mas, top))
 		next = max(mas.index, addr);
@@ -74,6 +78,7 @@ static int ntmem_query_outside(struct ntmem_space *space,
 	unsigned long next = ntmem_next_region(space, addr, top);
 	struct mm_struct *mm = space->mm;
 	struct vm_area_struct *vma;
+	int err = 0;
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
@@ -82,6 +87,8 @@ static int ntmem_query_outside(struct ntmem_space *space,
 			break;
 	if (vma && vma->vm_start <= addr) {
 		ntmem_query_foreign(vma, query, top);
+	} else if (addr > top) {
+		err = -EINVAL;
 	} else {
 		if (vma && vma->vm_start < next)
 			next = vma->vm_start;
@@ -93,7 +100,7 @@ static int ntmem_query_outside(struct ntmem_space *space,
 		query->type = 0;
 	}
 	mmap_read_unlock(mm);
-	return 0;
+	return err;
 }
 
 int ntmem_query(struct ntmem_space *space, struct ntmem_query *query)
@@ -101,7 +108,7 @@ int ntmem_query(struct ntmem_space *space, struct ntmem_query *query)
 	unsigned long top = space->top;
 	struct ntmem_region *region;
 
-	if (query->flags || query->pad || query->addr > top)
+	if (query->flags || query->pad)
 		return -EINVAL;
 	query->base = query->addr & PAGE_MASK;
 	region = ntmem_region_lock(space, query->base, false);

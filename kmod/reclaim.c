@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory pressure: pages whose content was declared not to matter by RESET
- * are dropped, region by region, the one that was reset first first. A region
+ * are dropped, region by region, in the order in which they were reset. A region
  * that somebody has locked is passed over: reclaim may run inside of an
  * allocation of ours.
  */
@@ -72,7 +72,9 @@ static void ntmem_reclaim_block(struct ntmem_region *region,
 		state = ntmem_state_get(region, index + i);
 		if (!(state & NTMEM_S_RESET) || (state & NTMEM_S_LOCKED))
 			continue;
-		if (atomic_long_read(ntmem_page_shares(block->page[i]))) {
+		/* Shared after fork, or I/O is under way: it stays. */
+		if (atomic_long_read(ntmem_page_shares(block->page[i])) ||
+		    folio_maybe_dma_pinned(page_folio(block->page[i]))) {
 			(*left)++;
 			continue;
 		}

@@ -130,6 +130,7 @@ struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
 		}
 		if (likely(ntmem_region_trylock(region, write))) {
 			if (likely(ntmem_region_holds(region, addr))) {
+				/* Pairs with the acquire above. */
 				smp_store_release(recent, region);
 				rcu_read_unlock();
 				return region;
@@ -226,8 +227,8 @@ static struct ntmem_region *ntmem_region_next(struct ntmem_space *space,
 					      unsigned long start,
 					      unsigned long end)
 {
-	struct ntmem_region *region;
 	MA_STATE(mas, &space->regions, start, start);
+	struct ntmem_region *region;
 
 	rcu_read_lock();
 	do {

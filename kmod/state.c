@@ -97,10 +97,11 @@ static unsigned long ntmem_bare(struct ntmem_region *region,
 				unsigned long index, unsigned long last,
 				u8 *state)
 {
+	MA_STATE(mas, &region->runs, index >> NTMEM_CHUNK_SHIFT,
+		 index >> NTMEM_CHUNK_SHIFT);
 	unsigned long chunk = index >> NTMEM_CHUNK_SHIFT;
 	unsigned long end = last >> NTMEM_CHUNK_SHIFT;
 	unsigned long next = chunk - region->chunk0 + 1;
-	MA_STATE(mas, &region->runs, chunk, chunk);
 	void *entry;
 
 	if (end > chunk &&
@@ -436,6 +437,7 @@ struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
 	struct ntmem_block *block, *old;
 
 	slot = &table->block[ntmem_block_nr(index) - table->first];
+	/* Pairs with the cmpxchg below: the block is all there. */
 	block = smp_load_acquire(slot);
 	if (block)
 		return block;

@@ -85,8 +85,10 @@ static inline uint32_t res_prot(const struct reservation *res, uint32_t state)
 {
 	uint32_t prot = state & RUN_PROT;
 
-	return prot ? prot | (res->prot & (NTMEM_PAGE_NOCACHE |
-					   NTMEM_PAGE_WRITECOMBINE)) : 0;
+	if (!prot || prot == NTMEM_PAGE_NOACCESS)
+		return prot;
+	return prot | (res->prot & (NTMEM_PAGE_NOCACHE |
+				    NTMEM_PAGE_WRITECOMBINE));
 }
 
 /* embedded_reserve.c */

@@ -59,6 +59,8 @@ static int query_gap(struct ntmem_query *query, uint64_t low, uint64_t high)
 	if (found < 0)
 		return found;
 	if (!found || map.start > query->base) {
+		if (query->base >= USER_END)
+			return -EINVAL;
 		query_free(query, found && map.start < high ? map.start : high);
 		return 0;
 	}
@@ -77,6 +79,9 @@ static int query_locked(struct ntmem_query *query)
 	uint64_t low = 0, high = USER_END;
 
 	query->base = page_down(query->addr);
+	/* Without randomization the stack lies behind what Windows uses. */
+	if (query->base >= USER_END)
+		return query_gap(query, low, UINT64_MAX);
 	node = ntmem_skip_above(&embedded.reservations, query->base);
 	if (node)
 		high = node->key;
@@ -97,7 +102,7 @@ int embedded_query(struct ntmem_query *query)
 	struct ntmem_held held;
 	int error;
 
-	if (query->flags || query->pad || query->addr >= USER_END)
+	if (query->flags || query->pad)
 		return -EINVAL;
 	ntmem_lock_take(&embedded.lock, &held);
 	error = query_locked(&answer);

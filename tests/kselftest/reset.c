@@ -104,6 +104,20 @@ TEST_F(reset, dropped_under_pressure)
 	ASSERT_LE(after.resident, before.resident);
 }
 
+/* Only UNDO, or a write, may forget that content was lost. */
+TEST_F(reset, another_reset_forgets_no_loss)
+{
+	int n;
+
+	ASSERT_EQ(0, nt_reset(self->fd, self->base, PAGES * PAGE));
+	ASSERT_EQ(0, squeeze());
+	n = lost(self->base, 0, PAGES);
+	ASSERT_EQ(0, nt_reset(self->fd, self->base, PAGES * PAGE));
+	ASSERT_EQ(n ? EBUSY : 0,
+		  nt_reset_undo(self->fd, self->base, PAGES * PAGE));
+	ASSERT_EQ(0, nt_reset_undo(self->fd, self->base, PAGES * PAGE));
+}
+
 TEST_F(reset, a_write_makes_it_matter)
 {
 	int i;

@@ -45,8 +45,7 @@
  *                                              (STATUS_NOT_LOCKED)
  *   EBUSY          RESET_UNDO: the content of at least one page is lost;
  *                  SET_GRANULARITY: the space has had a reservation
- *   EINTR          a fatal signal arrived during a long operation, which is
- *                  done in part
+ *   EINTR          a fatal signal arrived; of a BATCH, a part was done
  *   EOPNOTSUPP     known to NT, not to this version of ntmem
  */
 #ifndef _UAPI_LINUX_NTMEM_H
@@ -64,8 +63,14 @@
  * are for views of sections and refused (EINVAL) for private memory.
  *
  * NOCACHE and WRITECOMBINE belong to the reservation: given to RESERVE they
- * are reported for all its committed pages; given later they are checked and
- * have no effect. They do not change how the CPU caches the memory.
+ * are reported for all its committed pages but NOACCESS ones; given later they
+ * are checked and have no effect. They do not change how the CPU caches the
+ * memory. A page with EXECUTE alone can be read, as on Windows.
+ *
+ * A guard stops one access of the program, which gets SIGSEGV, and is gone,
+ * for this page alone. A system call that meets a guarded page fails with
+ * EFAULT, and the guard stays: the kernel's copy routines try again what
+ * faulted, so that a guard that went with the first try would be lost unseen.
  */
 #define NTMEM_PAGE_NOACCESS		0x001
 #define NTMEM_PAGE_READONLY		0x002
@@ -111,7 +116,9 @@ struct ntmem_info {
 	__u64 user_committed;
 	__u64 space_committed;
 	__u64 space_reserved;	/* bytes of address space in reservations */
-	__u64 resident;		/* bytes of pages that the module holds, system */
+	__u64 resident;		/* bytes of pages in reservations, system; a
+				 * space keeps up to 256 KiB more for reuse
+				 */
 	__u64 spaces;		/* number of spaces, system */
 };
 
@@ -135,8 +142,18 @@ struct ntmem_info {
  * @align: 0, or a power of two, at least the granularity.
  *	These three need addr == 0.
  *
- * The whole granule at the base belongs to the reservation: a later RESERVE
- * cannot begin in it, even where the reservation does not reach.
+ * The base, not the end, has the granularity: the rest of the last granule is
+ * free, but since bases round down, nothing can be reserved there as long as
+ * the granule's first page is taken. Nothing is reserved below 64 KiB. Where
+ * no address and no range is given, the place is the system's choice.
+ *
+ * munmap(2) of a whole reservation releases it. Of a part it fails, as do
+ * mprotect(2) and mremap(2). The mapping that reservations were carved from
+ * stays, and with it the module's use, until the process ends.
+ *
+ * A forked child inherits reservations, granularity, contents (copy-on-write)
+ * and guards, but no locks. Its commit is charged; where that fails, or memory
+ * runs out, every access to the reservation in the child is SIGBUS.
  */
 struct ntmem_reserve {
 	__u64 addr;
@@ -149,7 +166,7 @@ struct ntmem_reserve {
 };
 
 #define NTMEM_RESERVE_COMMIT	(1U << 0)	/* and commit all of it with prot */
-#define NTMEM_RESERVE_TOP_DOWN	(1U << 1)	/* highest hole, not the lowest */
+#define NTMEM_RESERVE_TOP_DOWN	(1U << 1)	/* the highest hole */
 #define NTMEM_RESERVE_NOFORK	(1U << 2)	/* a forked child does not get it */
 
 /* ------------------------------------------------------------------------
@@ -170,12 +187,14 @@ struct ntmem_reserve {
  *	becomes a reservation of its own, based where it begins.
  * LOCK: makes committed, accessible pages resident and marks them locked.
  *	There is no count: one UNLOCK undoes any number of LOCKs. Limited by
- *	RLIMIT_MEMLOCK unless CAP_IPC_LOCK.
+ *	RLIMIT_MEMLOCK unless CAP_IPC_LOCK. Of several reasons to refuse, the
+ *	first of ENODATA, EACCES, EKEYEXPIRED, EDQUOT is given.
  * UNLOCK: all pages must be locked.
  * RESET: the content of the pages no longer matters: under memory pressure
  *	it may be dropped, and the page then reads zero. The next write to a
  *	page makes it matter again. Uncommitted pages in the range are passed
- *	over. A range that rounds to nothing succeeds.
+ *	over. A range that rounds to nothing succeeds. All that addr and size
+ *	name, not only what remains, must lie in one reservation.
  * RESET_UNDO: makes the content matter again. EBUSY when the content of one
  *	page or more was lost (those read zero; all pages matter again).
  *
@@ -209,7 +228,8 @@ struct ntmem_protect {
  * FOREIGN: alloc_base is the base of the mapping, prot its access, type IMAGE
  *	(executable file), MAPPED (other file or shared) or PRIVATE; size to
  *	the end of the mapping.
- * EINVAL for an address above user space.
+ * Above max_address of INFO there is at most a foreign mapping, the stack of a
+ * program that runs without randomization; EINVAL elsewhere there.
  */
 struct ntmem_query {
 	__u64 addr;		/* in */
@@ -267,7 +287,9 @@ struct ntmem_batch {
 
 /* ------------------------------------------------------------------------
  * LAST_FAULT: why the calling thread's last access was refused, for a handler
- * of SIGSEGV. Reading it forgets it: ENODATA until the next one.
+ * of SIGSEGV. Reading it forgets it: ENODATA until the next one. Faults inside
+ * of system calls are not kept, nor is the fetch of an instruction from a page
+ * of data that is present, which the CPU refuses by itself.
  */
 struct ntmem_fault {
 	__u64 addr;		/* the byte that was accessed */
@@ -316,7 +338,8 @@ struct ntmem_fault {
 #define NTMEM_IOC_UNLOCK	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_UNLOCK, struct ntmem_range)
 #define NTMEM_IOC_RESET		_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_RESET, struct ntmem_range)
 #define NTMEM_IOC_RESET_UNDO	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_RESET_UNDO, struct ntmem_range)
-#define NTMEM_IOC_SET_GRANULARITY _IOW(NTMEM_IOC_MAGIC, NTMEM_NR_SET_GRANULARITY, struct ntmem_granularity)
+#define NTMEM_IOC_SET_GRANULARITY \
+	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_SET_GRANULARITY, struct ntmem_granularity)
 #define NTMEM_IOC_BATCH		_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_BATCH, struct ntmem_batch)
 #define NTMEM_IOC_LAST_FAULT	_IOR(NTMEM_IOC_MAGIC, NTMEM_NR_LAST_FAULT, struct ntmem_fault)
 
