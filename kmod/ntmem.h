@@ -363,6 +363,9 @@ struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
 				    unsigned long index);
 int ntmem_state_commit(struct ntmem_region *region, unsigned long first,
 		       unsigned long last, u8 state);
+bool ntmem_state_protect(struct ntmem_region *region, unsigned long first,
+			 unsigned long last, u8 state, u8 *old,
+			 struct ntmem_scan *scan);
 bool ntmem_state_decommit(struct ntmem_region *region, unsigned long first,
 			  unsigned long last, struct ntmem_scan *scan,
 			  struct page **pages);

@@ -46,6 +46,20 @@ static struct ntmem_region *ntmem_range_lock(struct ntmem_space *space,
 	return region;
 }
 
+/* The same, for writing, of a call whose range has no protection. */
+static struct ntmem_region *ntmem_range_begin(struct ntmem_space *space,
+					      const struct ntmem_range *range,
+					      struct ntmem_pages *pages)
+{
+	struct ntmem_region *region;
+
+	if (range->flags || range->prot ||
+	    ntmem_round_out(space, range->addr, range->size, pages))
+		return ERR_PTR(-EINVAL);
+	region = ntmem_range_lock(space, pages, true);
+	return region ?: ERR_PTR(-ENOENT);
+}
+
 /*
  * Could a PTE that was made under a state that the scan saw allow what the
  * new state forbids, or keep what it allows from working?
@@ -313,28 +327,43 @@ int ntmem_decommit(struct ntmem_space *space, const struct ntmem_range *range)
 
 /* --------------------------------------------------------------- protect --- */
 
-static int ntmem_protect_locked(struct ntmem_region *region,
-				const struct ntmem_pages *pages, u8 state,
-				u32 *old_prot)
+static int ntmem_protect_any(struct ntmem_region *region,
+			     const struct ntmem_pages *pages, u8 state,
+			     u8 *old, struct ntmem_scan *scan)
 {
 	struct ntmem_change change = {
 		.keep = ntmem_sticky, .set = state, .all = true,
 	};
-	struct ntmem_scan scan;
 	int err;
 
-	ntmem_state_scan(region, pages->first, pages->last, &scan);
-	if (scan.access & BIT(0))
+	ntmem_state_scan(region, pages->first, pages->last, scan);
+	if (scan->access & BIT(0))
 		return -ENODATA;
-	*old_prot = ntmem_state_to_prot(region,
-					ntmem_state_get(region, pages->first));
+	*old = ntmem_state_get(region, pages->first);
 	err = ntmem_state_prepare(region, pages->first, pages->last, true);
 	if (!err)
 		err = ntmem_state_store_runs(region, pages->first, pages->last,
 					     state);
+	if (!err)
+		ntmem_state_set(region, pages->first, pages->last, &change);
+	return err;
+}
+
+static int ntmem_protect_locked(struct ntmem_region *region,
+				const struct ntmem_pages *pages, u8 state,
+				u32 *old_prot)
+{
+	struct ntmem_scan scan;
+	int err = 0;
+	u8 old;
+
+	if (region->cow ||
+	    !ntmem_state_protect(region, pages->first, pages->last, state,
+				 &old, &scan))
+		err = ntmem_protect_any(region, pages, state, &old, &scan);
 	if (err)
 		return err;
-	ntmem_state_set(region, pages->first, pages->last, &change);
+	*old_prot = ntmem_state_to_prot(region, old);
 	if (ntmem_must_zap(&scan, state))
 		ntmem_zap(region, scan.first_resident, scan.last_resident);
 	return 0;
@@ -463,14 +492,9 @@ int ntmem_lock(struct ntmem_space *space, const struct ntmem_range *range)
 	struct ntmem_pages pages;
 	int err;
 
-	if (range->flags || range->prot)
-		return -EINVAL;
-	err = ntmem_round_out(space, range->addr, range->size, &pages);
-	if (err)
-		return err;
-	region = ntmem_range_lock(space, &pages, true);
-	if (!region)
-		return -ENOENT;
+	region = ntmem_range_begin(space, range, &pages);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
 	err = ntmem_lock_locked(region, &pages);
 	ntmem_region_unlock(region, true);
 	if (err)
@@ -490,14 +514,9 @@ int ntmem_unlock(struct ntmem_space *space, const struct ntmem_range *range)
 	unsigned long nr;
 	int err;
 
-	if (range->flags || range->prot)
-		return -EINVAL;
-	err = ntmem_round_out(space, range->addr, range->size, &pages);
-	if (err)
-		return err;
-	region = ntmem_range_lock(space, &pages, true);
-	if (!region)
-		return -ENOENT;
+	region = ntmem_range_begin(space, range, &pages);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
 	nr = pages.last - pages.first + 1;
 	ntmem_state_scan(region, pages.first, pages.last, &scan);
 	err = scan.locked == nr ? 0 : -ENOLCK;
@@ -512,24 +531,6 @@ int ntmem_unlock(struct ntmem_space *space, const struct ntmem_range *range)
 }
 
 /* ----------------------------------------------------------- reset, undo --- */
-
-/* Rounds inwards; *none when nothing is left. */
-static int ntmem_round_in(struct ntmem_space *space, u64 addr, u64 size,
-			  struct ntmem_pages *pages, bool *none)
-{
-	int err = ntmem_round_out(space, addr, size, pages);
-
-	if (err)
-		return err;
-	*none = PAGE_ALIGN(addr) >= ((addr + size) & PAGE_MASK);
-	return 0;
-}
-
-static void ntmem_shrink_in(u64 addr, u64 size, struct ntmem_pages *pages)
-{
-	pages->first = PAGE_ALIGN(addr) >> PAGE_SHIFT;
-	pages->last = ((addr + size) >> PAGE_SHIFT) - 1;
-}
 
 /*
  * Only pages that are there can be dropped. They leave the page tables, so
@@ -581,19 +582,17 @@ static int ntmem_reset_or_undo(struct ntmem_space *space,
 {
 	struct ntmem_region *region;
 	struct ntmem_pages pages;
-	bool none;
-	int err;
+	int err = 0;
 
-	if (range->flags || range->prot)
-		return -EINVAL;
-	err = ntmem_round_in(space, range->addr, range->size, &pages, &none);
-	if (err)
-		return err;
-	region = ntmem_range_lock(space, &pages, true);
-	if (!region)
-		return -ENOENT;
-	if (!none) {
-		ntmem_shrink_in(range->addr, range->size, &pages);
+	/* The range as it was given must lie in one region. */
+	region = ntmem_range_begin(space, range, &pages);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	/* What shares a page with others is left alone. */
+	pages.first = PAGE_ALIGN(range->addr) >> PAGE_SHIFT;
+	pages.last = (range->addr + range->size) >> PAGE_SHIFT;
+	if (pages.first < pages.last) {
+		pages.last--;
 		err = op(region, &pages);
 	}
 	ntmem_region_unlock(region, true);

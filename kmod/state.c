@@ -782,6 +782,51 @@ int ntmem_state_commit(struct ntmem_region *region, unsigned long first,
 }
 
 /**
+ * ntmem_state_protect() - change the protection of some blocks of one chunk
+ * @region: locked for writing; nothing is shared
+ * @first: first page
+ * @last: last page
+ * @state: new state, without flags
+ * @old: the state of the first page before
+ * @scan: what was there
+ *
+ * The short way of a scan and a change of state, for whole blocks that are
+ * committed and each of one state.
+ *
+ * Return: false when this is no such range, and nothing was changed.
+ */
+bool ntmem_state_protect(struct ntmem_region *region, unsigned long first,
+			 unsigned long last, u8 state, u8 *old,
+			 struct ntmem_scan *scan)
+{
+	unsigned int lo = ntmem_block_nr(first), hi = ntmem_block_nr(last), nr;
+	unsigned long index = first;
+	struct ntmem_table *table;
+	struct ntmem_block *block;
+
+	if ((first & NTMEM_BLOCK_MASK) || (~last & NTMEM_BLOCK_MASK) ||
+	    (first ^ last) >> NTMEM_CHUNK_SHIFT)
+		return false;
+	table = ntmem_table_find(region, first);
+	if (!table)
+		return false;
+	scan->access = 0;
+	scan->resident = 0;
+	for (nr = lo; nr <= hi; nr++, index += NTMEM_BLOCK_PAGES) {
+		if (!table->state[nr] || table->state[nr] & ~NTMEM_S_ACCESS)
+			return false;
+		scan->access |= BIT(table->state[nr]);
+		block = table->block[nr - table->first];
+		if (block && block->resident)
+			ntmem_scan_resident(scan, index, block->resident);
+	}
+	*old = table->state[lo];
+	for (nr = lo; nr <= hi; nr++)
+		WRITE_ONCE(table->state[nr], state);
+	return true;
+}
+
+/**
  * ntmem_state_decommit() - take back what is in a part of one block
  * @region: locked for writing; nothing is shared
  * @first: first page
