@@ -388,7 +388,7 @@ static const struct {
 	{ ntmem_prot_init, ntmem_nothing },
 	{ ntmem_page_init, ntmem_page_exit },
 	{ ntmem_fault_init, ntmem_nothing },
-	{ ntmem_state_init, ntmem_state_exit },
+	{ ntmem_table_init, ntmem_table_exit },
 	{ ntmem_charge_init, ntmem_charge_exit },
 	{ ntmem_reclaim_init, ntmem_reclaim_exit },
 	{ ntmem_space_init, ntmem_space_exit },

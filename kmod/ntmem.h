@@ -341,6 +341,23 @@ void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
 int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 			 unsigned long size);
 
+/* table.c */
+u8 ntmem_run_load(struct ntmem_region *region, unsigned long index);
+void ntmem_block_put(struct ntmem_block *block);
+struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
+				    unsigned long index);
+struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
+				    unsigned long index);
+struct ntmem_table *ntmem_unshare_table(struct ntmem_region *region,
+					unsigned long index);
+int ntmem_unshare_block(struct ntmem_table *table, unsigned long index);
+int ntmem_unshare(struct ntmem_region *region, unsigned long index);
+int ntmem_state_clone(struct ntmem_region *to, struct ntmem_region *from);
+int ntmem_state_trim(struct ntmem_region *region);
+void ntmem_state_destroy(struct ntmem_region *region);
+int ntmem_table_init(void);
+void ntmem_table_exit(void);
+
 /* state.c */
 u8 ntmem_state_get(struct ntmem_region *region, unsigned long index);
 unsigned long ntmem_state_run(struct ntmem_region *region, unsigned long index,
@@ -357,10 +374,6 @@ void ntmem_state_set(struct ntmem_region *region, unsigned long first,
 		     unsigned long last, const struct ntmem_change *change);
 void ntmem_state_set_one(struct ntmem_table *table, struct ntmem_block *block,
 			 unsigned long index, u8 state);
-struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
-				    unsigned long index);
-struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
-				    unsigned long index);
 int ntmem_state_commit(struct ntmem_region *region, unsigned long first,
 		       unsigned long last, u8 state);
 bool ntmem_state_protect(struct ntmem_region *region, unsigned long first,
@@ -369,14 +382,8 @@ bool ntmem_state_protect(struct ntmem_region *region, unsigned long first,
 bool ntmem_state_decommit(struct ntmem_region *region, unsigned long first,
 			  unsigned long last, struct ntmem_scan *scan,
 			  struct page **pages);
-int ntmem_unshare(struct ntmem_region *region, unsigned long index);
 void ntmem_state_drop(struct ntmem_region *region, unsigned long first,
 		      unsigned long last);
-int ntmem_state_clone(struct ntmem_region *to, struct ntmem_region *from);
-int ntmem_state_trim(struct ntmem_region *region);
-void ntmem_state_destroy(struct ntmem_region *region);
-int ntmem_state_init(void);
-void ntmem_state_exit(void);
 
 /* The table of a page, if it has one; the region is locked. */
 static inline struct ntmem_table *
