@@ -13,6 +13,7 @@
  */
 #include <linux/cred.h>
 #include <linux/file.h>
+#include <linux/lockdep.h>
 #include <linux/moduleparam.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
@@ -35,6 +36,7 @@ static LIST_HEAD(ntmem_users);
 static DEFINE_MUTEX(ntmem_ballast_lock);
 static struct file *ntmem_ballast;
 static unsigned long ntmem_ballast_pages;
+static struct lock_class_key ntmem_ballast_key;
 
 static void ntmem_ballast_shrink(struct work_struct *work);
 static DECLARE_WORK(ntmem_ballast_work, ntmem_ballast_shrink);
@@ -295,7 +297,12 @@ int ntmem_charge_init(void)
 	if (!ntmem_commit_limit)
 		ntmem_commit_limit = ntmem_default_limit();
 	ntmem_ballast = shmem_file_setup("ntmem commit", 0, 0);
-	return PTR_ERR_OR_ZERO(ntmem_ballast);
+	if (IS_ERR(ntmem_ballast))
+		return PTR_ERR(ntmem_ballast);
+	/* Nobody writes to this file, and so faults with its lock held. */
+	lockdep_set_class(&file_inode(ntmem_ballast)->i_rwsem,
+			  &ntmem_ballast_key);
+	return 0;
 }
 
 void ntmem_charge_exit(void)
