@@ -15,6 +15,16 @@
 
 unsigned long ntmem_granularity = 64UL << 10;
 
+#define NTMEM_GRANULARITY_MAX	(1UL << 30)
+
+/* A granularity that makes sense: a power of two from a page to 1 GiB. */
+bool ntmem_granularity_valid(u64 granularity)
+{
+	return granularity >= PAGE_SIZE &&
+	       granularity <= NTMEM_GRANULARITY_MAX &&
+	       is_power_of_2(granularity);
+}
+
 static int ntmem_granularity_set(const char *text,
 				 const struct kernel_param *kp)
 {
@@ -24,10 +34,9 @@ static int ntmem_granularity_set(const char *text,
 	if (!text || *text < '0' || *text > '9')
 		return -EINVAL;
 	granularity = memparse(text, &end);
-	if (*skip_spaces(end) || granularity < PAGE_SIZE ||
-	    granularity > 1UL << 30 || !is_power_of_2(granularity)) {
+	if (*skip_spaces(end) || !ntmem_granularity_valid(granularity)) {
 		pr_err("granularity must be a power of two from %lu to %lu, not %s\n",
-		       PAGE_SIZE, 1UL << 30, text);
+		       PAGE_SIZE, NTMEM_GRANULARITY_MAX, text);
 		return -EINVAL;
 	}
 	ntmem_granularity = granularity;

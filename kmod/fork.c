@@ -65,8 +65,7 @@ static int ntmem_copy_pinned(struct ntmem_region *child, unsigned long index)
 }
 
 static int ntmem_copy_pinned_table(struct ntmem_region *child,
-				   const struct ntmem_table *table,
-				   unsigned long chunk)
+				   const struct ntmem_table *table)
 {
 	const struct ntmem_block *block;
 	unsigned long index, mask;
@@ -76,9 +75,7 @@ static int ntmem_copy_pinned_table(struct ntmem_region *child,
 	for (i = 0; i < table->nr; i++) {
 		block = table->block[i];
 		mask = block ? block->resident : 0;
-		index = (chunk << NTMEM_CHUNK_SHIFT) +
-			((unsigned long)(table->first + i) <<
-			 NTMEM_BLOCK_SHIFT);
+		index = ntmem_block_first(table, i);
 		for_each_set_bit(k, &mask, NTMEM_BLOCK_PAGES) {
 			if (!folio_maybe_dma_pinned(page_folio(block->page[k])))
 				continue;
@@ -101,8 +98,7 @@ static int ntmem_copy_all_pinned(struct ntmem_region *child,
 	if (!test_bit(MMF_HAS_PINNED, &parent->space->mm->flags))
 		return 0;
 	xa_for_each(&parent->tables, i, table) {
-		err = ntmem_copy_pinned_table(child, table,
-					      i + parent->chunk0);
+		err = ntmem_copy_pinned_table(child, table);
 		if (err)
 			return err;
 	}
@@ -115,20 +111,9 @@ static int ntmem_copy_all_pinned(struct ntmem_region *child,
 static int ntmem_fork_unlock(struct ntmem_region *child)
 {
 	const struct ntmem_change change = { .keep = (u8)~NTMEM_S_LOCKED };
-	unsigned long first = ntmem_first(child), last = ntmem_last(child);
-	unsigned long index, end;
-	int err;
 
-	for (index = first; index <= last; index = end + 1) {
-		end = min(last, index | (NTMEM_CHUNK_PAGES - 1));
-		if (!ntmem_table_find(child, index))
-			continue;
-		err = ntmem_state_prepare(child, index, end, true);
-		if (err)
-			return err;
-		ntmem_state_set(child, index, end, &change);
-	}
-	return 0;
+	return ntmem_state_flag(child, ntmem_first(child), ntmem_last(child),
+				&change, false);
 }
 
 /* Charges without a lock held that the growth of the account would need. */

@@ -69,6 +69,9 @@ extern const u8 ntmem_rights[8];
  */
 extern u8 ntmem_stale[8];
 
+/* NT keeps the first 64 KiB of the address space free. */
+#define NTMEM_MIN_ADDRESS	0x10000UL
+
 /* A block is 64 KiB of pages, a table the blocks of one 2 MiB page table. */
 #define NTMEM_BLOCK_SHIFT	4
 #define NTMEM_BLOCK_PAGES	(1UL << NTMEM_BLOCK_SHIFT)
@@ -285,6 +288,7 @@ static inline u8 ntmem_changed(const struct ntmem_change *change, u8 old)
 
 /* device.c */
 extern unsigned long ntmem_granularity;
+bool ntmem_granularity_valid(u64 granularity);
 unsigned int ntmem_prot_to_state(u32 prot, u8 *state);
 u32 ntmem_state_to_prot(const struct ntmem_region *region, u8 state);
 long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
@@ -372,6 +376,9 @@ int ntmem_state_store_runs(struct ntmem_region *region, unsigned long first,
 			   unsigned long last, u8 state);
 void ntmem_state_set(struct ntmem_region *region, unsigned long first,
 		     unsigned long last, const struct ntmem_change *change);
+int ntmem_state_flag(struct ntmem_region *region, unsigned long first,
+		     unsigned long last, const struct ntmem_change *change,
+		     bool everywhere);
 void ntmem_state_set_one(struct ntmem_table *table, struct ntmem_block *block,
 			 unsigned long index, u8 state);
 int ntmem_state_commit(struct ntmem_region *region, unsigned long first,
@@ -403,6 +410,14 @@ ntmem_table_find(struct ntmem_region *region, unsigned long index)
 static inline unsigned int ntmem_block_nr(unsigned long index)
 {
 	return (index >> NTMEM_BLOCK_SHIFT) & (NTMEM_CHUNK_BLOCKS - 1);
+}
+
+/* The first page of the i-th block of a table. */
+static inline unsigned long ntmem_block_first(const struct ntmem_table *table,
+					      unsigned int i)
+{
+	return (table->chunk << NTMEM_CHUNK_SHIFT) +
+	       ((unsigned long)(table->first + i) << NTMEM_BLOCK_SHIFT);
 }
 
 /* First and last page of a region. */

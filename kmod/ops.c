@@ -428,30 +428,6 @@ static int ntmem_lock_guard(struct ntmem_region *region,
 	return -EKEYEXPIRED;
 }
 
-/*
- * Changes a state flag. Only tables hold flags: to set one everywhere makes
- * tables, to clear it passes over what has none.
- */
-static int ntmem_flag_locked(struct ntmem_region *region,
-			     const struct ntmem_pages *pages,
-			     const struct ntmem_change *change, bool everywhere)
-{
-	unsigned long index, end;
-	int err;
-
-	/* By the chunk, so that no part of it counts as big. */
-	for (index = pages->first; index <= pages->last; index = end + 1) {
-		end = min(pages->last, index | (NTMEM_CHUNK_PAGES - 1));
-		if (!everywhere && !ntmem_table_find(region, index))
-			continue;
-		err = ntmem_state_prepare(region, index, end, true);
-		if (err)
-			return err;
-	}
-	ntmem_state_set(region, pages->first, pages->last, change);
-	return 0;
-}
-
 static int ntmem_lock_locked(struct ntmem_region *region,
 			     const struct ntmem_pages *pages)
 {
@@ -477,7 +453,8 @@ static int ntmem_lock_locked(struct ntmem_region *region,
 		atomic_long_sub(more, &space->locked);
 		return -EDQUOT;
 	}
-	err = ntmem_flag_locked(region, pages, &change, true);
+	err = ntmem_state_flag(region, pages->first, pages->last, &change,
+			       true);
 	if (err) {
 		atomic_long_sub(more, &space->locked);
 		return err;
@@ -521,7 +498,8 @@ int ntmem_unlock(struct ntmem_space *space, const struct ntmem_range *range)
 	ntmem_state_scan(region, pages.first, pages.last, &scan);
 	err = scan.locked == nr ? 0 : -ENOLCK;
 	if (!err)
-		err = ntmem_flag_locked(region, &pages, &change, false);
+		err = ntmem_state_flag(region, pages.first, pages.last,
+				       &change, false);
 	if (!err) {
 		region->locked -= nr;
 		atomic_long_sub(nr, &space->locked);
@@ -542,19 +520,17 @@ static int ntmem_reset_locked(struct ntmem_region *region,
 	const struct ntmem_change change = {
 		.keep = (u8)~NTMEM_S_RESET, .set = NTMEM_S_RESET,
 	};
-	struct ntmem_pages there;
 	struct ntmem_scan scan;
 	int err;
 
 	ntmem_state_scan(region, pages->first, pages->last, &scan);
 	if (!scan.resident)
 		return 0;
-	there.first = scan.first_resident;
-	there.last = scan.last_resident;
-	err = ntmem_flag_locked(region, &there, &change, false);
+	err = ntmem_state_flag(region, scan.first_resident, scan.last_resident,
+			       &change, false);
 	if (err)
 		return err;
-	ntmem_zap(region, there.first, there.last);
+	ntmem_zap(region, scan.first_resident, scan.last_resident);
 	ntmem_reclaim_add(region, scan.resident);
 	return 0;
 }
@@ -569,7 +545,8 @@ static int ntmem_undo_locked(struct ntmem_region *region,
 	ntmem_state_scan(region, pages->first, pages->last, &scan);
 	if (!(scan.flags & NTMEM_S_DISCARD))
 		return 0;
-	err = ntmem_flag_locked(region, pages, &change, false);
+	err = ntmem_state_flag(region, pages->first, pages->last, &change,
+			       false);
 	if (err)
 		return err;
 	return scan.flags & NTMEM_S_LOST ? -EBUSY : 0;

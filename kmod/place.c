@@ -24,9 +24,6 @@
 #define NTMEM_ARENA_NEXT	(1UL << 30)
 #define NTMEM_ARENA_CARVE	(64UL << 20)	/* largest reservation in one */
 
-/* NT keeps the first 64 KiB of the address space free. */
-#define NTMEM_MIN_ADDRESS	0x10000UL
-
 /* Distance that is kept below a VMA that grows down, like the core's own. */
 #define NTMEM_STACK_GAP		(256UL << PAGE_SHIFT)
 

@@ -102,10 +102,7 @@ static unsigned long ntmem_reclaim_region(struct ntmem_region *region,
 			if (!block || refcount_read(&table->refs) > 1 ||
 			    refcount_read(&block->refs) > 1)
 				continue;
-			index = ((chunk + region->chunk0) <<
-				 NTMEM_CHUNK_SHIFT) +
-				((unsigned long)(table->first + i) <<
-				 NTMEM_BLOCK_SHIFT);
+			index = ntmem_block_first(table, i);
 			ntmem_reclaim_block(region, table, block, index,
 					    &dropped, &left);
 		}

@@ -45,7 +45,7 @@ static int ntmem_check_reserve(struct ntmem_space *space,
 		return -EINVAL;
 	if (!reserve->size || reserve->size > top || reserve->addr > top)
 		return -EINVAL;
-	if (reserve->addr && (reserve->addr < 0x10000 ||
+	if (reserve->addr && (reserve->addr < NTMEM_MIN_ADDRESS ||
 			      reserve->size - 1 > top - reserve->addr))
 		return -EINVAL;
 	return ntmem_check_place(space, reserve);
@@ -58,7 +58,7 @@ static int ntmem_reserve_new(struct ntmem_space *space,
 	unsigned long top = space->top;
 	struct ntmem_place place = {
 		.min = max_t(unsigned long, reserve->min_addr,
-			     max(0x10000UL, space->granularity)),
+			     max(NTMEM_MIN_ADDRESS, space->granularity)),
 		.max = reserve->max_addr ?: top,
 		.align = reserve->align ?: space->granularity,
 		.exec = exec,
@@ -80,7 +80,7 @@ static int ntmem_reserve_at(struct ntmem_space *space,
 	region->start = ALIGN_DOWN(reserve->addr, space->granularity);
 	region->end = PAGE_ALIGN(reserve->addr + reserve->size);
 	/* Pages below the first 64 KiB stay unmapped, as on NT. */
-	if (region->start < 0x10000)
+	if (region->start < NTMEM_MIN_ADDRESS)
 		return -EINVAL;
 	err = ntmem_place_at(space, region);
 	if (err || !exec)
@@ -160,13 +160,6 @@ int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 		size = PAGE_ALIGN(range->addr + size) - addr;
 	}
 	return ntmem_region_release(space, addr, size);
-}
-
-/* A granularity that makes sense: a power of two from a page to 1 GiB. */
-static bool ntmem_granularity_valid(u64 granularity)
-{
-	return granularity >= PAGE_SIZE && granularity <= 1UL << 30 &&
-	       is_power_of_2(granularity);
 }
 
 int ntmem_set_granularity(struct ntmem_space *space,

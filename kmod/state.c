@@ -485,6 +485,37 @@ void ntmem_state_set(struct ntmem_region *region, unsigned long first,
 	}
 }
 
+/**
+ * ntmem_state_flag() - change flags of the pages in a range
+ * @region: locked for writing, or not yet published
+ * @first: first page
+ * @last: last page
+ * @change: what to do to each
+ * @everywhere: make tables where there are none
+ *
+ * Only tables hold flags: to set one everywhere makes tables, to clear it
+ * passes over what has none.
+ */
+int ntmem_state_flag(struct ntmem_region *region, unsigned long first,
+		     unsigned long last, const struct ntmem_change *change,
+		     bool everywhere)
+{
+	unsigned long index, end;
+	int err;
+
+	/* By the chunk, so that no part of it counts as big. */
+	for (index = first; index <= last; index = end + 1) {
+		end = min(last, index | (NTMEM_CHUNK_PAGES - 1));
+		if (!everywhere && !ntmem_table_find(region, index))
+			continue;
+		err = ntmem_state_prepare(region, index, end, true);
+		if (err)
+			return err;
+	}
+	ntmem_state_set(region, first, last, change);
+	return 0;
+}
+
 /*
  * At the end of a life of a block: if every page was used, the next life
  * begins with all of them in one fault; but every few lives that has to be

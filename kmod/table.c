@@ -292,8 +292,8 @@ int ntmem_state_clone(struct ntmem_region *to, struct ntmem_region *from)
 }
 
 /* Forgets the pages and blocks of an own table outside [lo, hi]. */
-static void ntmem_trim_table(struct ntmem_table *table, unsigned long chunk,
-			     unsigned long lo, unsigned long hi)
+static void ntmem_trim_table(struct ntmem_table *table, unsigned long lo,
+			     unsigned long hi)
 {
 	unsigned long index, page, mask;
 	struct ntmem_block *block;
@@ -301,9 +301,7 @@ static void ntmem_trim_table(struct ntmem_table *table, unsigned long chunk,
 
 	for (i = 0; i < table->nr; i++) {
 		block = table->block[i];
-		index = (chunk << NTMEM_CHUNK_SHIFT) +
-			((unsigned long)(table->first + i) <<
-			 NTMEM_BLOCK_SHIFT);
+		index = ntmem_block_first(table, i);
 		if (!block || (index >= lo && index + NTMEM_BLOCK_MASK <= hi))
 			continue;
 		if (index + NTMEM_BLOCK_MASK < lo || index > hi) {
@@ -350,7 +348,7 @@ int ntmem_state_trim(struct ntmem_region *region)
 			ntmem_table_put(table);
 		} else if (chunk == lo >> NTMEM_CHUNK_SHIFT ||
 			   chunk == hi >> NTMEM_CHUNK_SHIFT) {
-			ntmem_trim_table(table, chunk, lo, hi);
+			ntmem_trim_table(table, lo, hi);
 		}
 	}
 	return 0;
