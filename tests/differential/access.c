@@ -22,12 +22,26 @@ static sigjmp_buf landing;
 static volatile sig_atomic_t armed;
 static volatile u64 fault_addr;
 
+static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP };
+
+#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+static struct sigaction before[SIGNALS];
+
+/* Not one of ours: whoever reports such things gets it when we return. */
+static void give_back(int sig)
+{
+	for (unsigned int i = 0; i < SIGNALS; i++) {
+		if (signals[i] == sig)
+			sigaction(sig, &before[i], NULL);
+	}
+}
+
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
 	if (!armed) {
-		signal(sig, SIG_DFL);
-		raise(sig);
+		give_back(sig);
 		return;
 	}
 	armed = 0;
@@ -37,15 +51,18 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 
 void access_init(void)
 {
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP };
 	struct sigaction action = {
 		.sa_sigaction = on_signal,
 		.sa_flags = SA_SIGINFO | SA_NODEFER,
 	};
+	static bool done;
 
+	if (done)
+		return;
+	done = true;
 	sigemptyset(&action.sa_mask);
-	for (unsigned int i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
+	for (unsigned int i = 0; i < SIGNALS; i++)
+		sigaction(signals[i], &action, &before[i]);
 }
 
 u64 access_fault_addr(void)

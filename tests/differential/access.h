@@ -12,8 +12,8 @@
 #include "types.h"
 
 /*
- * Installs the handler that turns faults into results. Called before an engine
- * is opened, so that an engine's own handler stands in front of it.
+ * Installs the handler that turns faults into results, once. Called before an
+ * engine is opened, so that an engine's own handler stands in front of it.
  */
 void access_init(void);
 

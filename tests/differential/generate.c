@@ -12,10 +12,17 @@
 #define CHECK_EVERY	48
 #define FORK_DEPTH	2
 
+/*
+ * Chance comes from @state, or from the bytes that somebody chose; a search for
+ * a page has only its beginning from there, so that it does not use them up.
+ */
 struct generator {
 	struct sequence *seq;
 	struct model *model;
 	u64 state;
+	const uint8_t *bytes;
+	size_t left;
+	int searches;
 	u64 window_end;
 	int depth;
 	u64 since_check;
@@ -32,9 +39,40 @@ static u64 next(struct generator *g)
 	return x ^ (x >> 31);
 }
 
+/* As few bytes as hold a number below @n; zeroes when they are used up. */
+static u64 from_bytes(struct generator *g, u64 n)
+{
+	u64 x = 0;
+
+	for (u64 room = 1; room < n; room <<= 8) {
+		x <<= 8;
+		if (g->left) {
+			x |= *g->bytes++;
+			g->left--;
+		}
+		if (room > ~0ULL >> 8)
+			break;
+	}
+	return x % n;
+}
+
 static u64 below(struct generator *g, u64 n)
 {
+	if (g->bytes && !g->searches)
+		return from_bytes(g, n);
 	return next(g) % n;
+}
+
+static void begin_search(struct generator *g)
+{
+	if (g->bytes && !g->searches)
+		g->state = from_bytes(g, 1 << 16);
+	g->searches++;
+}
+
+static void end_search(struct generator *g)
+{
+	g->searches--;
 }
 
 static bool one_in(struct generator *g, u64 n)
@@ -80,8 +118,10 @@ static u64 page_of_area(struct generator *g)
 /* A page that is in a reservation, mostly; in the window, mostly. */
 static u64 used_page(struct generator *g)
 {
-	u64 addr = some_page(g);
+	u64 addr;
 
+	begin_search(g);
+	addr = some_page(g);
 	for (int i = 0; i < 24; i++) {
 		struct page *page;
 
@@ -90,39 +130,48 @@ static u64 used_page(struct generator *g)
 		if (page->reservation)
 			break;
 	}
+	end_search(g);
 	return addr;
 }
 
 /* One where most operations have an effect. */
 static u64 committed_page(struct generator *g)
 {
-	u64 addr = used_page(g);
+	u64 addr;
 
+	begin_search(g);
+	addr = used_page(g);
 	for (int i = 0; i < 24; i++) {
 		if (model_page(g->model, addr)->state == PAGE_COMMITTED)
 			break;
 		addr = used_page(g);
 	}
+	end_search(g);
 	return addr;
 }
 
 static u64 locked_page(struct generator *g)
 {
-	u64 addr = committed_page(g);
+	u64 addr;
 
+	begin_search(g);
+	addr = committed_page(g);
 	for (int i = 0; i < 100; i++) {
 		if (model_page(g->model, addr)->locked)
 			break;
 		addr = committed_page(g);
 	}
+	end_search(g);
 	return addr;
 }
 
 /* One that holds something to call. */
 static u64 callable_page(struct generator *g)
 {
-	u64 addr = committed_page(g);
+	u64 addr;
 
+	begin_search(g);
+	addr = committed_page(g);
 	for (int i = 0; i < 100; i++) {
 		struct page *page = model_page(g->model, addr);
 
@@ -130,6 +179,7 @@ static u64 callable_page(struct generator *g)
 			break;
 		addr = committed_page(g);
 	}
+	end_search(g);
 	return addr;
 }
 
@@ -546,7 +596,7 @@ static void make_step(struct generator *g)
 
 static void make_steps(struct generator *g, size_t steps)
 {
-	for (size_t i = 0; i < steps; i++) {
+	for (size_t i = 0; i < steps && (!g->bytes || g->left); i++) {
 		make_step(g);
 		if (++g->since_check < CHECK_EVERY)
 			continue;
@@ -555,22 +605,40 @@ static void make_steps(struct generator *g, size_t steps)
 	}
 }
 
-void generate(struct sequence *seq, u64 seed, unsigned int round, size_t steps)
+static void make_sequence(struct generator *g, unsigned int round, size_t steps)
 {
 	static const u64 granularities[] = { 1ULL << 16, 1ULL << 12, 1ULL << 20 };
-	struct generator g = { .seq = seq, .state = seed };
+	struct sequence *seq = g->seq;
 	u64 size;
 
 	memset(seq, 0, sizeof(*seq));
 	seq->granularity = granularities[round % 3];
 	size = window_size(seq->granularity);
 	seq->commit_limit = round % 4 == 3 ? size / 8 : 0;
-	seq->foreign = WINDOW_BASE + (1 + below(&g, size / PAGE - 4)) * PAGE;
-	seq->foreign_size = (1 + below(&g, 2)) * PAGE;
-	g.window_end = WINDOW_BASE + size;
-	g.model = model_new(seq->granularity, size, 0x7fffffffefffULL,
-			    seq->commit_limit ? seq->commit_limit : ~0ULL);
-	model_add_foreign(g.model, seq->foreign, seq->foreign_size);
-	make_steps(&g, steps);
-	model_free(g.model);
+	seq->foreign = WINDOW_BASE + (1 + below(g, size / PAGE - 4)) * PAGE;
+	seq->foreign_size = (1 + below(g, 2)) * PAGE;
+	g->window_end = WINDOW_BASE + size;
+	g->model = model_new(seq->granularity, size, 0x7fffffffefffULL,
+			     seq->commit_limit ? seq->commit_limit : ~0ULL);
+	model_add_foreign(g->model, seq->foreign, seq->foreign_size);
+	make_steps(g, steps);
+	model_free(g->model);
+}
+
+void generate(struct sequence *seq, u64 seed, unsigned int round, size_t steps)
+{
+	struct generator g = { .seq = seq, .state = seed };
+
+	make_sequence(&g, round, steps);
+}
+
+void generate_from(struct sequence *seq, const uint8_t *bytes, size_t size,
+		   size_t steps)
+{
+	struct generator g = {
+		.seq = seq, .bytes = bytes, .left = size,
+		.depth = FORK_DEPTH,
+	};
+
+	make_sequence(&g, below(&g, 12), steps);
 }

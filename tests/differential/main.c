@@ -7,11 +7,13 @@
  */
 #include <dirent.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "generate.h"
@@ -25,6 +27,7 @@ struct options {
 	u64 seed;
 	unsigned long steps;
 	unsigned long rounds;
+	unsigned long seconds;
 	unsigned int engines;
 	bool verbose;
 	bool print;
@@ -134,6 +137,8 @@ static void run_corpus(const struct options *options)
 
 static void run_rounds(const struct options *options)
 {
+	time_t end = time(NULL) + (time_t)options->seconds;
+
 	for (unsigned long i = 0; i < options->rounds; i++) {
 		u64 seed = options->seed + i;
 		struct sequence seq;
@@ -146,6 +151,8 @@ static void run_rounds(const struct options *options)
 			result(run_one(&seq, options),
 			       "random sequence, seed %llu", seed);
 		sequence_free(&seq);
+		if (options->seconds && time(NULL) >= end)
+			break;
 	}
 }
 
@@ -192,6 +199,7 @@ static void usage(FILE *out, int status)
 	      "  --seed N        seed of the first round (random)\n"
 	      "  --steps N       calls in a round (4000)\n"
 	      "  --rounds N      rounds, each with the next seed (36)\n"
+	      "  --seconds N     begin no round after so many; no other limit\n"
 	      "  --verbose       print each call and its result\n"
 	      "  --print         print the sequences instead of running them\n"
 	      "  --replay FILE   run only the sequence in FILE\n"
@@ -208,6 +216,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "seed", required_argument, NULL, 's' },
 		{ "steps", required_argument, NULL, 'n' },
 		{ "rounds", required_argument, NULL, 'r' },
+		{ "seconds", required_argument, NULL, 'd' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "replay", required_argument, NULL, 'f' },
@@ -232,6 +241,10 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'r':
 			o->rounds = parse_number(optarg);
+			break;
+		case 'd':
+			o->seconds = parse_number(optarg);
+			o->rounds = ULONG_MAX;
 			break;
 		case 'v':
 			o->verbose = true;
@@ -277,6 +290,7 @@ int main(int argc, char **argv)
 		run_rounds(&o);
 		return 0;
 	}
+	run_count_operations();
 	printf("TAP version 13\n");
 	if (o.replay) {
 		run_file(o.replay, &o);
@@ -289,6 +303,7 @@ int main(int argc, char **argv)
 			run_rounds(&o);
 		}
 	}
+	printf("# operations: %lu\n", run_operations());
 	printf("1..%d\n", tests);
 	return !all_ok;
 }

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: MIT
 /*
  * The runner: the step of each kind of op, and fork. What an engine answers is
- * compared here; the comparison of whole worlds is in check.c.
+ * compared here; the comparison of whole worlds is in world.c.
  */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "access.h"
+#include "bad.h"
 #include "run.h"
 #include "world.h"
 
 #define POISON32	0xa5a5a5a5U
 #define POISON64	0xa5a5a5a5a5a5a5a5ULL
 #define NOT_RUN		77
+
+#define KERNEL_WINDOW	0x100000000000ULL
+#define EMBEDDED_WINDOW	0x180000000000ULL
 
 /* A child that waits for its parent to get ahead of it. */
 struct late {
@@ -36,6 +41,33 @@ struct run {
 };
 
 static bool run_ops(struct run *run, size_t from, size_t to);
+
+/* ------------------------------------------------------------ operations */
+
+/* In memory that children share. */
+static unsigned long *operations;
+
+bool run_count_operations(void)
+{
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return false;
+	operations = page;
+	return true;
+}
+
+unsigned long run_operations(void)
+{
+	return operations ? __atomic_load_n(operations, __ATOMIC_RELAXED) : 0;
+}
+
+static void count(unsigned long n)
+{
+	if (operations)
+		__atomic_fetch_add(operations, n, __ATOMIC_RELAXED);
+}
 
 /* ------------------------------------------------------------ single ops */
 
@@ -165,7 +197,7 @@ static bool compare(struct world *w, const struct op *op,
 		    const struct ntmem_op *got)
 {
 	w->result = world_errno(got->status);
-	if (want->status != got->status)
+	if (!w->same_status(want->status, got->status))
 		return world_fail(w, "%s: result %s, should be %s",
 				  op_name(op->nt.op),
 				  world_errno(got->status),
@@ -187,6 +219,7 @@ static bool step_undo(struct world *w, const struct op *op)
 	struct ntmem_op want = op->nt, sent = prepare(w, op), got = sent;
 
 	got.status = engine_call(w->engine, &got);
+	count(1);
 	if (may && got.status == -EBUSY) {
 		w->result = "EBUSY";
 		model_lose(w->model, range);
@@ -220,6 +253,7 @@ static bool step_op(struct world *w, const struct op *op)
 	sent = prepare(w, op);
 	got = sent;
 	got.status = engine_call(w->engine, &got);
+	count(1);
 	return compare(w, op, &sent, &want, &got);
 }
 
@@ -307,6 +341,7 @@ static bool step_batch(struct world *w, const struct op *ops, size_t n,
 	}
 	if (batch.count) {
 		status = w->engine->batch(&batch);
+		count(batch.done);
 		if (status)
 			ok = world_fail(w, "batch: %s", world_errno(status));
 		else if (batch.done != done)
@@ -393,6 +428,7 @@ static bool step_access(struct world *w, const struct op *op)
 		return true;
 	w->engine->last_fault(&stale);
 	sig = access_touch(addr, kind, byte);
+	count(1);
 	w->result = sig ? "refused" : "allowed";
 	if (want.allowed && sig)
 		return world_fail(w, "%s: signal %d, should be allowed",
@@ -410,83 +446,6 @@ static bool step_access(struct world *w, const struct op *op)
 		return true;
 	return kind == NTMEM_ACCESS_WRITE ? step_write(w, op) :
 					    world_check_page(w, op->addr);
-}
-
-/* --------------------------------------------------------- bad arguments */
-
-struct bad_batch {
-	uint32_t count;
-	uint32_t flags;
-	uint32_t pad;
-	int want;
-};
-
-static const struct bad_batch bad_batches[] = {
-	{ 0, 0, 0, -EINVAL },
-	{ NTMEM_BATCH_MAX + 1, 0, 0, -EINVAL },
-	{ 1, NTMEM_BATCH_STOP << 1, 0, -EINVAL },
-	{ 1, 0x80000000, 0, -EINVAL },
-	{ 1, 0, 1, -EINVAL },
-};
-
-static const struct {
-	struct ntmem_granularity g;
-	int want;
-} bad_granularities[] = {
-	{ { 0, 0 }, -EINVAL },
-	{ { 3, 0 }, -EINVAL },
-	{ { 2048, 0 }, -EINVAL },
-	{ { 0x18000, 0 }, -EINVAL },
-	{ { 2ULL << 30, 0 }, -EINVAL },
-	{ { 65536, 1 }, -EINVAL },
-	{ { 65536, 0 }, -EBUSY },
-	{ { 4096, 0 }, -EBUSY },
-};
-
-#define BAD_BATCHES	(sizeof(bad_batches) / sizeof(bad_batches[0]))
-#define BAD_GRANULARITIES \
-	(sizeof(bad_granularities) / sizeof(bad_granularities[0]))
-
-static bool step_bad_batch(struct world *w, const struct bad_batch *bad)
-{
-	struct ntmem_op op = { .op = NTMEM_NR_QUERY, .status = NOT_RUN };
-	struct ntmem_batch batch = {
-		.ops = (u64)&op,
-		.count = bad->count,
-		.flags = bad->flags,
-		.done = POISON32,
-		.pad = bad->pad,
-	};
-	int status = w->engine->batch(&batch);
-
-	if (status != bad->want)
-		return world_fail(w, "batch of %u, flags %#x, pad %u: %s, should be %s",
-				  bad->count, bad->flags, bad->pad,
-				  world_errno(status), world_errno(bad->want));
-	if (op.status != NOT_RUN || batch.done != POISON32)
-		return world_fail(w, "refused batch changed its argument");
-	return true;
-}
-
-static bool step_bad(struct world *w, const struct op *op)
-{
-	size_t n = op->arg % (BAD_BATCHES + BAD_GRANULARITIES);
-	const struct ntmem_granularity *g;
-	int status, want;
-
-	if (n < BAD_BATCHES)
-		return step_bad_batch(w, &bad_batches[n]);
-	g = &bad_granularities[n - BAD_BATCHES].g;
-	want = bad_granularities[n - BAD_BATCHES].want;
-	/* Whether a fork counts as having had a reservation is not said. */
-	if (want == -EBUSY && w->child)
-		return true;
-	status = w->engine->set_granularity(g);
-	if (status == want)
-		return true;
-	return world_fail(w, "set_granularity %#llx, pad %llu: %s, should be %s",
-			  g->granularity, g->pad, world_errno(status),
-			  world_errno(want));
 }
 
 /* --------------------------------------------------------------- pressure */
@@ -623,7 +582,7 @@ static bool step(struct run *run, size_t i, size_t end)
 		else if (op->nt.op == OP_PRESSURE)
 			drop_caches(w);
 		else if (op->nt.op == OP_BAD)
-			ok = step_bad(w, op);
+			ok = bad_arguments(w, op->arg);
 		else if (op->nt.op == OP_BATCH)
 			ok = step_batch(w, op + 1, end - i - 1, op->arg);
 		else if (!known_place(w, op))
@@ -672,46 +631,78 @@ static bool run_ops(struct run *run, size_t from, size_t to)
 	return true;
 }
 
+/* Opened where the sequence's limit is known. */
+static const struct ntmem_engine *open_embedded(const struct sequence *seq)
+{
+	const struct ntmem_engine *engine;
+	char limit[32];
+	int error;
+
+	snprintf(limit, sizeof(limit), "%llu", seq->commit_limit);
+	if (seq->commit_limit)
+		setenv("NTMEM_COMMIT_LIMIT", limit, 1);
+	engine = ntmem_engine_open_embedded(&error);
+	unsetenv("NTMEM_COMMIT_LIMIT");
+	return engine;
+}
+
 static bool run_open(struct run *run, unsigned int engines)
 {
-	int error = -ENODEV;
+	int error;
 
 	access_init();
 	if (engines & RUN_KERNEL &&
 	    !world_open(&run->worlds[run->count++],
-			ntmem_engine_open_kernel(&error), 0x100000000000ULL,
+			ntmem_engine_open_kernel(&error), KERNEL_WINDOW,
 			run->seq))
 		return false;
-	if (engines & RUN_EMBEDDED &&
-	    !world_open(&run->worlds[run->count++],
-			ntmem_engine_open_embedded(&error), 0x180000000000ULL,
-			run->seq))
-		return false;
-	return true;
+	return !(engines & RUN_EMBEDDED) ||
+	       world_open(&run->worlds[run->count++],
+			  open_embedded(run->seq), EMBEDDED_WINDOW, run->seq);
+}
+
+/* All of it in worlds that are open, and whether nothing is left at the end. */
+static bool run_all(struct run *run)
+{
+	bool ok;
+
+	run->failed_at = run->seq->count;
+	ok = run_ops(run, 0, run->seq->count) && join_late(run);
+	for (int i = 0; ok && i < run->count; i++)
+		ok = world_check(&run->worlds[i], true);
+	for (int i = 0; ok && i < run->count; i++)
+		ok = world_close(&run->worlds[i], run->seq);
+	fflush(stdout);
+	return ok;
 }
 
 bool run_sequence(const struct sequence *seq, unsigned int engines,
 		  bool verbose, size_t *failed_at)
 {
 	struct run run = { .seq = seq, .verbose = verbose };
-	bool ok;
+	bool ok = run_open(&run, engines) && run_all(&run);
 
-	if (seq->commit_limit) {
-		char limit[32];
-
-		snprintf(limit, sizeof(limit), "%llu", seq->commit_limit);
-		setenv("NTMEM_COMMIT_LIMIT", limit, 1);
-	}
-	ok = run_open(&run, engines);
-	if (ok) {
-		run.failed_at = seq->count;
-		ok = run_ops(&run, 0, seq->count) && join_late(&run);
-		for (int i = 0; ok && i < run.count; i++)
-			ok = world_check(&run.worlds[i], true);
-	}
 	*failed_at = run.failed_at;
 	fflush(stdout);
 	return ok;
+}
+
+bool run_embedded(const struct sequence *seq, run_wrapper *wrap,
+		  run_same_status *same_status)
+{
+	struct run run = { .seq = seq, .count = 1 };
+	struct world *w = &run.worlds[0];
+	const struct ntmem_engine *engine;
+
+	access_init();
+	engine = open_embedded(seq);
+	if (engine && wrap)
+		engine = wrap(engine);
+	if (!world_open(w, engine, EMBEDDED_WINDOW, seq))
+		return false;
+	if (same_status)
+		w->same_status = same_status;
+	return run_all(&run);
 }
 
 u64 run_charged(void)

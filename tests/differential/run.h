@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "engine/engine.h"
 #include "sequence.h"
 
 #define RUN_KERNEL	1U
@@ -21,6 +22,22 @@
  */
 bool run_sequence(const struct sequence *seq, unsigned int engines,
 		  bool verbose, size_t *failed_at);
+
+/*
+ * Runs @seq on the embedded engine, or on what @wrap makes of it, if given.
+ * May be called again in the same process when the engine was made as new.
+ * @same_status, if given, compares the model's result with the engine's.
+ */
+typedef const struct ntmem_engine *
+run_wrapper(const struct ntmem_engine *engine);
+typedef bool run_same_status(int want, int got);
+
+bool run_embedded(const struct sequence *seq, run_wrapper *wrap,
+		  run_same_status *same_status);
+
+/* Counts the operations and accesses from now on, those of children too. */
+bool run_count_operations(void);
+unsigned long run_operations(void);
 
 /* What the module has charged to all spaces; 0 without a module. */
 u64 run_charged(void);

@@ -484,25 +484,34 @@ static bool read_line(struct sequence *seq, char *line)
 	return false;
 }
 
+bool sequence_parse(struct sequence *seq, FILE *in, const char *name)
+{
+	char line[256];
+	int n = 0;
+
+	memset(seq, 0, sizeof(*seq));
+	seq->granularity = 65536;
+	while (fgets(line, sizeof(line), in)) {
+		n++;
+		if (read_line(seq, line))
+			continue;
+		fprintf(stderr, "%s:%d: not understood\n", name, n);
+		return false;
+	}
+	return true;
+}
+
 bool sequence_read(struct sequence *seq, const char *path)
 {
 	FILE *in = fopen(path, "re");
-	char line[256];
-	int n = 0;
-	bool ok = in != NULL;
+	bool ok;
 
 	if (!in) {
+		memset(seq, 0, sizeof(*seq));
 		perror(path);
 		return false;
 	}
-	memset(seq, 0, sizeof(*seq));
-	seq->granularity = 65536;
-	while (ok && fgets(line, sizeof(line), in)) {
-		n++;
-		ok = read_line(seq, line);
-		if (!ok)
-			fprintf(stderr, "%s:%d: not understood\n", path, n);
-	}
+	ok = sequence_parse(seq, in, path);
 	fclose(in);
 	return ok;
 }

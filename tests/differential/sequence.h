@@ -67,8 +67,12 @@ size_t sequence_block_end(const struct sequence *seq, size_t i);
 void op_print(FILE *out, const struct op *op);
 void sequence_print(FILE *out, const struct sequence *seq);
 
-/* Reads a whole file; false with a message on stderr. */
+/*
+ * Reads a whole file; false with a message on stderr. Either way @seq is then
+ * a sequence, to be freed.
+ */
 bool sequence_read(struct sequence *seq, const char *path);
+bool sequence_parse(struct sequence *seq, FILE *in, const char *name);
 
 const char *op_name(uint32_t op);
 

@@ -84,6 +84,11 @@ static u64 least(u64 a, u64 b)
 	return a < b ? a : b;
 }
 
+static bool equal_status(int want, int got)
+{
+	return want == got;
+}
+
 bool world_open(struct world *w, const struct ntmem_engine *engine,
 		u64 window, const struct sequence *seq)
 {
@@ -99,6 +104,7 @@ bool world_open(struct world *w, const struct ntmem_engine *engine,
 	}
 	w->engine = engine;
 	w->window = window;
+	w->same_status = equal_status;
 	status = engine->set_granularity(&granularity);
 	if (status)
 		return world_fail(w, "set_granularity: %s",
@@ -118,6 +124,51 @@ bool world_open(struct world *w, const struct ntmem_engine *engine,
 	       map_foreign(w, WINDOW_BASE + size, FENCE) &&
 	       (!seq->foreign_size ||
 		map_foreign(w, seq->foreign, seq->foreign_size));
+}
+
+/* ---------------------------------------------------------------- close */
+
+/* The reservation that begins at @addr, and all of its pages in the model. */
+static bool release(struct world *w, u64 addr)
+{
+	struct ntmem_op want = { .op = NTMEM_NR_RELEASE };
+	struct ntmem_range range = { .addr = world_addr(w, addr) };
+	int status = w->engine->release(&range);
+
+	want.range.addr = addr;
+	if (status)
+		return world_fail(w, "releasing %#llx at the end: %s",
+				  range.addr, world_errno(status));
+	return !model_apply(w->model, &want, 0) ||
+	       world_fail(w, "the model does not release %#llx", addr);
+}
+
+static bool release_all(struct world *w)
+{
+	for (int i = 0; i < AREAS; i++) {
+		const struct area *area = &w->model->areas[i];
+
+		/* The model drops an area with its last reservation. */
+		for (u64 p = 0; area->pages && p < area->count; p++) {
+			if (area->pages[p].reservation &&
+			    !release(w, area->base + p * PAGE))
+				return false;
+		}
+	}
+	return world_check_info(w);
+}
+
+bool world_close(struct world *w, const struct sequence *seq)
+{
+	u64 size = w->model->window_size;
+	bool ok = release_all(w);
+
+	munmap((void *)(w->window - FENCE), FENCE);
+	munmap((void *)(w->window + size), FENCE);
+	if (seq->foreign_size)
+		munmap((void *)world_addr(w, seq->foreign), seq->foreign_size);
+	model_free(w->model);
+	return ok;
 }
 
 /* ---------------------------------------------------------------- check */

@@ -17,6 +17,7 @@
 /*
  * @area: where each area lies; 0 = not known.
  * @result: what the last call gave, for those who read along.
+ * @same_status: are these the model's and the engine's word for the same?
  */
 struct world {
 	const struct ntmem_engine *engine;
@@ -25,11 +26,18 @@ struct world {
 	u64 window;
 	u64 area[AREAS];
 	const char *result;
+	bool (*same_status)(int want, int got);
 };
 
 /* Makes the window at @window, its fences and the foreign mapping. */
 bool world_open(struct world *w, const struct ntmem_engine *engine,
 		u64 window, const struct sequence *seq);
+
+/*
+ * Gives all of it back, as the model knows it; false when the engine does not
+ * take it or still has something then.
+ */
+bool world_close(struct world *w, const struct sequence *seq);
 
 /* The real address; 0 for an area whose place is not known. */
 u64 world_addr(const struct world *w, u64 canonical);
