@@ -36,6 +36,11 @@ static uint64_t parse_number(const char *text)
 	return number;
 }
 
+static uint64_t lower(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The bytes of a line "name:  N kB"; 0 where there is none. */
 static uint64_t meminfo(const char *text, const char *name)
 {
@@ -44,16 +49,17 @@ static uint64_t meminfo(const char *text, const char *name)
 	return line ? parse_number(line + strlen(name)) * 1024 : 0;
 }
 
+/* Whoever makes up a /proc for a container need not be careful with it. */
 static void physical(const char *text, LPMEMORYSTATUSEX status)
 {
-	uint64_t percent;
+	uint64_t total = meminfo(text, "MemTotal:");
+	uint64_t avail = lower(meminfo(text, "MemAvailable:"), total);
 
-	status->ullTotalPhys = meminfo(text, "MemTotal:");
-	status->ullAvailPhys = meminfo(text, "MemAvailable:");
-	percent = status->ullTotalPhys / 100;
-	if (percent)
-		status->dwMemoryLoad = (status->ullTotalPhys -
-					status->ullAvailPhys) / percent;
+	status->ullTotalPhys = total;
+	status->ullAvailPhys = avail;
+	if (total)
+		status->dwMemoryLoad = lower((total - avail) / (total / 100),
+					     100);
 }
 
 /* One of the limits on commit, with what is charged under it. */
@@ -64,15 +70,15 @@ static void commit_limit(LPMEMORYSTATUSEX status, uint64_t limit,
 
 	if (limit == UINT64_MAX)
 		return;
-	if (limit < status->ullTotalPageFile)
-		status->ullTotalPageFile = limit;
-	if (left < status->ullAvailPageFile)
-		status->ullAvailPageFile = left;
+	status->ullTotalPageFile = lower(limit, status->ullTotalPageFile);
+	status->ullAvailPageFile = lower(left, status->ullAvailPageFile);
 }
 
 static void page_file(const char *text, const struct ntmem_info *info,
 		      LPMEMORYSTATUSEX status)
 {
+	uint64_t swap;
+
 	status->ullTotalPageFile = UINT64_MAX;
 	status->ullAvailPageFile = UINT64_MAX;
 	commit_limit(status, info->commit_limit, info->committed);
@@ -80,10 +86,10 @@ static void page_file(const char *text, const struct ntmem_info *info,
 	commit_limit(status, info->space_limit, info->space_committed);
 	if (status->ullTotalPageFile != UINT64_MAX)
 		return;
-	status->ullTotalPageFile = status->ullTotalPhys +
-				   meminfo(text, "SwapTotal:");
+	swap = meminfo(text, "SwapTotal:");
+	status->ullTotalPageFile = status->ullTotalPhys + swap;
 	status->ullAvailPageFile = status->ullAvailPhys +
-				   meminfo(text, "SwapFree:");
+				   lower(meminfo(text, "SwapFree:"), swap);
 }
 
 static void address_space(LPMEMORYSTATUSEX status)

@@ -36,13 +36,10 @@ void do_define(struct do_session *session, const char *name, uint64_t base,
 
 void do_forget(struct do_session *session, const char *name)
 {
-	struct do_name *last = session->names + session->name_count - 1;
-
 	for (size_t i = 0; i < session->name_count; i++) {
 		if (strcmp(session->names[i].name, name))
 			continue;
-		session->names[i] = *last;
-		session->name_count--;
+		session->names[i] = session->names[--session->name_count];
 		return;
 	}
 }

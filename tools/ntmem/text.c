@@ -2,6 +2,7 @@
 /*
  * Numbers, protections, states and errors as people write and read them.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -59,7 +60,7 @@ bool text_to_number(const char *text, uint64_t *value)
 	if (errno || (text[1] == 'x' && end == text + 1))
 		return false;
 	if (*end) {
-		suffix = strchr(suffixes, *end & ~0x20);
+		suffix = strchr(suffixes, toupper((unsigned char)*end));
 		if (!suffix || end[1])
 			return false;
 		shift = 10 * (unsigned int)(suffix - suffixes + 1);

@@ -29,7 +29,7 @@ int cost_main(int argc, char **argv);
 int do_main(int argc, char **argv);
 
 /* Large enough for every text that the functions below write. */
-#define TEXT_MAX 64
+#define TEXT_MAX 80
 
 /*
  * Reads a number: decimal or 0x hexadecimal, then one of K, M, G, T or none.

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Every public function of the library with whatever arguments: it fails with
+ * an error code that is documented and changes nothing, or succeeds, leaves
+ * the last error alone, and was asked for something that exists.
+ */
+#include <string.h>
+
+#include <windows.h>
+
+#include "../differential/model.h"
+#include "engine/engine.h"
+#include "target.h"
+
+#define UNTOUCHED	0xdeadbeefu
+#define CALLS		64
+#define BASES		16
+#define WINDOW		0x190000000000ULL
+/* VirtualLock makes pages resident. */
+#define COMMIT_LIMIT	(4ULL << 20)
+
+static const uint8_t *bytes;
+static size_t left;
+
+/* Reservations that this run has made. */
+static uint64_t bases[BASES];
+static unsigned int nr_bases;
+
+/* ------------------------------------------------------------- arguments */
+
+static uint64_t take(unsigned int n)
+{
+	uint64_t value = 0;
+
+	while (n-- && left) {
+		value = value << 8 | *bytes++;
+		left--;
+	}
+	return value;
+}
+
+static uint64_t some_address(void)
+{
+	static const uint64_t edges[] = {
+		0, 1, 0xffff, 0x10000, 0x7ffffffe0000, 0x7ffffffeffff,
+		0x7fffffff0000, 0x7fffffffefff, 0x7ffffffff000, 0x800000000000,
+		0xffff800000000000, 0xfffffffffffff000, UINT64_MAX,
+	};
+	unsigned int how = take(1);
+
+	if (how < 120 && nr_bases)
+		return bases[how % nr_bases] + take(2) * 256;
+	if (how < 200)
+		return WINDOW + take(2) * 4096 + how % 3;
+	if (how < 240)
+		return edges[how % (sizeof(edges) / sizeof(edges[0]))];
+	if (how < 248)
+		return (uintptr_t)bases;
+	return take(8);
+}
+
+static uint64_t some_size(void)
+{
+	unsigned int how = take(1);
+
+	if (how < 100)
+		return how % 20 * 4096 + how / 50;
+	if (how < 200)
+		return take(2);
+	if (how < 230)
+		return 1ULL << how % 64;
+	return how < 240 ? UINT64_MAX - how + 230 : take(8);
+}
+
+/* Some of the flags that there are, or bits. */
+static DWORD some_flags(const DWORD *flags, unsigned int count)
+{
+	unsigned int mask = take(2);
+	DWORD value = 0;
+
+	if (mask >= 0xff00)
+		return take(4);
+	for (unsigned int i = 0; i < count; i++)
+		value |= mask & 1u << i ? flags[i] : 0;
+	return value;
+}
+
+static DWORD some_type(void)
+{
+	static const DWORD flags[] = {
+		MEM_COMMIT, MEM_RESERVE, MEM_TOP_DOWN, MEM_RESET,
+		MEM_RESET_UNDO, MEM_WRITE_WATCH, MEM_PHYSICAL,
+		MEM_LARGE_PAGES, MEM_DECOMMIT, MEM_RELEASE,
+		MEM_COALESCE_PLACEHOLDERS, MEM_PRESERVE_PLACEHOLDER,
+	};
+
+	return some_flags(flags, sizeof(flags) / sizeof(flags[0]));
+}
+
+static DWORD some_protection(void)
+{
+	static const DWORD flags[] = {
+		PAGE_READWRITE, PAGE_GUARD, PAGE_READONLY, PAGE_NOACCESS,
+		PAGE_EXECUTE_READ, PAGE_EXECUTE, PAGE_EXECUTE_READWRITE,
+		PAGE_NOCACHE, PAGE_WRITECOMBINE, PAGE_WRITECOPY,
+		PAGE_EXECUTE_WRITECOPY, 0x800,
+	};
+
+	return some_flags(flags, sizeof(flags) / sizeof(flags[0]));
+}
+
+/* ----------------------------------------------------------------- state */
+
+struct state {
+	uint64_t committed;
+	uint64_t reserved;
+	uint64_t runs;		/* a checksum of what VirtualQuery says */
+};
+
+static void add(uint64_t *sum, uint64_t value)
+{
+	*sum = (*sum ^ value) * 0x9e3779b97f4a7c15ULL;
+	*sum ^= *sum >> 29;
+}
+
+static void add_runs(uint64_t *sum, uint64_t base)
+{
+	MEMORY_BASIC_INFORMATION info;
+	uint64_t addr = base;
+
+	do {
+		fuzz_check(VirtualQuery((void *)addr, &info, sizeof(info)) &&
+			   info.RegionSize, "VirtualQuery of %#llx",
+			   (unsigned long long)addr);
+		if (info.State == MEM_FREE ||
+		    info.AllocationBase != (void *)base)
+			break;
+		add(sum, addr);
+		add(sum, info.RegionSize);
+		add(sum, (uint64_t)info.State << 32 | info.Protect);
+		add(sum, (uint64_t)info.Type << 32 | info.AllocationProtect);
+		addr += info.RegionSize;
+	} while (addr <= 0x7ffffffeffff);
+}
+
+static struct state look(void)
+{
+	struct state state = { 0 };
+	struct ntmem_info info;
+
+	ntmem_engine()->info(&info);
+	state.committed = info.space_committed;
+	state.reserved = info.space_reserved;
+	for (unsigned int i = 0; i < nr_bases; i++)
+		add_runs(&state.runs, bases[i]);
+	return state;
+}
+
+/*
+ * A failure must have one of these codes and leave all as it was, but for the
+ * guard that VirtualLock finds.
+ */
+static void check(const char *name, bool ok, struct state before)
+{
+	static const DWORD codes[] = {
+		ERROR_INVALID_PARAMETER, ERROR_INVALID_ADDRESS,
+		ERROR_COMMITMENT_LIMIT, ERROR_NOT_ENOUGH_MEMORY,
+		ERROR_NOT_SUPPORTED, ERROR_NOACCESS, ERROR_BAD_LENGTH,
+		ERROR_NOT_LOCKED, ERROR_WORKING_SET_QUOTA, ERROR_BUSY,
+		ERROR_INVALID_HANDLE,
+	};
+	DWORD code = GetLastError();
+	struct state after;
+	bool known = false;
+
+	if (ok) {
+		fuzz_check(code == UNTOUCHED, "%s succeeds with error %u", name,
+			   code);
+		return;
+	}
+	if (code == (DWORD)STATUS_GUARD_PAGE_VIOLATION &&
+	    !strcmp(name, "VirtualLock"))
+		return;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		known |= code == codes[i];
+	fuzz_check(known, "%s fails with error %u", name, code);
+	after = look();
+	fuzz_check(!memcmp(&before, &after, sizeof(after)),
+		   "%s fails with error %u and changes something", name, code);
+}
+
+/* ----------------------------------------------------------------- calls */
+
+static bool alloc_makes_sense(DWORD type, DWORD protect)
+{
+	DWORD action = type & ~MEM_TOP_DOWN;
+
+	if (!model_prot_valid(protect))
+		return false;
+	if (type == MEM_RESET || type == MEM_RESET_UNDO)
+		return true;
+	return action == MEM_RESERVE || action == MEM_COMMIT ||
+	       action == (MEM_RESERVE | MEM_COMMIT);
+}
+
+static void remember(void *base)
+{
+	MEMORY_BASIC_INFORMATION info;
+
+	fuzz_check(VirtualQuery(base, &info, sizeof(info)) &&
+		   info.AllocationBase == base && info.State != MEM_FREE,
+		   "VirtualAlloc gives %p, which is not there", base);
+	bases[nr_bases++] = (uintptr_t)base;
+}
+
+static bool has_base(uint64_t base)
+{
+	for (unsigned int i = 0; i < nr_bases; i++)
+		if (bases[i] == base)
+			return true;
+	return false;
+}
+
+static void call_alloc(void)
+{
+	uint64_t addr = some_address(), size = some_size();
+	DWORD type = some_type(), protect = some_protection();
+	struct state before = look();
+	void *got;
+
+	if (nr_bases == BASES && (type & (MEM_RESERVE | MEM_COMMIT)))
+		return;
+	SetLastError(UNTOUCHED);
+	got = VirtualAlloc((void *)addr, size, type, protect);
+	check("VirtualAlloc", got, before);
+	if (!got)
+		return;
+	fuzz_check(size && alloc_makes_sense(type, protect),
+		   "VirtualAlloc of %llu bytes, type %#x, protection %#x",
+		   (unsigned long long)size, type, protect);
+	if (type & MEM_RESERVE || (!addr && type & MEM_COMMIT))
+		remember(got);
+}
+
+static void call_free(void)
+{
+	uint64_t addr = some_address(), size = some_size();
+	DWORD type = some_type();
+	struct state before = look();
+	bool ok;
+
+	if (take(1) < 128)
+		type = type & 1 ? MEM_RELEASE : MEM_DECOMMIT;
+	if (take(1) < 128)
+		size = 0;
+	SetLastError(UNTOUCHED);
+	ok = VirtualFree((void *)addr, size, type);
+	check("VirtualFree", ok, before);
+	if (!ok || type == MEM_DECOMMIT)
+		return;
+	addr &= ~4095ULL;
+	fuzz_check(type == MEM_RELEASE && !size && has_base(addr),
+		   "VirtualFree of %#llx, %llu bytes, type %#x",
+		   (unsigned long long)addr, (unsigned long long)size, type);
+	for (unsigned int i = 0; i < nr_bases; i++)
+		if (bases[i] == addr)
+			bases[i] = bases[--nr_bases];
+}
+
+static void call_protect(void)
+{
+	uint64_t addr = some_address(), size = some_size();
+	DWORD protect = some_protection(), old = UNTOUCHED;
+	struct state before = look();
+	bool ok;
+
+	SetLastError(UNTOUCHED);
+	ok = VirtualProtect((void *)addr, size, protect,
+			    take(1) < 240 ? &old : NULL);
+	check("VirtualProtect", ok, before);
+	fuzz_check(ok ? model_prot_valid(protect) && model_prot_valid(old) :
+			old == UNTOUCHED,
+		   "VirtualProtect %#x: %d, before it was %#x", protect, ok,
+		   old);
+}
+
+static void call_query(void)
+{
+	MEMORY_BASIC_INFORMATION info;
+	struct state before = look();
+	uint64_t addr = some_address();
+	SIZE_T length = take(1) < 200 ? sizeof(info) : some_size();
+	bool ok;
+
+	SetLastError(UNTOUCHED);
+	ok = VirtualQuery((void *)addr, &info, length);
+	check("VirtualQuery", ok, before);
+	fuzz_check(!ok || (length >= sizeof(info) && info.RegionSize &&
+			   (uintptr_t)info.BaseAddress == (addr & ~4095ULL)),
+		   "VirtualQuery of %#llx: base %p", (unsigned long long)addr,
+		   info.BaseAddress);
+}
+
+static void call_lock(bool lock)
+{
+	uint64_t addr = some_address(), size = some_size();
+	struct state before = look();
+	bool ok;
+
+	SetLastError(UNTOUCHED);
+	ok = lock ? VirtualLock((void *)addr, size) :
+		    VirtualUnlock((void *)addr, size);
+	check(lock ? "VirtualLock" : "VirtualUnlock", ok, before);
+}
+
+static void call_discard(void)
+{
+	uint64_t addr = some_address(), size = some_size();
+	struct state before = look();
+	DWORD code;
+
+	SetLastError(UNTOUCHED);
+	code = DiscardVirtualMemory((void *)addr, size);
+	if (code)
+		SetLastError(code);
+	check("DiscardVirtualMemory", !code, before);
+}
+
+static void call_prefetch(void)
+{
+	WIN32_MEMORY_RANGE_ENTRY entry = {
+		(void *)some_address(), some_size(),
+	};
+	struct state before = look();
+	bool ok;
+
+	SetLastError(UNTOUCHED);
+	ok = PrefetchVirtualMemory((HANDLE)(take(1) < 240 ? -1L : 0L),
+				   take(1) < 240, &entry, take(1) >= 240);
+	check("PrefetchVirtualMemory", ok, before);
+}
+
+static void call_status(void)
+{
+	MEMORYSTATUSEX status = {
+		.dwLength = take(1) < 200 ? sizeof(status) : take(4),
+	};
+	struct state before = look();
+	SYSTEM_INFO info;
+	bool ok;
+
+	SetLastError(UNTOUCHED);
+	ok = GlobalMemoryStatusEx(take(1) < 240 ? &status : NULL);
+	check("GlobalMemoryStatusEx", ok, before);
+	GetSystemInfo(&info);
+	fuzz_check(info.dwPageSize == 4096, "page size %u", info.dwPageSize);
+}
+
+static LONG search_on(EXCEPTION_POINTERS *pointers)
+{
+	(void)pointers;
+	return EXCEPTION_CONTINUE_SEARCH;
+}
+
+static void call_handlers(void)
+{
+	struct state before = look();
+	PVOID handler;
+	bool ok;
+
+	SetLastError(UNTOUCHED);
+	handler = AddVectoredExceptionHandler(take(4), take(1) < 240 ?
+					      search_on : NULL);
+	check("AddVectoredExceptionHandler", handler, before);
+	ok = RemoveVectoredExceptionHandler((void *)some_address());
+	fuzz_check(!ok, "a handler that nobody added was removed");
+	ok = RemoveVectoredExceptionHandler(handler);
+	fuzz_check(ok == !!handler, "removing a handler: %d", ok);
+}
+
+static void call(unsigned int which)
+{
+	if (which < 80)
+		call_alloc();
+	else if (which < 120)
+		call_free();
+	else if (which < 150)
+		call_protect();
+	else if (which < 180)
+		call_query();
+	else if (which < 210)
+		call_lock(which & 1);
+	else if (which < 225)
+		call_discard();
+	else if (which < 240)
+		call_prefetch();
+	else if (which < 248)
+		call_status();
+	else
+		call_handlers();
+}
+
+static void run(const uint8_t *data, size_t size)
+{
+	unsigned int calls = 0;
+
+	bytes = data;
+	left = size;
+	nr_bases = 0;
+	fuzz_renew_engine(COMMIT_LIMIT);
+	while (left && calls++ < CALLS)
+		call(take(1));
+	fuzz_renew_engine(COMMIT_LIMIT);
+	fuzz_count(calls);
+}
+
+const struct fuzz_target arguments_target = {
+	.name = "arguments",
+	.run = run,
+};
