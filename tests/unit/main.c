@@ -19,18 +19,10 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	install_fault_handler();
-	suite_add_tcase(suite, system_tests());
-	suite_add_tcase(suite, alloc_tests());
-	suite_add_tcase(suite, free_tests());
-	suite_add_tcase(suite, query_tests());
-	suite_add_tcase(suite, protect_tests());
-	suite_add_tcase(suite, guard_tests());
-	suite_add_tcase(suite, lock_tests());
-	suite_add_tcase(suite, hints_tests());
+	add_windows_tests(suite);
+	suite_add_tcase(suite, host_tests());
 	suite_add_tcase(suite, signal_tests());
-	suite_add_tcase(suite, exception_tests());
 	suite_add_tcase(suite, fork_tests());
-	suite_add_tcase(suite, thread_tests());
 	suite_add_tcase(suite, engine_tests());
 	printf("engine: %s\n", ntmem_engine()->name);
 	runner = srunner_create(suite);

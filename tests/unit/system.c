@@ -3,8 +3,8 @@
  * GetSystemInfo, GlobalMemoryStatus and the last error.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "unit.h"
 
@@ -52,11 +52,10 @@ END_TEST
 START_TEST(memory_status_ex)
 {
 	MEMORYSTATUSEX status = { .dwLength = sizeof(status) };
-	const DWORDLONG pages = sysconf(_SC_PHYS_PAGES);
 
 	assert_ok(GlobalMemoryStatusEx(&status));
 	ck_assert_uint_eq(status.dwLength, 64);
-	ck_assert_uint_eq(status.ullTotalPhys, pages * PAGE);
+	ck_assert_uint_ne(status.ullTotalPhys, 0);
 	ck_assert_uint_le(status.ullAvailPhys, status.ullTotalPhys);
 	ck_assert_uint_eq(status.dwMemoryLoad,
 			  (status.ullTotalPhys - status.ullAvailPhys) /

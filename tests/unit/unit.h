@@ -5,7 +5,8 @@
  *
  * All tests go through the public functions and run on whichever engine
  * NTMEM_ENGINE selects; they hold for both. Each one passes with CK_FORK=no
- * too, so it leaves nothing behind.
+ * too, so it leaves nothing behind. Those of add_windows_tests() are compiled
+ * for Windows too, where their only calls are: see tests/wine/run.
  */
 #ifndef UNIT_H
 #define UNIT_H
@@ -13,7 +14,6 @@
 #include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include <windows.h>
 
@@ -29,6 +29,7 @@ TCase *fork_tests(void);
 TCase *free_tests(void);
 TCase *guard_tests(void);
 TCase *hints_tests(void);
+TCase *host_tests(void);
 TCase *lock_tests(void);
 TCase *protect_tests(void);
 TCase *query_tests(void);
@@ -36,19 +37,28 @@ TCase *signal_tests(void);
 TCase *system_tests(void);
 TCase *thread_tests(void);
 
+void add_windows_tests(Suite *suite);
+
 /* True when the call succeeds and leaves the last error alone. */
 #define assert_ok(call) do {						\
+	bool done_;							\
+									\
 	SetLastError(UNTOUCHED);					\
-	ck_assert_msg(!!(call), "%s: error %u", #call, GetLastError());	\
-	ck_assert_uint_eq(GetLastError(), UNTOUCHED);			\
+	done_ = !!(call);						\
+	ck_assert_msg(done_ && GetLastError() == UNTOUCHED,		\
+		      "%s: %s, error %u", #call,			\
+		      done_ ? "succeeded" : "failed",			\
+		      (unsigned int)GetLastError());			\
 } while (0)
 
-/* True when the call fails with just this last error. */
+/* True when the call fails with just this last error; 0 is success. */
 #define assert_fails(code, call) do {					\
+	DWORD error_;							\
+									\
 	SetLastError(UNTOUCHED);					\
-	ck_assert_msg(!(call), "%s succeeded", #call);			\
-	ck_assert_msg(GetLastError() == (DWORD)(code),			\
-		      "%s: error %u, not %u", #call, GetLastError(),	\
+	error_ = (call) ? ERROR_SUCCESS : GetLastError();		\
+	ck_assert_msg(error_ == (DWORD)(code), "%s: error %u, not %u",	\
+		      #call, (unsigned int)error_,			\
 		      (unsigned int)(code));				\
 } while (0)
 
