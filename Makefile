@@ -21,7 +21,7 @@ comma := ,
 empty :=
 space := $(empty) $(empty)
 VARIANT := $(subst $(space),-,$(strip $(filter-out gcc,$(notdir $(CC))) \
-	$(subst $(comma), ,$(SANITIZE))))
+	$(subst $(comma), ,$(SANITIZE)) $(if $(COVERAGE),coverage)))
 OUT := build$(addprefix /,$(VARIANT))
 
 MAKEFLAGS += --no-builtin-rules
@@ -34,7 +34,9 @@ all: lib tools modules
 include mk/common.mk
 include mk/user.mk
 include mk/kmod.mk
+include mk/debug.mk
 include mk/tests.mk
+include mk/fuzz.mk
 include mk/lint.mk
 include mk/install.mk
 

@@ -21,14 +21,20 @@ void ntmem_pages_held(long nr)
 	this_cpu_add(*ntmem_resident, nr);
 }
 
-unsigned long ntmem_pages_resident(void)
+/* Below zero at times: a page may come on one CPU and go on another. */
+static long ntmem_resident_sum(void)
 {
 	long sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
 		sum += *per_cpu_ptr(ntmem_resident, cpu);
-	return max(sum, 0L);
+	return sum;
+}
+
+unsigned long ntmem_pages_resident(void)
+{
+	return max(ntmem_resident_sum(), 0L);
 }
 
 /*
@@ -257,5 +263,6 @@ int ntmem_page_init(void)
 
 void ntmem_page_exit(void)
 {
+	WARN_ON(ntmem_resident_sum());
 	free_percpu(ntmem_resident);
 }

@@ -17,6 +17,15 @@ test-programs: all tests
 test: test-programs
 	@tests/run
 
+# Everything that runs in a guest, on kernels that look for mistakes.
+TEST_DEBUG ?= 6.12-kasan 6.1-kasan
+
+.PHONY: test-debug
+test-debug: tests
+	+$(Q)$(MAKE) --no-print-directory DEBUG_KERNELS="$(TEST_DEBUG)" \
+		debug-modules
+	@tests/run $(addprefix -d ,$(TEST_DEBUG))
+
 .PHONY: guest
 guest: all tests
 	@tests/guest/run -k $(GUEST) -I \

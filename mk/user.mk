@@ -4,8 +4,9 @@
 
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all)
+COVERAGE_FLAGS := $(if $(COVERAGE),--coverage -fprofile-update=atomic -O0)
 BASE_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra -pthread \
-	$(SANITIZE_FLAGS)
+	$(SANITIZE_FLAGS) $(COVERAGE_FLAGS)
 USER_FLAGS := $(BASE_FLAGS) -fPIC -fvisibility=hidden \
 	-Iinclude/uapi -Iinclude -Ilib
 TEST_FLAGS := $(BASE_FLAGS) -Iinclude/uapi -Iinclude/ntmem -Iinclude -Ilib
@@ -57,7 +58,7 @@ $(OUT)/lib/libntmem.a: $(call objects,$(LIB_SOURCES)) $(OUT)/lib/objects
 $(OUT)/lib/libntmem.so: $(call objects,$(LIB_SOURCES)) lib/libntmem.map \
 		$(OUT)/lib/objects
 	$(say) LD $@
-	$(Q)$(CC) -shared $(SANITIZE_FLAGS) $(LDFLAGS) -pthread -o $@ \
+	$(Q)$(CC) -shared $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -pthread -o $@ \
 		-Wl,-soname,libntmem.so.$(SOVERSION) \
 		-Wl,--version-script,lib/libntmem.map $(filter %.o,$^)
 	$(Q)ln -sf libntmem.so $@.$(SOVERSION)
