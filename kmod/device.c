@@ -5,6 +5,7 @@
  * else.
  */
 #include <linux/fs.h>
+#include <linux/log2.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -92,13 +93,9 @@ unsigned int ntmem_prot_to_state(u32 prot, u8 *state)
 		*state = NTMEM_S_READWRITE;
 		return 0;
 	}
-	if (unlikely(modifiers)) {
-		if (base == NTMEM_PAGE_NOACCESS)
-			return 1;
-		if ((modifiers & NTMEM_PAGE_NOCACHE) &&
-		    modifiers != NTMEM_PAGE_NOCACHE)
-			return 1;
-	}
+	if (unlikely(modifiers) &&
+	    (base == NTMEM_PAGE_NOACCESS || !is_power_of_2(modifiers)))
+		return 1;
 	for (i = NTMEM_S_NOACCESS; i <= NTMEM_S_EXECUTE_READWRITE; i++) {
 		if (ntmem_base_prot[i] == base) {
 			*state = i;

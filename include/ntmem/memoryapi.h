@@ -58,8 +58,9 @@ WINBASEAPI LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
  * @dwFreeType: MEM_DECOMMIT or MEM_RELEASE
  *
  * Decommitting reserved pages does nothing. ERROR_INVALID_PARAMETER when the
- * range leaves the reservation that it begins in, ERROR_INVALID_ADDRESS when
- * lpAddress is in none, or not in the first page. Microsoft's page:
+ * range leaves the reservation that it begins in, or begins in a mapping of a
+ * file or of shared memory; ERROR_INVALID_ADDRESS when lpAddress is elsewhere
+ * outside reservations, or not in the first page. Microsoft's page:
  * "VirtualFree function (memoryapi.h)".
  */
 WINBASEAPI BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize,
@@ -102,10 +103,10 @@ WINBASEAPI SIZE_T WINAPI VirtualQuery(LPCVOID lpAddress,
  * @lpAddress, @dwSize: the range, rounded outwards to pages
  *
  * Locks do not count: one VirtualUnlock undoes any number. The limit is
- * RLIMIT_MEMLOCK (ERROR_WORKING_SET_QUOTA). ERROR_INVALID_ADDRESS for pages
- * that are not committed, ERROR_NOACCESS for PAGE_NOACCESS; a guard page gives
- * STATUS_GUARD_PAGE_VIOLATION and is one no longer. Microsoft's page:
- * "VirtualLock function (memoryapi.h)".
+ * RLIMIT_MEMLOCK (ERROR_WORKING_SET_QUOTA). ERROR_NOACCESS for pages that are
+ * not committed, are PAGE_NOACCESS, or do not lie in one reservation; a guard
+ * page gives STATUS_GUARD_PAGE_VIOLATION and is one no longer. Microsoft's
+ * page: "VirtualLock function (memoryapi.h)".
  */
 WINBASEAPI BOOL WINAPI VirtualLock(LPVOID lpAddress, SIZE_T dwSize);
 

@@ -32,8 +32,7 @@ static inline bool ntmem_prot_valid(uint32_t prot)
 		return false;
 	if (modifiers && base == NTMEM_PAGE_NOACCESS)
 		return false;
-	return !(modifiers & NTMEM_PAGE_NOCACHE) ||
-	       modifiers == NTMEM_PAGE_NOCACHE;
+	return !(modifiers & (modifiers - 1));
 }
 
 /* May a page of this protection, 0 for a reserved one, be so accessed? */

@@ -2,6 +2,8 @@
 /*
  * VirtualAlloc and VirtualFree.
  */
+#include <errno.h>
+
 #include "virtual/virtual.h"
 
 #define ALLOC_TYPES	(MEM_COMMIT | MEM_RESERVE | MEM_RESET | \
@@ -126,6 +128,15 @@ static DWORD check_free(DWORD type, SIZE_T size)
 	return ERROR_SUCCESS;
 }
 
+/* Views, among which is the program itself, are not freed but unmapped. */
+static bool is_view(const struct ntmem_engine *engine, uint64_t addr)
+{
+	struct ntmem_query query = { .addr = addr };
+
+	return !engine->query(&query) && query.state == NTMEM_STATE_FOREIGN &&
+	       query.type != MEM_PRIVATE;
+}
+
 BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize, DWORD dwFreeType)
 {
 	const struct ntmem_engine *engine = virtual_engine();
@@ -133,12 +144,17 @@ BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize, DWORD dwFreeType)
 		.addr = (uintptr_t)lpAddress, .size = dwSize,
 	};
 	DWORD code = check_free(dwFreeType, dwSize);
+	int error;
 
 	if (!engine)
 		return FALSE;
 	if (code)
 		return ntmem_refuse(code);
 	if (dwFreeType == MEM_RELEASE)
-		return ntmem_result(engine->release(&range));
-	return ntmem_result(engine->decommit(&range));
+		error = engine->release(&range);
+	else
+		error = engine->decommit(&range);
+	if (error == -ENOENT && is_view(engine, range.addr))
+		return ntmem_refuse(ERROR_INVALID_PARAMETER);
+	return ntmem_result(error);
 }

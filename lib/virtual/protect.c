@@ -3,6 +3,8 @@
  * VirtualProtect, VirtualQuery, VirtualLock and VirtualUnlock: what looks at
  * pages that are there, or changes how they may be used.
  */
+#include <errno.h>
+
 #include "virtual/virtual.h"
 
 BOOL WINAPI VirtualProtect(LPVOID lpAddress, SIZE_T dwSize, DWORD flNewProtect,
@@ -60,6 +62,17 @@ SIZE_T WINAPI VirtualQuery(LPCVOID lpAddress,
 	return sizeof(*lpBuffer);
 }
 
+/*
+ * NT touches the pages to lock, so that those not committed are an access
+ * violation; and what was never committed is not locked either.
+ */
+static BOOL lock_result(int error, int not_committed)
+{
+	if (error == -ENODATA || error == -ENOENT)
+		error = not_committed;
+	return ntmem_result(error);
+}
+
 BOOL WINAPI VirtualLock(LPVOID lpAddress, SIZE_T dwSize)
 {
 	const struct ntmem_engine *engine = virtual_engine();
@@ -67,7 +80,7 @@ BOOL WINAPI VirtualLock(LPVOID lpAddress, SIZE_T dwSize)
 		.addr = (uintptr_t)lpAddress, .size = dwSize,
 	};
 
-	return engine ? ntmem_result(engine->lock(&range)) : FALSE;
+	return engine ? lock_result(engine->lock(&range), -EACCES) : FALSE;
 }
 
 BOOL WINAPI VirtualUnlock(LPVOID lpAddress, SIZE_T dwSize)
@@ -77,5 +90,5 @@ BOOL WINAPI VirtualUnlock(LPVOID lpAddress, SIZE_T dwSize)
 		.addr = (uintptr_t)lpAddress, .size = dwSize,
 	};
 
-	return engine ? ntmem_result(engine->unlock(&range)) : FALSE;
+	return engine ? lock_result(engine->unlock(&range), -ENOLCK) : FALSE;
 }

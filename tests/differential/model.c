@@ -198,14 +198,13 @@ bool model_prot_valid(uint32_t prot)
 
 	for (unsigned int i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
 		base_ok |= (prot & BASE_PROT) == bases[i];
-	if (!base_ok || modifiers & ~(NTMEM_PAGE_GUARD | CACHE_PROT))
+	if (!base_ok)
 		return false;
 	if ((prot & BASE_PROT) == NTMEM_PAGE_NOACCESS && modifiers)
 		return false;
-	if (modifiers & NTMEM_PAGE_NOCACHE &&
-	    modifiers & (NTMEM_PAGE_GUARD | NTMEM_PAGE_WRITECOMBINE))
-		return false;
-	return true;
+	return !modifiers || modifiers == NTMEM_PAGE_GUARD ||
+	       modifiers == NTMEM_PAGE_NOCACHE ||
+	       modifiers == NTMEM_PAGE_WRITECOMBINE;
 }
 
 uint32_t model_reported_prot(struct model *m, const struct page *page)

@@ -179,6 +179,8 @@ static void test_protection_values(void)
 	EXPECT(model_prot_valid(RW | NTMEM_PAGE_NOCACHE |
 				NTMEM_PAGE_WRITECOMBINE), false);
 	EXPECT(model_prot_valid(RO | NTMEM_PAGE_WRITECOMBINE), true);
+	EXPECT(model_prot_valid(RW | NTMEM_PAGE_WRITECOMBINE | GUARD), false);
+	EXPECT(model_prot_valid(RW | 0x800), false);
 }
 
 static void test_query(void)

@@ -406,8 +406,7 @@ static bool prot_valid(__u32 prot)
 		return false;
 	if (base == NOACCESS && modifiers)
 		return false;
-	return !(modifiers & NTMEM_PAGE_NOCACHE) ||
-	       modifiers == NTMEM_PAGE_NOCACHE;
+	return !(modifiers & (modifiers - 1));
 }
 
 TEST_F(space, protections)

@@ -61,16 +61,21 @@ END_TEST
 
 START_TEST(free_elsewhere_is_refused)
 {
-	static char bss[2 * PAGE];
-
 	assert_fails(ERROR_INVALID_ADDRESS, VirtualFree(NULL, 0, MEM_RELEASE));
 	assert_fails(ERROR_INVALID_ADDRESS,
 		     VirtualFree(find_hole(1), 0, MEM_RELEASE));
 	assert_fails(ERROR_INVALID_ADDRESS,
 		     VirtualFree(find_hole(1), PAGE, MEM_DECOMMIT));
-	assert_fails(ERROR_INVALID_ADDRESS, VirtualFree(bss, 0, MEM_RELEASE));
-	assert_fails(ERROR_INVALID_ADDRESS, VirtualFree(bss, 1, MEM_DECOMMIT));
-	bss[PAGE] = 1;
+}
+END_TEST
+
+START_TEST(the_program_cannot_be_freed)
+{
+	void *code = (void *)(uintptr_t)&query;
+
+	assert_fails(ERROR_INVALID_PARAMETER, VirtualFree(code, 0, MEM_RELEASE));
+	assert_fails(ERROR_INVALID_PARAMETER, VirtualFree(code, 1, MEM_DECOMMIT));
+	assert_fails(ERROR_INVALID_PARAMETER, VirtualFree(code, 0, MEM_DECOMMIT));
 }
 END_TEST
 
@@ -150,6 +155,7 @@ TCase *free_tests(void)
 	tcase_add_test(tests, release_takes_no_size);
 	tcase_add_loop_test(tests, bad_free_type, 0, 10);
 	tcase_add_test(tests, free_elsewhere_is_refused);
+	tcase_add_test(tests, the_program_cannot_be_freed);
 	tcase_add_test(tests, decommit_rounds_outwards);
 	tcase_add_test(tests, decommit_passes_over_reserved_pages);
 	tcase_add_test(tests, decommit_of_size_0_takes_all);

@@ -45,7 +45,22 @@ START_TEST(shared_memory_is_mapped)
 	ck_assert_uint_eq(info.State, MEM_COMMIT);
 	ck_assert_uint_eq(info.Type, MEM_MAPPED);
 	ck_assert_uint_eq(info.Protect, PAGE_READONLY);
+	assert_fails(ERROR_INVALID_PARAMETER,
+		     VirtualFree(shared, 0, MEM_RELEASE));
 	munmap(shared, PAGE);
+}
+END_TEST
+
+START_TEST(private_memory_of_others_cannot_be_freed)
+{
+	char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	assert_fails(ERROR_INVALID_ADDRESS, VirtualFree(map, 0, MEM_RELEASE));
+	assert_fails(ERROR_INVALID_ADDRESS, VirtualFree(map, 1, MEM_DECOMMIT));
+	*map = 1;
+	munmap(map, PAGE);
 }
 END_TEST
 
@@ -150,6 +165,7 @@ TCase *host_tests(void)
 
 	tcase_add_test(tests, free_space_ends_at_a_linux_mapping);
 	tcase_add_test(tests, shared_memory_is_mapped);
+	tcase_add_test(tests, private_memory_of_others_cannot_be_freed);
 	tcase_add_test(tests, a_foreign_neighbour_stays_foreign);
 	tcase_add_test(tests, locked_pages_are_resident);
 	tcase_add_test(tests, the_limit_is_rlimit_memlock);

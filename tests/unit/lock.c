@@ -65,9 +65,12 @@ START_TEST(what_cannot_be_locked)
 	assert_ok(VirtualAlloc(p + PAGE, PAGE, MEM_COMMIT, PAGE_NOACCESS));
 	assert_fails(ERROR_NOACCESS, VirtualLock(p, 2 * PAGE));
 	assert_fails(ERROR_NOT_LOCKED, VirtualUnlock(p, PAGE));
-	assert_fails(ERROR_INVALID_ADDRESS, VirtualLock(p + 2 * PAGE, PAGE));
-	assert_fails(ERROR_INVALID_ADDRESS, VirtualLock(p, 5 * PAGE));
-	assert_fails(ERROR_INVALID_ADDRESS, VirtualLock(find_hole(1), PAGE));
+	assert_fails(ERROR_NOACCESS, VirtualLock(p + 2 * PAGE, PAGE));
+	assert_fails(ERROR_NOACCESS, VirtualLock(p, 5 * PAGE));
+	assert_fails(ERROR_NOACCESS, VirtualLock(find_hole(1), PAGE));
+	assert_fails(ERROR_NOT_LOCKED, VirtualUnlock(p + 2 * PAGE, PAGE));
+	assert_fails(ERROR_NOT_LOCKED, VirtualUnlock(p, 5 * PAGE));
+	assert_fails(ERROR_NOT_LOCKED, VirtualUnlock(find_hole(1), PAGE));
 	assert_fails(ERROR_INVALID_PARAMETER, VirtualLock(p, 0));
 	assert_fails(ERROR_INVALID_PARAMETER, VirtualUnlock(p, 0));
 	assert_fails(ERROR_INVALID_PARAMETER, VirtualLock(p, SIZE_MAX));

@@ -58,9 +58,9 @@
 
 /*
  * Protection: exactly one of the base values, which are Windows' own, and
- * possibly modifiers. GUARD, NOCACHE and WRITECOMBINE do not go with NOACCESS;
- * NOCACHE goes neither with GUARD nor with WRITECOMBINE. The WRITECOPY values
- * are for views of sections and refused (EINVAL) for private memory.
+ * possibly one modifier. GUARD, NOCACHE and WRITECOMBINE go neither with each
+ * other nor with NOACCESS. The WRITECOPY values are for views of sections and
+ * refused (EINVAL) for private memory.
  *
  * NOCACHE and WRITECOMBINE belong to the reservation: given to RESERVE they
  * are reported for all its committed pages but NOACCESS ones; given later they
