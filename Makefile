@@ -37,6 +37,7 @@ include mk/kmod.mk
 include mk/debug.mk
 include mk/tests.mk
 include mk/fuzz.mk
+include mk/fuzz.mk
 include mk/lint.mk
 include mk/install.mk
 

@@ -121,6 +121,28 @@ int embedded_commit(const struct ntmem_range *range)
 	return error;
 }
 
+/* Linux before 5.18, and headers as old. */
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED	24
+#endif
+
+/*
+ * Plain DONTNEED refuses what is locked, be it by LOCK or by the program, with
+ * mlockall() for one; older kernels do so with either.
+ */
+static int drop_content(uint64_t start, uint64_t end)
+{
+	size_t size = end - start;
+
+	if (!madvise(pointer(start), size, MADV_DONTNEED) ||
+	    !madvise(pointer(start), size, MADV_DONTNEED_LOCKED))
+		return 0;
+	if (syscall(SYS_munlock, start, size) ||
+	    madvise(pointer(start), size, MADV_DONTNEED))
+		return -errno;
+	return 0;
+}
+
 /*
  * Access goes first, so that no thread writes into a page between the
  * dropping of its content and its end. (Mapping it anew with MAP_FIXED would
@@ -137,13 +159,18 @@ static int decommit_locked(const struct ntmem_range *range)
 	error = change_access(res, start, end, 0);
 	if (error)
 		return error;
+	error = drop_content(start, end);
+	if (error) {
+		reapply(res, start, end);
+		ntmem_runs_merge(&res->pages, start, end);
+		return error;
+	}
 	if (embedded.locked)
 		locked = ntmem_runs_count(&res->pages, start, end, RUN_LOCKED);
 	if (locked) {
 		syscall(SYS_munlock, start, end - start);
 		embedded.locked -= locked;
 	}
-	madvise(pointer(start), end - start, MADV_DONTNEED);
 	embedded.committed -= ntmem_runs_count(&res->pages, start, end,
 					       RUN_PROT);
 	ntmem_runs_store(&res->pages, start, end, 0);

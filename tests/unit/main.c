@@ -24,6 +24,7 @@ int main(void)
 	suite_add_tcase(suite, signal_tests());
 	suite_add_tcase(suite, fork_tests());
 	suite_add_tcase(suite, engine_tests());
+	suite_add_tcase(suite, failure_tests());
 	printf("engine: %s\n", ntmem_engine()->name);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

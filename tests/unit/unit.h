@@ -25,6 +25,7 @@
 TCase *alloc_tests(void);
 TCase *engine_tests(void);
 TCase *exception_tests(void);
+TCase *failure_tests(void);
 TCase *fork_tests(void);
 TCase *free_tests(void);
 TCase *guard_tests(void);

@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What happens when something below fails: each public function is called with
+ * the 1st, 2nd ... n-th engine operation, allocation or system call that it
+ * makes failing, until it succeeds. A call that fails says so with the error
+ * code that is promised, has changed nothing and lost nothing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "engine/pool.h"
+#include "inject.h"
+#include "unit.h"
+
+#define PAGES	48
+
+/*
+ * A reservation with some of everything, the same each time. Pages 4 to 23 are
+ * committed and hold their number.
+ */
+#define READ_ONLY	8	/* and 9 */
+#define GUARDED		12
+#define LOCKED		16	/* and 17 */
+#define EXECUTABLE	20
+#define COMMITTED_END	24
+
+static char *scene;
+static char *hole;
+
+static void make_scene(void)
+{
+	DWORD old;
+
+	scene = reserve_pages(PAGES);
+	assert_ok(VirtualAlloc(scene + 4 * PAGE, (COMMITTED_END - 4) * PAGE,
+			       MEM_COMMIT, PAGE_READWRITE));
+	for (int i = 4; i < COMMITTED_END; i++)
+		scene[i * PAGE] = (char)i;
+	assert_ok(VirtualProtect(scene + READ_ONLY * PAGE, 2 * PAGE,
+				 PAGE_READONLY, &old));
+	assert_ok(VirtualProtect(scene + GUARDED * PAGE, PAGE,
+				 PAGE_READWRITE | PAGE_GUARD, &old));
+	assert_ok(VirtualProtect(scene + EXECUTABLE * PAGE, PAGE,
+				 PAGE_EXECUTE_READ, &old));
+	assert_ok(VirtualLock(scene + LOCKED * PAGE, 2 * PAGE));
+}
+
+/* ----------------------------------------------------------- the state --- */
+
+struct state {
+	int runs;
+	MEMORY_BASIC_INFORMATION run[PAGES];
+	char content[PAGES];
+	uint64_t reserved;
+	uint64_t committed;
+	int64_t pool;
+	int64_t mapped;
+};
+
+static bool readable(const MEMORY_BASIC_INFORMATION *run)
+{
+	return run->State == MEM_COMMIT && !(run->Protect & PAGE_GUARD) &&
+	       run->Protect != PAGE_NOACCESS;
+}
+
+static void look(struct state *state)
+{
+	struct ntmem_info info;
+	char *p = scene;
+
+	memset(state, 0, sizeof(*state));
+	while (p < scene + PAGES * PAGE) {
+		MEMORY_BASIC_INFORMATION *run = &state->run[state->runs++];
+
+		query(p, run);
+		for (; p < (char *)run->BaseAddress + run->RegionSize &&
+		       p < scene + PAGES * PAGE; p += PAGE)
+			if (readable(run))
+				state->content[(p - scene) / PAGE] = *p;
+	}
+	ck_assert_int_eq(ntmem_engine()->info(&info), 0);
+	state->reserved = info.space_reserved;
+	state->committed = info.space_committed;
+	state->pool = inject_pool_bytes();
+	state->mapped = inject_mapped_bytes();
+}
+
+static void assert_same(const struct state *a, const struct state *b,
+			const char *name, unsigned int n)
+{
+	ck_assert_msg(a->runs == b->runs &&
+		      !memcmp(a->run, b->run, sizeof(a->run)),
+		      "%s, %u: the pages have changed", name, n);
+	ck_assert_msg(!memcmp(a->content, b->content, sizeof(a->content)),
+		      "%s, %u: content has changed", name, n);
+	ck_assert_msg(a->reserved == b->reserved &&
+		      a->committed == b->committed,
+		      "%s, %u: the accounts have changed", name, n);
+	ck_assert_msg(a->pool == b->pool, "%s, %u: %lld bytes of the pool lost",
+		      name, n, (long long)(b->pool - a->pool));
+	ck_assert_msg(a->mapped == b->mapped || inject_hit_unmap(),
+		      "%s, %u: %lld bytes stay mapped", name, n,
+		      (long long)(b->mapped - a->mapped));
+}
+
+/* ----------------------------------------------------------- the calls --- */
+
+/*
+ * @call: true for success. @undo makes up for what it did, @verify says what
+ * must be so after a success, even if something failed on the way: both may
+ * be missing. @extra: an error code of its own.
+ */
+struct subject {
+	const char *name;
+	bool (*call)(void);
+	void (*verify)(void);
+	void (*undo)(void);
+	DWORD extra;
+};
+
+static void *made;
+
+static void drop_made(void)
+{
+	drop(made);
+	made = NULL;
+}
+
+static bool reserve_anywhere(void)
+{
+	made = VirtualAlloc(NULL, 3 * PAGE, MEM_RESERVE, PAGE_READWRITE);
+	return made;
+}
+
+static bool reserve_there(void)
+{
+	made = VirtualAlloc(hole, 3 * PAGE, MEM_RESERVE, PAGE_READWRITE);
+	return made;
+}
+
+static bool reserve_top_down(void)
+{
+	made = VirtualAlloc(NULL, 3 * PAGE, MEM_RESERVE | MEM_TOP_DOWN,
+			    PAGE_READWRITE);
+	return made;
+}
+
+static bool reserve_committed(void)
+{
+	made = VirtualAlloc(NULL, 3 * PAGE, MEM_RESERVE | MEM_COMMIT,
+			    PAGE_READWRITE | PAGE_GUARD);
+	return made;
+}
+
+static bool reserve_nofork(void)
+{
+	struct ntmem_reserve request = {
+		.size = 3 * PAGE, .prot = PAGE_READWRITE, .align = 4 * GRANULE,
+		.flags = NTMEM_RESERVE_NOFORK,
+	};
+	int error = ntmem_engine()->reserve(&request);
+
+	made = (void *)(uintptr_t)request.addr;
+	if (error)
+		SetLastError(error == -ENOSPC ? ERROR_NOT_ENOUGH_MEMORY :
+						ERROR_COMMITMENT_LIMIT);
+	return !error;
+}
+
+static bool commit(void)
+{
+	return VirtualAlloc(scene + 2 * PAGE, 30 * PAGE, MEM_COMMIT,
+			    PAGE_READWRITE);
+}
+
+static void verify_commit(void)
+{
+	assert_run(scene + 2 * PAGE, 30 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+	ck_assert_int_eq(scene[2 * PAGE], 0);
+	ck_assert_int_eq(scene[GUARDED * PAGE], GUARDED);
+	ck_assert(can_write(scene + READ_ONLY * PAGE));
+}
+
+static bool commit_guards(void)
+{
+	return VirtualAlloc(scene + 6 * PAGE, 4 * PAGE, MEM_COMMIT,
+			    PAGE_READONLY | PAGE_GUARD);
+}
+
+static bool decommit(void)
+{
+	return VirtualFree(scene + 6 * PAGE, 13 * PAGE, MEM_DECOMMIT);
+}
+
+/* What was decommitted comes back as zeroes. */
+static void verify_decommit(void)
+{
+	assert_run(scene + 6 * PAGE, 13 * PAGE, MEM_RESERVE, 0);
+	assert_ok(VirtualAlloc(scene + 6 * PAGE, 13 * PAGE, MEM_COMMIT,
+			       PAGE_READWRITE));
+	for (int i = 6; i < 19; i++)
+		ck_assert_int_eq(scene[i * PAGE], 0);
+}
+
+static bool decommit_all(void)
+{
+	return VirtualFree(scene, 0, MEM_DECOMMIT);
+}
+
+static bool release(void)
+{
+	return VirtualFree(scene, 0, MEM_RELEASE);
+}
+
+static void verify_release(void)
+{
+	MEMORY_BASIC_INFORMATION run;
+
+	query(scene, &run);
+	ck_assert_uint_eq(run.State, MEM_FREE);
+	scene = reserve_pages(PAGES);
+}
+
+static bool protect(void)
+{
+	DWORD old = UNTOUCHED;
+	bool ok = VirtualProtect(scene + 5 * PAGE, 14 * PAGE, PAGE_READONLY,
+				 &old);
+
+	ck_assert_uint_eq(old, ok ? PAGE_READWRITE : UNTOUCHED);
+	return ok;
+}
+
+static void verify_protect(void)
+{
+	assert_run(scene + 5 * PAGE, 14 * PAGE, MEM_COMMIT, PAGE_READONLY);
+	ck_assert_int_eq(scene[GUARDED * PAGE], GUARDED);
+	ck_assert(!can_write(scene + 5 * PAGE));
+	ck_assert(!can_write(scene + 18 * PAGE));
+}
+
+static bool protect_guard(void)
+{
+	DWORD old;
+
+	return VirtualProtect(scene + 5 * PAGE, PAGE,
+			      PAGE_READWRITE | PAGE_GUARD, &old);
+}
+
+static bool ask(void)
+{
+	MEMORY_BASIC_INFORMATION run;
+
+	return VirtualQuery(scene + 5 * PAGE, &run, sizeof(run));
+}
+
+static bool ask_free(void)
+{
+	MEMORY_BASIC_INFORMATION run;
+
+	return VirtualQuery(hole, &run, sizeof(run));
+}
+
+static bool lock(void)
+{
+	return VirtualLock(scene + 14 * PAGE, 5 * PAGE);
+}
+
+static bool unlock(void)
+{
+	return VirtualUnlock(scene + LOCKED * PAGE, PAGE);
+}
+
+static bool reset(void)
+{
+	return VirtualAlloc(scene + 4 * PAGE, 2 * PAGE, MEM_RESET,
+			    PAGE_READWRITE);
+}
+
+static bool reset_undo(void)
+{
+	return VirtualAlloc(scene + 4 * PAGE, 2 * PAGE, MEM_RESET_UNDO,
+			    PAGE_READWRITE);
+}
+
+/* Of several runs, each of which is asked about. */
+static bool discard(void)
+{
+	DWORD code = DiscardVirtualMemory(scene + 4 * PAGE, 4 * PAGE);
+
+	if (code)
+		SetLastError(code);
+	return !code;
+}
+
+static bool prefetch(void)
+{
+	WIN32_MEMORY_RANGE_ENTRY entry = { scene + 4 * PAGE, 2 * PAGE };
+
+	return PrefetchVirtualMemory(GetCurrentProcess(), 1, &entry, 0);
+}
+
+static bool memory_status(void)
+{
+	MEMORYSTATUSEX status = { .dwLength = sizeof(status) };
+
+	return GlobalMemoryStatusEx(&status);
+}
+
+static bool system_info(void)
+{
+	SYSTEM_INFO info;
+
+	GetSystemInfo(&info);
+	return info.dwPageSize == PAGE &&
+	       info.dwAllocationGranularity == GRANULE;
+}
+
+static LONG search_on(EXCEPTION_POINTERS *pointers)
+{
+	(void)pointers;
+	return EXCEPTION_CONTINUE_SEARCH;
+}
+
+static bool add_handler(void)
+{
+	made = AddVectoredExceptionHandler(0, search_on);
+	return made;
+}
+
+static void remove_handler(void)
+{
+	ck_assert(RemoveVectoredExceptionHandler(made));
+}
+
+/* The middle of a reservation, which leaves two; Win32 has no call for it. */
+static bool release_middle(void)
+{
+	struct ntmem_range range = {
+		.addr = (uintptr_t)scene + 6 * PAGE, .size = 13 * PAGE,
+	};
+	int error = ntmem_engine()->release(&range);
+
+	if (error)
+		SetLastError(ERROR_COMMITMENT_LIMIT);
+	return !error;
+}
+
+static void drop_tail(void)
+{
+	assert_run(scene + 6 * PAGE, 13 * PAGE, MEM_FREE, PAGE_NOACCESS);
+	drop(scene + 19 * PAGE);
+}
+
+static const struct subject subjects[] = {
+	{ "reserve", reserve_anywhere, NULL, drop_made, 0 },
+	{ "reserve there", reserve_there, NULL, drop_made, 0 },
+	{ "reserve top down", reserve_top_down, NULL, drop_made, 0 },
+	{ "reserve and commit", reserve_committed, NULL, drop_made, 0 },
+	{ "reserve, not for children", reserve_nofork, NULL, drop_made, 0 },
+	{ "commit", commit, verify_commit, NULL, 0 },
+	{ "commit guards", commit_guards, NULL, NULL, 0 },
+	{ "decommit", decommit, verify_decommit, NULL, 0 },
+	{ "decommit all", decommit_all, NULL, NULL, 0 },
+	{ "release", release, verify_release, NULL, 0 },
+	{ "release middle", release_middle, NULL, drop_tail, 0 },
+	{ "protect", protect, verify_protect, NULL, 0 },
+	{ "protect guard", protect_guard, NULL, NULL, 0 },
+	{ "query", ask, NULL, NULL, 0 },
+	{ "query free", ask_free, NULL, NULL, 0 },
+	{ "lock", lock, NULL, NULL, ERROR_WORKING_SET_QUOTA },
+	{ "unlock", unlock, NULL, NULL, 0 },
+	{ "reset", reset, NULL, NULL, 0 },
+	{ "undo", reset_undo, NULL, NULL, 0 },
+	{ "discard", discard, NULL, NULL, 0 },
+	{ "prefetch", prefetch, NULL, NULL, 0 },
+	{ "memory status", memory_status, NULL, NULL, ERROR_GEN_FAILURE },
+	{ "system info", system_info, NULL, NULL, 0 },
+	{ "add handler", add_handler, NULL, remove_handler, 0 },
+};
+
+#define SUBJECTS	(int)(sizeof(subjects) / sizeof(subjects[0]))
+
+/* ------------------------------------------------------------ the walk --- */
+
+static bool out_of_something(const struct subject *subject, DWORD code)
+{
+	return code == ERROR_COMMITMENT_LIMIT ||
+	       code == ERROR_NOT_ENOUGH_MEMORY ||
+	       (subject->extra && code == subject->extra);
+}
+
+/*
+ * One call with the n-th failing. @want: the promised code; 0 for any that
+ * says that something ran out. True when there was no n-th.
+ */
+static bool step(const struct subject *subject, enum inject_kind kind,
+		 unsigned int n, int error, DWORD want)
+{
+	struct state before, after;
+	bool ok, hit;
+	DWORD code;
+
+	make_scene();
+	look(&before);
+	SetLastError(UNTOUCHED);
+	inject(kind, n, error);
+	ok = subject->call();
+	hit = inject_end();
+	code = GetLastError();
+	ck_assert_msg(ok || hit, "%s, %u: error %u", subject->name, n, code);
+	if (ok) {
+		ck_assert_msg(code == UNTOUCHED, "%s, %u: error %u set",
+			      subject->name, n, code);
+		if (subject->verify)
+			subject->verify();
+		if (subject->undo)
+			subject->undo();
+	} else {
+		ck_assert_msg(want ? code == want :
+				     out_of_something(subject, code),
+			      "%s, %u: error %u, not %u", subject->name, n,
+			      code, want);
+		look(&after);
+		assert_same(&before, &after, subject->name, n);
+	}
+	drop(scene);
+	return !hit;
+}
+
+static void walk(const struct subject *subject, enum inject_kind kind,
+		 int error, DWORD want)
+{
+	int64_t pool = inject_pool_bytes();
+	unsigned int n = 1;
+
+	while (!step(subject, kind, n, error, want))
+		ck_assert_msg(++n < 1000, "%s: no end", subject->name);
+	ck_assert_msg(inject_pool_bytes() == pool, "%s: %lld bytes lost",
+		      subject->name,
+		      (long long)(inject_pool_bytes() - pool));
+}
+
+/* What <linux/ntmem.h> and the functions' own headers say. */
+static const struct {
+	int error;
+	DWORD code;
+} promises[] = {
+	{ EINVAL, ERROR_INVALID_PARAMETER },
+	{ EEXIST, ERROR_INVALID_ADDRESS },
+	{ ENOSPC, ERROR_NOT_ENOUGH_MEMORY },
+	{ ENOENT, ERROR_INVALID_ADDRESS },
+	{ EADDRNOTAVAIL, ERROR_INVALID_ADDRESS },
+	{ ERANGE, ERROR_INVALID_PARAMETER },
+	{ ENODATA, ERROR_INVALID_ADDRESS },
+	{ ENOMEM, ERROR_COMMITMENT_LIMIT },
+	{ EACCES, ERROR_NOACCESS },
+	{ EKEYEXPIRED, (DWORD)STATUS_GUARD_PAGE_VIOLATION },
+	{ EDQUOT, ERROR_WORKING_SET_QUOTA },
+	{ ENOLCK, ERROR_NOT_LOCKED },
+	{ EBUSY, ERROR_BUSY },
+	{ EOPNOTSUPP, ERROR_NOT_SUPPORTED },
+	{ EFAULT, ERROR_GEN_FAILURE },
+	{ EINTR, ERROR_GEN_FAILURE },
+};
+
+/* Those that call the engine by its table are their own. */
+static bool is_public(const struct subject *subject)
+{
+	return subject->call != reserve_nofork &&
+	       subject->call != release_middle;
+}
+
+START_TEST(each_failing_operation_has_its_error_code)
+{
+	const struct subject *subject = &subjects[_i];
+	size_t i;
+
+	if (!is_public(subject))
+		return;
+	hole = find_hole(1);
+	for (i = 0; i < sizeof(promises) / sizeof(promises[0]); i++)
+		walk(subject, INJECT_OPERATION, promises[i].error,
+		     promises[i].code);
+}
+END_TEST
+
+START_TEST(each_failing_allocation_changes_nothing)
+{
+	hole = find_hole(1);
+	walk(&subjects[_i], INJECT_ALLOCATION, ENOMEM, 0);
+}
+END_TEST
+
+START_TEST(each_failing_system_call_changes_nothing)
+{
+	hole = find_hole(1);
+	walk(&subjects[_i], INJECT_SYSTEM_CALL, ENOMEM, 0);
+}
+END_TEST
+
+/* ------------------------------------------------------- what is special --- */
+
+START_TEST(a_pool_without_memory_says_so)
+{
+	struct ntmem_pool pool = { 0 };
+
+	inject(INJECT_SYSTEM_CALL, 1, ENOMEM);
+	ck_assert_ptr_null(ntmem_pool_alloc(&pool, 64));
+	ck_assert(inject_end());
+	ck_assert_ptr_nonnull(ntmem_pool_alloc(&pool, 64));
+}
+END_TEST
+
+/* The page stays guarded: the next access finds the guard. */
+START_TEST(a_guard_that_cannot_go_stays)
+{
+	unsigned int n = 0;
+	bool hit;
+
+	do {
+		make_scene();
+		inject(INJECT_ALLOCATION, ++n, ENOMEM);
+		ck_assert(!can_read(scene + GUARDED * PAGE));
+		hit = inject_end();
+		if (hit)
+			assert_run(scene + GUARDED * PAGE, PAGE, MEM_COMMIT,
+				   PAGE_READWRITE | PAGE_GUARD);
+		ck_assert(can_read(scene + GUARDED * PAGE) == !hit);
+		ck_assert(can_read(scene + GUARDED * PAGE));
+		drop(scene);
+	} while (hit);
+}
+END_TEST
+
+/* Sanitizers replace libc's mlockall by one that does nothing. */
+static void decommit_what_is_locked(void *arg)
+{
+	char *p;
+
+	(void)arg;
+	if (syscall(SYS_mlockall, MCL_FUTURE | MCL_ONFAULT))
+		_exit(0);
+	p = commit_pages(4, PAGE_READWRITE);
+	p[PAGE] = 1;
+	ck_assert(VirtualFree(p + PAGE, PAGE, MEM_DECOMMIT));
+	ck_assert(VirtualAlloc(p + PAGE, PAGE, MEM_COMMIT, PAGE_READWRITE));
+	ck_assert_int_eq(p[PAGE], 0);
+}
+
+START_TEST(decommit_forgets_what_a_program_has_locked)
+{
+	ck_assert_int_eq(in_child(decommit_what_is_locked, NULL), 0);
+}
+END_TEST
+
+TCase *failure_tests(void)
+{
+	TCase *tests = tcase_create("failure");
+
+	tcase_set_timeout(tests, 120);
+	tcase_add_loop_test(tests, each_failing_operation_has_its_error_code,
+			    0, SUBJECTS);
+	tcase_add_loop_test(tests, each_failing_allocation_changes_nothing,
+			    0, SUBJECTS);
+	tcase_add_loop_test(tests, each_failing_system_call_changes_nothing,
+			    0, SUBJECTS);
+	tcase_add_test(tests, a_pool_without_memory_says_so);
+	tcase_add_test(tests, a_guard_that_cannot_go_stays);
+	tcase_add_test(tests, decommit_forgets_what_a_program_has_locked);
+	return tests;
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Failures on order. See inject.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "engine/pool.h"
+#include "inject.h"
+
+static struct {
+	bool armed;
+	bool hit;
+	bool unmap;
+	enum inject_kind kind;
+	unsigned int left;
+	int error;
+	pid_t thread;
+} order;
+
+static int64_t pool_bytes, mapped_bytes;
+
+void inject(enum inject_kind kind, unsigned int n, int error)
+{
+	order.hit = false;
+	order.unmap = false;
+	order.kind = kind;
+	order.left = n;
+	order.error = error;
+	order.thread = gettid();
+	order.armed = true;
+}
+
+bool inject_end(void)
+{
+	order.armed = false;
+	return order.hit;
+}
+
+bool inject_hit_unmap(void)
+{
+	return order.hit && order.unmap;
+}
+
+int64_t inject_pool_bytes(void)
+{
+	return __atomic_load_n(&pool_bytes, __ATOMIC_RELAXED);
+}
+
+int64_t inject_mapped_bytes(void)
+{
+	return __atomic_load_n(&mapped_bytes, __ATOMIC_RELAXED);
+}
+
+static void count(int64_t *counter, int64_t bytes)
+{
+	__atomic_fetch_add(counter, bytes, __ATOMIC_RELAXED);
+}
+
+/* Is this the one? Only the thread that gave the order is meant. */
+static bool fails(enum inject_kind kind)
+{
+	if (!order.armed || order.kind != kind || order.thread != gettid() ||
+	    --order.left)
+		return false;
+	order.armed = false;
+	order.hit = true;
+	return true;
+}
+
+static bool call_fails(void)
+{
+	if (!fails(INJECT_SYSTEM_CALL))
+		return false;
+	errno = order.error;
+	return true;
+}
+
+/* ------------------------------------------------- the engine's table --- */
+
+static const struct ntmem_engine *real;
+
+#define OPERATION(name, type)						\
+static int failing_##name(type arg)					\
+{									\
+	return fails(INJECT_OPERATION) ? -order.error :		\
+					 real->name(arg);		\
+}
+
+OPERATION(info, struct ntmem_info *)
+OPERATION(reserve, struct ntmem_reserve *)
+OPERATION(commit, const struct ntmem_range *)
+OPERATION(decommit, const struct ntmem_range *)
+OPERATION(release, const struct ntmem_range *)
+OPERATION(protect, struct ntmem_protect *)
+OPERATION(query, struct ntmem_query *)
+OPERATION(lock, const struct ntmem_range *)
+OPERATION(unlock, const struct ntmem_range *)
+OPERATION(reset, const struct ntmem_range *)
+OPERATION(reset_undo, const struct ntmem_range *)
+OPERATION(set_granularity, const struct ntmem_granularity *)
+OPERATION(batch, struct ntmem_batch *)
+OPERATION(last_fault, struct ntmem_fault *)
+
+static struct ntmem_engine failing = {
+	.info = failing_info,
+	.reserve = failing_reserve,
+	.commit = failing_commit,
+	.decommit = failing_decommit,
+	.release = failing_release,
+	.protect = failing_protect,
+	.query = failing_query,
+	.lock = failing_lock,
+	.unlock = failing_unlock,
+	.reset = failing_reset,
+	.reset_undo = failing_reset_undo,
+	.set_granularity = failing_set_granularity,
+	.batch = failing_batch,
+	.last_fault = failing_last_fault,
+};
+
+static const struct ntmem_engine *over(const struct ntmem_engine *engine)
+{
+	if (!engine)
+		return NULL;
+	real = engine;
+	failing.name = engine->name;
+	return &failing;
+}
+
+const struct ntmem_engine *__real_ntmem_engine_open_kernel(int *error);
+const struct ntmem_engine *__wrap_ntmem_engine_open_kernel(int *error);
+const struct ntmem_engine *__real_ntmem_engine_open_embedded(int *error);
+const struct ntmem_engine *__wrap_ntmem_engine_open_embedded(int *error);
+
+const struct ntmem_engine *__wrap_ntmem_engine_open_kernel(int *error)
+{
+	return over(__real_ntmem_engine_open_kernel(error));
+}
+
+const struct ntmem_engine *__wrap_ntmem_engine_open_embedded(int *error)
+{
+	return over(__real_ntmem_engine_open_embedded(error));
+}
+
+/* -------------------------------------------------------- allocations --- */
+
+void *__real_ntmem_pool_alloc(struct ntmem_pool *pool, size_t size);
+void *__wrap_ntmem_pool_alloc(struct ntmem_pool *pool, size_t size);
+void __real_ntmem_pool_free(struct ntmem_pool *pool, void *object,
+			    size_t size);
+void __wrap_ntmem_pool_free(struct ntmem_pool *pool, void *object,
+			    size_t size);
+
+void *__wrap_ntmem_pool_alloc(struct ntmem_pool *pool, size_t size)
+{
+	void *object;
+
+	if (fails(INJECT_ALLOCATION))
+		return NULL;
+	object = __real_ntmem_pool_alloc(pool, size);
+	if (object)
+		count(&pool_bytes, (int64_t)size);
+	return object;
+}
+
+void __wrap_ntmem_pool_free(struct ntmem_pool *pool, void *object, size_t size)
+{
+	count(&pool_bytes, -(int64_t)size);
+	__real_ntmem_pool_free(pool, object, size);
+}
+
+/* ------------------------------------------------------- system calls --- */
+
+void *__real_mmap(void *addr, size_t size, int prot, int flags, int fd,
+		  off_t offset);
+void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd,
+		  off_t offset);
+int __real_munmap(void *addr, size_t size);
+int __wrap_munmap(void *addr, size_t size);
+int __real_mprotect(void *addr, size_t size, int prot);
+int __wrap_mprotect(void *addr, size_t size, int prot);
+int __real_madvise(void *addr, size_t size, int advice);
+int __wrap_madvise(void *addr, size_t size, int advice);
+int __real_sigaction(int sig, const struct sigaction *action,
+		     struct sigaction *old);
+int __wrap_sigaction(int sig, const struct sigaction *action,
+		     struct sigaction *old);
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* Reservations are what is mapped so; a pool is not. */
+void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd,
+		  off_t offset)
+{
+	void *got;
+
+	if (call_fails())
+		return MAP_FAILED;
+	got = __real_mmap(addr, size, prot, flags, fd, offset);
+	if (got != MAP_FAILED && (flags & MAP_NORESERVE))
+		count(&mapped_bytes, (int64_t)size);
+	return got;
+}
+
+int __wrap_munmap(void *addr, size_t size)
+{
+	int error;
+
+	if (call_fails()) {
+		order.unmap = true;
+		return -1;
+	}
+	error = __real_munmap(addr, size);
+	if (!error)
+		count(&mapped_bytes, -(int64_t)size);
+	return error;
+}
+
+int __wrap_mprotect(void *addr, size_t size, int prot)
+{
+	return call_fails() ? -1 : __real_mprotect(addr, size, prot);
+}
+
+int __wrap_madvise(void *addr, size_t size, int advice)
+{
+	return call_fails() ? -1 : __real_madvise(addr, size, advice);
+}
+
+int __wrap_sigaction(int sig, const struct sigaction *action,
+		     struct sigaction *old)
+{
+	return call_fails() ? -1 : __real_sigaction(sig, action, old);
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list list;
+
+	va_start(list, flags);
+	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(list, mode_t) : 0;
+	va_end(list);
+	return call_fails() ? -1 : __real_open(path, flags, mode);
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list list;
+	void *arg;
+
+	va_start(list, request);
+	arg = va_arg(list, void *);
+	va_end(list);
+	return call_fails() ? -1 : __real_ioctl(fd, request, arg);
+}
+
+long __wrap_syscall(long number, ...)
+{
+	bool memory = number == SYS_mlock || number == SYS_munlock;
+	long arg[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		arg[i] = va_arg(list, long);
+	va_end(list);
+	if (memory && call_fails())
+		return -1;
+	return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4],
+			      arg[5]);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Failures on order: the n-th engine operation, system call or allocation of
+ * the library's own that a call makes does not happen. The linker brings them
+ * here (its --wrap, see mk/fuzz.mk), the engine's operations by way of the
+ * functions that open an engine.
+ */
+#ifndef INJECT_H
+#define INJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum inject_kind {
+	INJECT_OPERATION,	/* of the engine's table */
+	INJECT_ALLOCATION,	/* of the pool */
+	INJECT_SYSTEM_CALL,	/* that gives, takes or changes something */
+};
+
+/* From now on the n-th of this kind, from 1, fails with this errno. */
+void inject(enum inject_kind kind, unsigned int n, int error);
+
+/* Ends that. True when there was an n-th one. */
+bool inject_end(void);
+
+/* Was it one that gives memory back? What it was to give back stays then. */
+bool inject_hit_unmap(void);
+
+/* Bytes that the library has from its pools, and as address space. */
+int64_t inject_pool_bytes(void);
+int64_t inject_mapped_bytes(void);
+
+#endif
