@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Random programs, and random changes to programs. Arguments are drawn from
+ * what the slots probably hold at that point: their borders, their middle,
+ * what lies behind them, slots that were released, and now and then anything.
+ */
+#include <linux/mman.h>
+#include <string.h>
+
+#include "fuzz.h"
+
+#define KIB	1024ULL
+#define MIB	(KIB * KIB)
+#define GIB	(KIB * MIB)
+
+static u64 state;
+
+void random_seed(u64 seed)
+{
+	state = seed * 0x9e3779b97f4a7c15ULL + 1;
+}
+
+u64 random_u64(void)
+{
+	u64 x = state += 0x9e3779b97f4a7c15ULL;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+unsigned int random_below(unsigned int n)
+{
+	return random_u64() % n;
+}
+
+static bool chance(unsigned int percent)
+{
+	return random_below(100) < percent;
+}
+
+#define PICK(list)	((list)[random_below(sizeof(list) / sizeof((list)[0]))])
+
+/* ------------------------------------------------------------ arguments --- */
+
+/* Sizes that the slots were reserved with; 0: not yet. */
+static u64 sizes[SLOTS];
+
+static void learn_sizes(const struct program *program, unsigned int before)
+{
+	memset(sizes, 0, sizeof(sizes));
+	for (unsigned int i = 0; i < before; i++) {
+		const struct op *op = &program->ops[i];
+		const char *args = op_kinds[op->code].args;
+
+		if (*args == 's')
+			sizes[op->arg[0].value] =
+				op->arg[args[1] == 'z' ? 1 : 2].value;
+	}
+}
+
+static unsigned int pick_slot(void)
+{
+	unsigned int slot = random_below(SLOTS / 2);
+
+	for (unsigned int i = 0; i < SLOTS && !sizes[slot]; i++)
+		slot = random_below(SLOTS);
+	return slot;
+}
+
+static struct arg pick_address(void)
+{
+	static const u64 wild[] = {
+		0, PAGE, 0x10000, 0x50000000, 0x7fffffff0000, 0x7ffffffff000,
+		0x800000000000, 1ULL << 63, -PAGE, -1ULL,
+	};
+	struct arg arg = { 0 };
+	unsigned int slot = pick_slot();
+	u64 pages = sizes[slot] / PAGE + 1;
+
+	if (chance(2)) {
+		arg.base = FROM_ZERO;
+		arg.value = (s64)PICK(wild);
+		return arg;
+	}
+	arg.base = slot + (chance(15) ? FROM_END : FROM_START);
+	switch (random_below(8)) {
+	case 0:
+	case 1:
+	case 2:
+		break;
+	case 3:
+	case 4:
+		arg.value = random_u64() % pages * PAGE;
+		break;
+	case 5:
+		arg.value = random_u64() % (pages < 16 ? pages : 16) * PAGE;
+		break;
+	case 6:
+		arg.value = random_u64() % pages / 16 * 16 * PAGE;
+		break;
+	default:
+		arg.value = (s64)((u64)PICK(((s64[]){ -1, 1, 15, 16, 17, 511,
+						      512, 513 })) * PAGE);
+	}
+	if (arg.base >= FROM_END)
+		arg.value = -arg.value;
+	if (chance(8))
+		arg.value += random_below(PAGE);
+	return arg;
+}
+
+static u64 pick_reserve_size(void)
+{
+	switch (random_below(10)) {
+	case 0:
+		return PAGE;
+	case 1:
+		return (1 + random_below(16)) * PAGE;
+	case 2:
+	case 3:
+		return 64 * KIB;
+	case 4:
+	case 5:
+		return (1 + random_below(32)) * 64 * KIB;
+	case 6:
+		return 2 * MIB + random_below(4) * MIB;
+	case 7:
+		return (1 + random_below(700)) * PAGE;
+	case 8:
+		return PICK(((u64[]){ 64 * MIB, 65 * MIB, 300 * MIB, GIB }));
+	default:
+		return chance(20) ? random_u64() : 1 + random_below(200000);
+	}
+}
+
+static u64 pick_size(void)
+{
+	u64 whole = sizes[pick_slot()];
+
+	switch (random_below(10)) {
+	case 0:
+	case 1:
+	case 2:
+		return PAGE;
+	case 3:
+		return (1 + random_below(16)) * PAGE;
+	case 4:
+		return 64 * KIB;
+	case 5:
+		return whole;
+	case 6:
+		return whole / 2;
+	case 7:
+		return (1 + random_below(600)) * PAGE;
+	case 8:
+		return 0;
+	default:
+		if (chance(20))
+			return random_u64();
+		return chance(50) ? 1 : whole + PAGE;
+	}
+}
+
+static u64 pick_prot(void)
+{
+	static const u64 usual[] = {
+		NTMEM_PAGE_READWRITE, NTMEM_PAGE_READWRITE,
+		NTMEM_PAGE_READWRITE, NTMEM_PAGE_READONLY, NTMEM_PAGE_NOACCESS,
+		NTMEM_PAGE_EXECUTE_READ, NTMEM_PAGE_EXECUTE_READWRITE,
+		NTMEM_PAGE_EXECUTE, NTMEM_PAGE_READWRITE | NTMEM_PAGE_GUARD,
+		NTMEM_PAGE_READONLY | NTMEM_PAGE_GUARD,
+	};
+	static const u64 more[] = {
+		NTMEM_PAGE_READWRITE | NTMEM_PAGE_NOCACHE,
+		NTMEM_PAGE_READWRITE | NTMEM_PAGE_WRITECOMBINE,
+		NTMEM_PAGE_NOACCESS | NTMEM_PAGE_GUARD, NTMEM_PAGE_WRITECOPY,
+		0, 3, 0x800, -1ULL,
+	};
+
+	return chance(93) ? PICK(usual) : PICK(more);
+}
+
+static u64 pick_advice(void)
+{
+	/* Not those that take memory away from the machine. */
+	static const u64 advice[] = {
+		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
+		MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_REMOVE,
+		MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE,
+		MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
+		MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT,
+		MADV_POPULATE_READ, MADV_POPULATE_WRITE, 24 /* _DONTNEED_LOCKED */,
+		25 /* COLLAPSE */,
+	};
+
+	return PICK(advice);
+}
+
+static struct arg pick_arg(char kind, bool reserve)
+{
+	struct arg arg = { 0 };
+
+	switch (kind) {
+	case 'a':
+		return pick_address();
+	case 's':
+		arg.value = random_below(chance(80) ? SLOTS / 2 : SLOTS);
+		break;
+	case 'z':
+		arg.value = reserve ? pick_reserve_size() : pick_size();
+		break;
+	case 'p':
+		arg.value = pick_prot();
+		break;
+	case 'f':
+		arg.value = chance(50) ? NTMEM_RESERVE_COMMIT : 0;
+		if (chance(10))
+			arg.value ^= NTMEM_RESERVE_TOP_DOWN;
+		if (chance(10))
+			arg.value ^= NTMEM_RESERVE_NOFORK;
+		if (chance(2))
+			arg.value ^= 8;
+		break;
+	case 'm':
+		arg.value = pick_advice();
+		break;
+	case 'c':
+		arg.value = 1 + random_below(6);
+		break;
+	case 'v':
+		arg.value = chance(30) ? 0 : 11 + random_below(24);
+		break;
+	case 'w':
+		arg.value = chance(80) ? random_below(32) : random_u64();
+		break;
+	default:
+		arg.value = random_below(8);
+	}
+	return arg;
+}
+
+/* ----------------------------------------------------------- operations --- */
+
+static unsigned int pick_code(void)
+{
+	static unsigned int total;
+	unsigned int left, i;
+
+	if (!total)
+		for (i = 0; i < op_count; i++)
+			total += op_kinds[i].weight;
+	left = random_below(total);
+	for (i = 0; left >= op_kinds[i].weight; i++)
+		left -= op_kinds[i].weight;
+	return i;
+}
+
+static void pick_args(struct op *op)
+{
+	const char *args = op_kinds[op->code].args;
+	bool reserve = *args == 's';
+
+	for (unsigned int i = 0; args[i]; i++)
+		op->arg[i] = pick_arg(args[i], reserve);
+	if (reserve)
+		sizes[op->arg[0].value] = op->arg[args[1] == 'z' ? 1 : 2].value;
+}
+
+static void pick_op(struct op *op, bool threads)
+{
+	*op = (struct op){ .code = pick_code() };
+	op->thread = threads ? random_below(THREADS) : 0;
+	if (chance(4))
+		op->fail = 1 + random_below(chance(70) ? 4 : 30);
+	pick_args(op);
+}
+
+static void pick_reserve(struct op *op)
+{
+	*op = (struct op){ .code = op_find("reserve") };
+	pick_args(op);
+}
+
+void program_generate(struct program *program)
+{
+	unsigned int n = 4 + random_below(chance(20) ? 36 : 16);
+	bool threads = false;
+
+	memset(program, 0, sizeof(*program));
+	memset(sizes, 0, sizeof(sizes));
+	program->single = chance(50);
+	for (unsigned int i = 0; i < 1 + random_below(3); i++)
+		pick_reserve(&program->ops[program->count++]);
+	while (program->count < n) {
+		struct op *op = &program->ops[program->count++];
+
+		if (!program->single && chance(12)) {
+			*op = (struct op){ .code = 0 };
+			op->arg[0] = pick_arg('c', false);
+			threads = chance(85);
+			continue;
+		}
+		pick_op(op, threads);
+	}
+}
+
+/* ------------------------------------------------------------ mutations --- */
+
+static void insert(struct program *program, unsigned int at,
+		   const struct op *ops, unsigned int n)
+{
+	if (n > MAX_OPS - program->count)
+		n = MAX_OPS - program->count;
+	memmove(program->ops + at + n, program->ops + at,
+		(program->count - at) * sizeof(*ops));
+	memcpy(program->ops + at, ops, n * sizeof(*ops));
+	program->count += n;
+}
+
+static void cut(struct program *program, unsigned int at, unsigned int n)
+{
+	if (n > program->count - at)
+		n = program->count - at;
+	if (n == program->count)
+		n--;
+	memmove(program->ops + at, program->ops + at + n,
+		(program->count - at - n) * sizeof(program->ops[0]));
+	program->count -= n;
+}
+
+static void change_arg(struct program *program, unsigned int at)
+{
+	struct op *op = &program->ops[at];
+	const char *args = op_kinds[op->code].args;
+	unsigned int i;
+
+	if (!*args)
+		return;
+	i = random_below(strlen(args));
+	if ((args[i] == 'a' || args[i] == 'z') && chance(40)) {
+		op->arg[i].value += PICK(((s64[]){ -PAGE, PAGE, -1, 1,
+						   16 * PAGE, -16 * PAGE }));
+		return;
+	}
+	op->arg[i] = pick_arg(args[i], *args == 's');
+}
+
+static void splice(struct program *program, const struct program *other)
+{
+	unsigned int from = random_below(other->count);
+	unsigned int n = 1 + random_below(other->count - from);
+	struct op ops[MAX_OPS];
+
+	memcpy(ops, other->ops + from, n * sizeof(ops[0]));
+	for (unsigned int i = 0; program->single && i < n; i++)
+		ops[i].thread = 0;
+	insert(program, random_below(program->count + 1), ops, n);
+}
+
+static void mutate_once(struct program *program, const struct program *other)
+{
+	unsigned int at = random_below(program->count);
+	struct op op;
+
+	learn_sizes(program, at);
+	switch (random_below(12)) {
+	case 0:
+	case 1:
+	case 2:
+		pick_op(&op, !program->single && chance(60));
+		insert(program, at, &op, 1);
+		break;
+	case 3:
+		cut(program, at, 1 + random_below(4));
+		break;
+	case 4:
+	case 5:
+	case 6:
+		change_arg(program, at);
+		break;
+	case 7:
+		if (other)
+			splice(program, other);
+		break;
+	case 8:
+		op = program->ops[at];
+		insert(program, random_below(program->count + 1), &op, 1);
+		break;
+	case 9:
+		if (!program->single && op_kinds[program->ops[at].code].run)
+			program->ops[at].thread = random_below(THREADS);
+		break;
+	case 10:
+		program->ops[at].fail = chance(50) ? 0 : 1 + random_below(12);
+		break;
+	default:
+		program->single ^= chance(20);
+		for (unsigned int i = 0; program->single && i < program->count;
+		     i++)
+			program->ops[i].thread = 0;
+		if (!program->single) {
+			op = (struct op){ .arg[0].value = 1 + random_below(6) };
+			insert(program, at, &op, 1);
+		}
+	}
+}
+
+void program_mutate(struct program *program, const struct program *other)
+{
+	unsigned int n = 1 + random_below(chance(70) ? 3 : 10);
+
+	while (n--)
+		mutate_once(program, other);
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What must be true after each operation of a program with one thread: QUERY
+ * describes the address space without gaps and agrees with the accounts of
+ * INFO, a refused call changed nothing, and each page that was written shows
+ * what was written last, each other page zeros.
+ *
+ * A page is watched by its first and last word. What it holds may be one of
+ * two things, or nothing is known, after RESET and after writes that came to
+ * an end half way.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "fuzz.h"
+
+#define MOST_WATCHED	2048
+#define BUCKETS		4096
+#define LAST_WORD	(PAGE - 8)
+
+enum certainty {
+	CERTAIN,
+	OR_ZERO,		/* after RESET; RESET_UNDO may make it certain */
+	EITHER,			/* or zero, and that remains to be seen */
+	UNKNOWN,		/* any stamp of the page */
+};
+
+struct watched {
+	u64 page;		/* its address */
+	bool written;		/* an entry stays when its content goes */
+	u64 word[2];
+	enum certainty certainty[2];
+};
+
+static struct watched watched[MOST_WATCHED];
+static uint16_t buckets[BUCKETS];	/* index into watched, plus 1 */
+static unsigned int watched_count;
+static bool blind;		/* no device of its own, or too much to watch */
+
+struct walk {
+	u64 hash;
+	u64 committed;
+	u64 reserved;
+};
+
+static struct walk last;
+static bool last_valid;
+
+/* ---------------------------------------------------------------- pages --- */
+
+static struct watched *find(u64 page, bool add)
+{
+	u64 i = page / PAGE * 0x9e3779b97f4a7c15ULL >> 40;
+
+	for (; buckets[i % BUCKETS]; i++)
+		if (watched[buckets[i % BUCKETS] - 1].page == page)
+			return &watched[buckets[i % BUCKETS] - 1];
+	if (!add)
+		return NULL;
+	if (watched_count == MOST_WATCHED) {
+		blind = true;
+		return NULL;
+	}
+	watched[watched_count].page = page;
+	buckets[i % BUCKETS] = ++watched_count;
+	return &watched[watched_count - 1];
+}
+
+static struct watched *find_written(u64 addr)
+{
+	struct watched *w;
+
+	if (blind || !single)
+		return NULL;
+	w = find(addr & -PAGE, true);
+	if (w && !w->written) {
+		w->written = true;
+		memset(w->word, 0, sizeof(w->word));
+		memset(w->certainty, 0, sizeof(w->certainty));
+	}
+	return w;
+}
+
+/* The content matters again, and what was lost of it stays lost. */
+static void matters(struct watched *w)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		if (w->certainty[i] == OR_ZERO)
+			w->certainty[i] = EITHER;
+}
+
+void oracle_wrote_word(u64 addr, u64 value)
+{
+	struct watched *w = find_written(addr);
+
+	if (!w)
+		return;
+	matters(w);
+	addr = (addr & (PAGE - 1)) & -8ULL;
+	if (addr && addr != LAST_WORD)
+		return;
+	w->word[addr != 0] = value;
+	w->certainty[addr != 0] = CERTAIN;
+}
+
+/*
+ * Of [addr, addr + tried) the first done bytes were written from a buffer,
+ * and perhaps more.
+ */
+void oracle_wrote(u64 addr, u64 tried, u64 done, const u64 *buffer)
+{
+	for (u64 page = addr & -PAGE; page < addr + tried; page += PAGE) {
+		struct watched *w = find_written(page);
+
+		if (!w)
+			return;
+		matters(w);
+		for (unsigned int i = 0; i < 2; i++) {
+			u64 at = page + (i ? LAST_WORD : 0) - addr;
+
+			if (at >= tried)
+				continue;
+			w->certainty[i] = at + 8 <= done ? CERTAIN : UNKNOWN;
+			w->word[i] = buffer[at / 8];
+		}
+	}
+}
+
+void oracle_dropped(u64 addr, u64 size)
+{
+	for (unsigned int i = 0; i < watched_count; i++)
+		if (watched[i].page >= (addr & -PAGE) &&
+		    watched[i].page - (addr & -PAGE) < size + addr % PAGE)
+			watched[i].written = false;
+}
+
+static bool within(const struct watched *w, u64 addr, u64 size)
+{
+	return w->written && w->page >= addr &&
+	       w->page + PAGE <= addr + size;
+}
+
+void oracle_reset(u64 addr, u64 size)
+{
+	for (unsigned int i = 0; i < watched_count; i++)
+		for (unsigned int k = 0; k < 2; k++)
+			if (within(&watched[i], addr, size) &&
+			    watched[i].certainty[k] == CERTAIN)
+				watched[i].certainty[k] = OR_ZERO;
+}
+
+/* RESET_UNDO has said whether something was lost. */
+void oracle_undone(u64 addr, u64 size, bool lost)
+{
+	for (unsigned int i = 0; i < watched_count; i++)
+		for (unsigned int k = 0; k < 2; k++)
+			if (within(&watched[i], addr, size) &&
+			    watched[i].certainty[k] == OR_ZERO)
+				watched[i].certainty[k] = lost ? EITHER :
+								 CERTAIN;
+}
+
+static bool query(u64 addr, struct ntmem_query *q)
+{
+	*q = (struct ntmem_query){ .addr = addr };
+	return !ioctl(device, NTMEM_IOC_QUERY, q);
+}
+
+/* Reservations may have gone in ways that only QUERY knows. */
+void oracle_resync(void)
+{
+	struct ntmem_query q;
+
+	last_valid = false;
+	for (unsigned int i = 0; single && i < watched_count; i++)
+		if (watched[i].written &&
+		    (!query(watched[i].page, &q) ||
+		     q.state != NTMEM_STATE_COMMIT))
+			watched[i].written = false;
+}
+
+/* ----------------------------------------------------------------- walk --- */
+
+static void mix(struct walk *walk, u64 value)
+{
+	walk->hash = (walk->hash ^ value) * 0x100000001b3ULL;
+}
+
+static bool odd_run(const struct ntmem_query *q,
+		    const struct ntmem_query *before)
+{
+	if (!q->size || q->size % PAGE || q->base != q->addr)
+		return true;
+	if (q->state != NTMEM_STATE_COMMIT && q->state != NTMEM_STATE_RESERVE)
+		return false;
+	if (q->alloc_base > q->base || q->type != NTMEM_TYPE_PRIVATE)
+		return true;
+	/* It goes on with the reservation before it, or begins another. */
+	if (q->alloc_base == before->alloc_base &&
+	    q->alloc_base != q->base)
+		return q->state == before->state && q->prot == before->prot;
+	return q->alloc_base != q->base;
+}
+
+static void check_page(const struct ntmem_query *q, u64 page,
+		       const struct watched *w)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		u64 addr = page + (i ? LAST_WORD : 0), value;
+		int sig = memory_touch(addr, ACCESS_READ, &value);
+
+		if (sig && child_may_lose)
+			return;
+		if (sig) {
+			report("%#llx is committed (%#x), but reading it draws signal %d",
+			       addr, q->prot, sig);
+			return;
+		}
+		memory_judge(addr, value);
+		if (!memory_is_trusted())
+			return;
+		if (!w || !w->written) {
+			if (value)
+				report("%#llx shows %#llx, should be zero",
+				       addr, value);
+			continue;
+		}
+		if (w->certainty[i] == UNKNOWN || value == w->word[i] ||
+		    (w->certainty[i] != CERTAIN && !value))
+			continue;
+		report("%#llx shows %#llx, should be %#llx%s", addr, value,
+		       w->word[i], w->certainty[i] == CERTAIN ? "" : " or 0");
+	}
+}
+
+static bool readable(__u32 prot)
+{
+	return !(prot & (NTMEM_PAGE_NOACCESS | NTMEM_PAGE_GUARD));
+}
+
+/* Every watched page of the run, and one more. */
+static void check_run(const struct ntmem_query *q)
+{
+	u64 page = q->base + random_u64() % (q->size / PAGE) * PAGE;
+
+	if (!readable(q->prot))
+		return;
+	check_page(q, page, find(page, false));
+	for (unsigned int i = 0; i < watched_count; i++)
+		if (watched[i].written && watched[i].page >= q->base &&
+		    watched[i].page - q->base < q->size)
+			check_page(q, watched[i].page, &watched[i]);
+}
+
+static bool walk_all(struct walk *walk, bool contents)
+{
+	struct ntmem_query q = { 0 }, before = { 0 };
+	struct ntmem_info info;
+
+	if (ioctl(device, NTMEM_IOC_INFO, &info))
+		return false;
+	*walk = (struct walk){ 0 };
+	for (u64 addr = 0; addr <= info.max_address; addr = q.base + q.size) {
+		before = q;
+		if (!query(addr, &q)) {
+			if (errno != EINTR)
+				report("QUERY of %#llx: errno %d", addr, errno);
+			return false;
+		}
+		if (odd_run(&q, &before)) {
+			report("QUERY of %#llx: base %#llx size %#llx in %#llx state %#x prot %#x, after state %#x prot %#x in %#llx",
+			       addr, q.base, q.size, q.alloc_base, q.state,
+			       q.prot, before.state, before.prot,
+			       before.alloc_base);
+			return false;
+		}
+		if (q.state != NTMEM_STATE_COMMIT &&
+		    q.state != NTMEM_STATE_RESERVE)
+			continue;
+		walk->reserved += q.size;
+		if (q.state == NTMEM_STATE_COMMIT) {
+			walk->committed += q.size;
+			if (contents)
+				check_run(&q);
+		}
+		mix(walk, q.base);
+		mix(walk, q.size);
+		mix(walk, q.alloc_base);
+		mix(walk, q.state ^ (u64)q.prot << 32);
+	}
+	if (info.space_committed != walk->committed)
+		report("QUERY finds %#llx committed, INFO %#llx",
+		       walk->committed, info.space_committed);
+	if (info.space_reserved != walk->reserved)
+		report("QUERY finds %#llx reserved, INFO %#llx",
+		       walk->reserved, info.space_reserved);
+	return true;
+}
+
+/* ------------------------------------------------------------ the checks --- */
+
+void oracle_begin(void)
+{
+	random_seed(shared->nonce);
+	blind = device < 0 || !single;
+	last_valid = false;
+}
+
+/* The child begins with its parent's pages, and is watched on its own. */
+void oracle_child(void)
+{
+	oracle_begin();
+	if (!blind && child_may_lose)
+		oracle_resync();
+}
+
+/* Refused, has it changed anything that QUERY or INFO tell? */
+static bool must_change_nothing(const struct op *op, int result)
+{
+	const struct op_kind *kind = &op_kinds[op->code];
+
+	/* LOCK uses up a guard; a fatal signal leaves what was done. */
+	return result && kind->run == nt_run && result != EKEYEXPIRED &&
+	       result != EINTR;
+}
+
+void oracle_check(const struct op *op, int result)
+{
+	struct walk now;
+
+	if (blind || device < 0)
+		return;
+	if (!walk_all(&now, !(random_u64() & 3))) {
+		last_valid = false;
+		return;
+	}
+	if (last_valid && must_change_nothing(op, result) &&
+	    memcmp(&now, &last, sizeof(now)))
+		report("%s failed with %d and changed something: committed %#llx, was %#llx; reserved %#llx, was %#llx",
+		       op_kinds[op->code].name, result, now.committed,
+		       last.committed, now.reserved, last.reserved);
+	last = now;
+	last_valid = true;
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The soak test, in a guest: rounds of random load. Each loads the module with
+ * random parameters, lets processes with threads work against its limits and
+ * under memory pressure, kills them at random, and then looks whether the books
+ * are balanced, the module can be unloaded, and nothing of it is left.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "soak.h"
+
+#define CGROUP		"/sys/fs/cgroup/soak"
+#define SWAP		"/dev/ram2"
+#define MOST_WORKERS	6
+#define ROUND_SECONDS	12
+/* Shells and relays of the guest may grow a little meanwhile. */
+#define COMMIT_NOISE	MIB
+
+struct tally *tally;
+
+static struct dice dice;
+static unsigned int tests, failed;
+
+struct round {
+	char parameters[160];
+	unsigned int workers;
+	unsigned int threads;
+	u64 memory;		/* of the cgroup */
+	bool swap;
+	unsigned int killed;
+};
+
+u64 dice_u64(struct dice *d)
+{
+	u64 x = d->state += 0x9e3779b97f4a7c15ULL;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+unsigned int dice_below(struct dice *d, unsigned int n)
+{
+	return dice_u64(d) % n;
+}
+
+void wrong(const char *format, ...)
+{
+	va_list list;
+
+	if (atomic_exchange(&tally->wrong, 1))
+		return;
+	va_start(list, format);
+	vsnprintf(tally->why, sizeof(tally->why), format, list);
+	va_end(list);
+}
+
+static void check(bool good, const char *what, const char *why)
+{
+	printf("%sok %u - %s\n", good ? "" : "not ", ++tests, what);
+	if (!good && *why)
+		printf("# %s\n", why);
+	fflush(stdout);
+	failed += !good;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* ---------------------------------------------------------------- rounds --- */
+
+static void choose(struct round *round)
+{
+	static const char *const granularities[] = { "4K", "64K", "64K", "1M" };
+	static const char *const limits[] = { "0", "0", "8M", "24M", "48M" };
+
+	*round = (struct round){
+		.workers = 2 + dice_below(&dice, MOST_WORKERS - 1),
+		.threads = 1 + dice_below(&dice, 4),
+		.memory = (32 + 16 * dice_below(&dice, 6)) * MIB,
+		.swap = dice_below(&dice, 2),
+	};
+	snprintf(round->parameters, sizeof(round->parameters),
+		 "granularity=%s commit_limit=%s user_limit=%s space_limit=%s",
+		 granularities[dice_below(&dice, 4)],
+		 limits[dice_below(&dice, 5)], limits[dice_below(&dice, 5)],
+		 limits[dice_below(&dice, 5)]);
+}
+
+static void set_memory(const char *file, u64 bytes)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), CGROUP "/%s", file);
+	snprintf(text, sizeof(text), "%llu", bytes);
+	write_file(path, text);
+}
+
+/* Memory of the ordinary kind, so that there is something to swap. */
+static void be_hog(u64 size)
+{
+	volatile char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (;;)
+		for (u64 i = 0; i < size; i += PAGE)
+			p[i]++;
+}
+
+static pid_t start(const struct round *round, unsigned int i)
+{
+	u64 seed = dice_u64(&dice);
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	write_file(CGROUP "/cgroup.procs", "0");
+	if (!i)
+		be_hog(round->memory / 3);
+	worker_run(seed, round->threads);
+}
+
+/* A worker's end is by SIGKILL, from here or from the OOM killer. */
+static void reap(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
+		return;
+	if (WTERMSIG(status) != SIGKILL)
+		wrong("a worker died of signal %d", WTERMSIG(status));
+}
+
+static void disturb(const struct round *round)
+{
+	/* Shrinkers run: what was reset goes. */
+	write_file("/proc/sys/vm/drop_caches", "6");
+	switch (dice_below(&dice, 3)) {
+	case 0:
+		set_memory("memory.high", round->memory / 2);
+		break;
+	case 1:
+		write_file(CGROUP "/memory.high", "max");
+		break;
+	default:
+		if (round->swap && !swapoff(SWAP))
+			swapon(SWAP, 0);
+	}
+}
+
+static void work(struct round *round)
+{
+	const struct timespec little = { .tv_nsec = 300000000 };
+	pid_t workers[MOST_WORKERS + 1];
+	unsigned int n = round->workers + 1, i;
+	double end = now() + ROUND_SECONDS;
+
+	for (i = 0; i < n; i++)
+		workers[i] = start(round, i);
+	while (now() < end && !atomic_load(&tally->wrong)) {
+		nanosleep(&little, NULL);
+		disturb(round);
+		i = dice_below(&dice, n);
+		/* The group: the worker and its children. */
+		kill(-workers[i], SIGKILL);
+		kill(workers[i], SIGKILL);
+		reap(workers[i]);
+		round->killed++;
+		workers[i] = start(round, i);
+	}
+	for (i = 0; i < n; i++) {
+		kill(-workers[i], SIGKILL);
+		kill(workers[i], SIGKILL);
+	}
+	for (i = 0; i < n; i++)
+		reap(workers[i]);
+	/* Children of those who were killed came to us. */
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+static void end_round(const struct books *before)
+{
+	char why[256] = "";
+	struct books after;
+	u64 more;
+
+	check(!atomic_load(&tally->wrong), "all pages showed what was written",
+	      tally->why);
+	check(module_is_idle(why, sizeof(why)), "all counters are zero", why);
+	check(module_unload(), "the module unloads", "");
+	snprintf(why, sizeof(why), "%lu objects", slab_objects());
+	check(!slab_objects(), "its slab caches are gone", why);
+	books_read(&after);
+	more = after.committed_as > before->committed_as ?
+	       after.committed_as - before->committed_as : 0;
+	snprintf(why, sizeof(why), "%llu, was %llu", after.committed_as,
+		 before->committed_as);
+	check(more <= COMMIT_NOISE, "Committed_AS is as before", why);
+	printf("# MemFree %lld KiB, before %lld\n", (long long)(after.free / KIB),
+	       (long long)(before->free / KIB));
+}
+
+static void run_round(unsigned int nr)
+{
+	struct books before;
+	struct round round;
+
+	choose(&round);
+	memset(tally, 0, sizeof(*tally));
+	write_file("/proc/sys/vm/drop_caches", "7");
+	books_read(&before);
+	if (!module_load(round.parameters)) {
+		check(false, "the module loads", round.parameters);
+		return;
+	}
+	round.swap = round.swap && !swapon(SWAP, 0);
+	set_memory("memory.max", round.memory);
+	work(&round);
+	if (round.swap)
+		swapoff(SWAP);
+	printf("# round %u: %s, %u workers of %u threads, %llu MiB, swap %s: %lu calls, %lu refused, %lu forks, %lu without memory, %lu lost, %u killed\n",
+	       nr, round.parameters, round.workers, round.threads,
+	       round.memory / MIB, round.swap ? "on and off" : "off",
+	       atomic_load(&tally->operations), atomic_load(&tally->refused),
+	       atomic_load(&tally->forks), atomic_load(&tally->dead),
+	       atomic_load(&tally->lost), round.killed);
+	end_round(&before);
+}
+
+/* ----------------------------------------------------------------- setup --- */
+
+static void set_up(void)
+{
+	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (tally == MAP_FAILED)
+		exit(2);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	mkdir(CGROUP, 0700);
+	if (system("mkswap " SWAP " >/dev/null 2>&1"))
+		printf("# no swap: %s is missing\n", SWAP);
+	if (!module_unload()) {
+		fprintf(stderr, "soak: the module is in use\n");
+		exit(2);
+	}
+}
+
+static void usage(FILE *out, int status)
+{
+	fputs("usage: soak [--seconds N] [--seed N]\n", out);
+	exit(status);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "seconds", required_argument, NULL, 't' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	unsigned int seconds = 60, nr = 0;
+	struct utsname name;
+	double end;
+	int c;
+
+	if (getrandom(&dice.state, 4, 0) != 4)
+		return 2;
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 't')
+			seconds = strtoul(optarg, NULL, 0);
+		else if (c == 's')
+			dice.state = strtoull(optarg, NULL, 0);
+		else
+			usage(c == 'h' ? stdout : stderr, c == 'h' ? 0 : 2);
+	}
+	uname(&name);
+	printf("TAP version 13\n# Linux %s, seed %llu\n", name.release,
+	       dice.state);
+	set_up();
+	end = now() + seconds;
+	do
+		run_round(++nr);
+	while (now() < end && !failed);
+	printf("1..%u\n", tests);
+	module_load("");
+	return failed != 0;
+}

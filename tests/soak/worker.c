@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A worker: threads that each reserve, commit, write, protect, reset, decommit
+ * and release blocks of their own, fork now and then, and know what each page
+ * has to hold. A call may be refused for want of memory; nothing else may.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "soak.h"
+
+#define BLOCKS		12
+#define MOST_PAGES	384
+#define MOST_THREADS	4
+
+enum page_state { RESERVED, WRITABLE, READONLY };
+
+struct page {
+	uint8_t state;
+	bool reset;		/* the content may be gone */
+	u64 stamp;
+};
+
+struct block {
+	u64 base;		/* 0: none */
+	unsigned int pages;
+	struct page page[MOST_PAGES];
+};
+
+struct thread {
+	struct dice dice;
+	u64 stamps;
+	bool is_child;		/* memory may be dead: SIGBUS */
+	struct block blocks[BLOCKS];
+};
+
+static struct thread threads[MOST_THREADS];
+static int device;
+
+static int range_call(unsigned long cmd, u64 addr, u64 size, __u32 prot)
+{
+	struct ntmem_range range = { .addr = addr, .size = size, .prot = prot };
+	int error = ioctl(device, cmd, &range) ? errno : 0;
+
+	atomic_fetch_add_explicit(&tally->operations, 1, memory_order_relaxed);
+	if (error == ENOMEM)
+		atomic_fetch_add_explicit(&tally->refused, 1,
+					  memory_order_relaxed);
+	else if (error && error != EBUSY)
+		wrong("call %#lx of %#llx + %#llx: errno %d", cmd, addr, size,
+		      error);
+	return error;
+}
+
+/* ---------------------------------------------------------------- pages --- */
+
+static u64 address(const struct block *block, unsigned int page)
+{
+	return block->base + page * PAGE;
+}
+
+static volatile u64 *word(const struct block *block, unsigned int page)
+{
+	return (volatile u64 *)(uintptr_t)address(block, page) + page % 512;
+}
+
+static void verify(const struct block *block, unsigned int i)
+{
+	const struct page *page = &block->page[i];
+	u64 seen;
+
+	if (page->state == RESERVED)
+		return;
+	seen = *word(block, i);
+	if (seen == page->stamp || (page->reset && !seen))
+		return;
+	wrong("page %#llx shows %#llx, should show %#llx%s", address(block, i),
+	      seen, page->stamp, page->reset ? " or 0" : "");
+}
+
+static void write_page(struct thread *thread, struct block *block,
+		       unsigned int i)
+{
+	struct page *page = &block->page[i];
+
+	if (page->state != WRITABLE)
+		return;
+	page->stamp = ++thread->stamps ^ address(block, i) << 16;
+	*word(block, i) = page->stamp;
+	page->reset = false;
+}
+
+/* A random part of the block. */
+static unsigned int part(struct thread *thread, const struct block *block,
+			 unsigned int *first)
+{
+	*first = dice_below(&thread->dice, block->pages);
+	return 1 + dice_below(&thread->dice, block->pages - *first);
+}
+
+/* ----------------------------------------------------------- operations --- */
+
+static void begin(struct thread *thread, struct block *block)
+{
+	static const struct {
+		__u32 flags;
+		unsigned int percent;
+	} kinds[] = { { 0, 60 }, { NTMEM_RESERVE_COMMIT, 30 },
+		      { NTMEM_RESERVE_TOP_DOWN, 10 } };
+	unsigned int i = 0, left = dice_below(&thread->dice, 100);
+	struct ntmem_reserve reserve = { .prot = NTMEM_PAGE_READWRITE };
+
+	while (left >= kinds[i].percent)
+		left -= kinds[i++].percent;
+	block->pages = 1 + dice_below(&thread->dice, MOST_PAGES);
+	reserve.size = block->pages * PAGE;
+	reserve.flags = kinds[i].flags;
+	if (ioctl(device, NTMEM_IOC_RESERVE, &reserve)) {
+		if (errno == ENOMEM)
+			atomic_fetch_add(&tally->refused, 1);
+		else
+			wrong("reserve %#llx: errno %d", reserve.size, errno);
+		return;
+	}
+	block->base = reserve.addr;
+	memset(block->page, 0, sizeof(block->page));
+	for (i = 0; i < block->pages; i++)
+		block->page[i].state = reserve.flags & NTMEM_RESERVE_COMMIT ?
+				       WRITABLE : RESERVED;
+}
+
+static void commit(struct thread *thread, struct block *block)
+{
+	unsigned int first, n = part(thread, block, &first);
+
+	if (range_call(NTMEM_IOC_COMMIT, address(block, first), n * PAGE,
+		       NTMEM_PAGE_READWRITE))
+		return;
+	for (; n--; first++)
+		block->page[first].state = WRITABLE;
+}
+
+static void decommit(struct thread *thread, struct block *block)
+{
+	unsigned int first, n = part(thread, block, &first);
+
+	if (range_call(NTMEM_IOC_DECOMMIT, address(block, first), n * PAGE, 0))
+		return;
+	memset(&block->page[first], 0, n * sizeof(block->page[0]));
+}
+
+static void protect(struct thread *thread, struct block *block)
+{
+	unsigned int first, n = part(thread, block, &first), i;
+	bool writable = dice_below(&thread->dice, 2);
+	struct ntmem_protect arg = {
+		.addr = address(block, first), .size = n * PAGE,
+		.prot = writable ? NTMEM_PAGE_READWRITE : NTMEM_PAGE_READONLY,
+	};
+	bool all = true;
+	int error;
+
+	for (i = first; i < first + n; i++)
+		all &= block->page[i].state != RESERVED;
+	error = ioctl(device, NTMEM_IOC_PROTECT, &arg) ? errno : 0;
+	/* A child that got no memory has nothing committed any more. */
+	if (error == ENODATA && thread->is_child)
+		return;
+	if (error != ENOMEM && error != (all ? 0 : ENODATA))
+		wrong("protect: errno %d", error);
+	for (i = first; !error && i < first + n; i++)
+		block->page[i].state = writable ? WRITABLE : READONLY;
+}
+
+/* Whether what was reset is still there; so the undo must know it, too. */
+static void undo(struct block *block, unsigned int first, unsigned int n)
+{
+	int error = range_call(NTMEM_IOC_RESET_UNDO, address(block, first),
+			       n * PAGE, 0);
+
+	if (error == EBUSY)
+		atomic_fetch_add(&tally->lost, 1);
+	if (error && error != EBUSY)
+		return;
+	for (; n--; first++) {
+		struct page *page = &block->page[first];
+
+		if (!page->reset)
+			continue;
+		page->reset = false;
+		if (error && page->state != RESERVED && !*word(block, first))
+			page->stamp = 0;
+	}
+}
+
+static void reset(struct thread *thread, struct block *block)
+{
+	unsigned int first, n = part(thread, block, &first), i;
+
+	if (range_call(NTMEM_IOC_RESET, address(block, first), n * PAGE, 0))
+		return;
+	for (i = first; i < first + n; i++)
+		block->page[i].reset = block->page[i].state != RESERVED;
+}
+
+static void undo_some(struct thread *thread, struct block *block)
+{
+	unsigned int first, n = part(thread, block, &first);
+
+	undo(block, first, n);
+}
+
+static void use(struct thread *thread, struct block *block)
+{
+	unsigned int first, n = part(thread, block, &first);
+
+	for (; n--; first++) {
+		if (dice_below(&thread->dice, 3))
+			verify(block, first);
+		else
+			write_page(thread, block, first);
+	}
+}
+
+static void release(struct block *block)
+{
+	if (!range_call(NTMEM_IOC_RELEASE, block->base, 0, 0))
+		block->base = 0;
+}
+
+static void step(struct thread *thread);
+
+/* The child sees what its parent had, and what it writes only itself sees. */
+static void fork_child(struct thread *thread)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		thread->is_child = true;
+		close(device);
+		device = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+		if (device < 0)
+			_exit(0);
+		for (unsigned int i = 0; i < 20; i++)
+			step(thread);
+		_exit(0);
+	}
+	if (pid < 0)
+		return;
+	atomic_fetch_add(&tally->forks, 1);
+	for (unsigned int i = 0; i < 5; i++)
+		step(thread);
+	if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status)) {
+		if (WTERMSIG(status) == SIGBUS)
+			atomic_fetch_add(&tally->dead, 1);
+		else if (WTERMSIG(status) != SIGKILL)
+			wrong("a child died of signal %d", WTERMSIG(status));
+	}
+}
+
+static void step(struct thread *thread)
+{
+	struct block *block = &thread->blocks[dice_below(&thread->dice,
+							 BLOCKS)];
+	unsigned int what = dice_below(&thread->dice, 100);
+
+	if (!block->base)
+		begin(thread, block);
+	else if (what < 30)
+		use(thread, block);
+	else if (what < 55)
+		commit(thread, block);
+	else if (what < 68)
+		decommit(thread, block);
+	else if (what < 78)
+		protect(thread, block);
+	else if (what < 86)
+		reset(thread, block);
+	else if (what < 91)
+		undo_some(thread, block);
+	else if (what < 98)
+		release(block);
+	else if (!thread->is_child)
+		fork_child(thread);
+}
+
+static void *run_thread(void *arg)
+{
+	while (!atomic_load(&tally->wrong))
+		step(arg);
+	return NULL;
+}
+
+/* Works until it is killed. */
+void worker_run(u64 seed, unsigned int count)
+{
+	pthread_t id;
+
+	device = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+	if (device < 0)
+		_exit(0);
+	for (unsigned int i = 0; i < MOST_THREADS; i++)
+		threads[i].dice.state = seed + i;
+	for (unsigned int i = 1; i < count && i < MOST_THREADS; i++)
+		if (pthread_create(&id, NULL, run_thread, &threads[i]))
+			break;
+	run_thread(&threads[0]);
+	_exit(1);
+}
