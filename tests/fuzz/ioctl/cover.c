@@ -34,7 +34,7 @@ static uint8_t results[128][MAX_RESULT];
 bool cover_init(void)
 {
 	for (unsigned int i = 0; i < COVERS; i++) {
-		void *at = (void *)(0x20000000UL + i * 0x100000UL);
+		void *at = (void *)(0x20000000UL + i * COVER_WORDS * sizeof(u64));
 
 		fds[i] = open("/sys/kernel/debug/kcov", O_RDWR);
 		if (fds[i] < 0 || ioctl(fds[i], KCOV_INIT_TRACE, COVER_WORDS))
@@ -57,6 +57,8 @@ void cover_reset(void)
 			words[i][0] = 0;
 }
 
+static __thread u64 *mine;
+
 /* The calling thread is traced from here on, while buffers last. */
 void cover_thread(void)
 {
@@ -65,8 +67,22 @@ void cover_thread(void)
 	if (!words[0])
 		return;
 	i = atomic_fetch_add(&shared->covers, 1);
-	if (i < COVERS && words[i])
-		ioctl(fds[i], KCOV_ENABLE, KCOV_TRACE_PC);
+	mine = NULL;
+	if (i < COVERS && words[i] &&
+	    !ioctl(fds[i], KCOV_ENABLE, KCOV_TRACE_PC))
+		mine = words[i];
+}
+
+/* What lies between pause and resume does not count: checks, for instance. */
+u64 cover_pause(void)
+{
+	return mine ? __atomic_load_n(mine, __ATOMIC_RELAXED) : 0;
+}
+
+void cover_resume(u64 paused)
+{
+	if (mine)
+		__atomic_store_n(mine, paused, __ATOMIC_RELAXED);
 }
 
 static bool new_pc(u64 pc)

@@ -135,6 +135,8 @@ bool memory_is_trusted(void);
 bool memory_is_tested(u64 addr);
 
 /* oracle.c */
+enum expected { EXPECT_ANYTHING, EXPECT_SUCCESS, EXPECT_SIGNAL };
+enum expected oracle_expects(u64 addr, enum access how);
 void oracle_begin(void);
 void oracle_child(void);
 void oracle_wrote(u64 addr, u64 tried, u64 done, const u64 *buffer);
@@ -143,12 +145,14 @@ void oracle_dropped(u64 addr, u64 size);
 void oracle_reset(u64 addr, u64 size);
 void oracle_undone(u64 addr, u64 size, bool lost);
 void oracle_resync(void);
+void oracle_forget(void);
 void oracle_check(const struct op *op, int result);
+void oracle_end(void);
 
 /* ---------------------------------------------------------------- server --- */
 
-#define COVERS		6
-#define COVER_WORDS	(16 << 10)
+#define COVERS		4
+#define COVER_WORDS	(8 << 10)
 #define REPORT_SIZE	512
 
 /* Between the server and the processes of a program; all zero before a run. */
@@ -158,6 +162,7 @@ struct shared {
 	atomic_uint operations;
 	atomic_int failed;
 	u64 nonce;
+	bool sparing;			/* check not each operation */
 	char report[REPORT_SIZE];
 	uint8_t result[128][MAX_RESULT];
 };
@@ -171,7 +176,8 @@ enum verdict {
 	VERDICT_STUCK,		/* processes that cannot be killed */
 };
 
-void server_init(void);
+extern bool server_hurries;	/* be content with fewer checks */
+void server_init(bool leaks);
 enum verdict server_run(const struct program *program, char *why, size_t size);
 bool server_leaks(void);
 
@@ -182,6 +188,8 @@ bool cover_init(void);
 void cover_reset(void);
 void cover_thread(void);
 unsigned int cover_collect(void);
+u64 cover_pause(void);
+void cover_resume(u64 paused);
 
 /* corpus.c */
 extern unsigned int corpus_count;

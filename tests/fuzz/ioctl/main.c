@@ -117,6 +117,8 @@ static int fuzz(void)
 	bool traced = cover_init();
 	struct program program;
 
+	/* Who has KCOV is slow for other reasons. */
+	server_hurries = traced;
 	random_seed(options.seed);
 	printf("# seed %llu, %s\n", options.seed,
 	       traced ? "guided by KCOV" : "no KCOV: guided by results only");
@@ -294,7 +296,7 @@ int main(int argc, char **argv)
 	if (getrandom(&options.seed, 4, 0) != 4)
 		return 2;
 	parse(argc, argv);
-	server_init();
+	server_init(options.leaks);
 	if (options.replay)
 		return replay();
 	return options.minimise ? minimise() : fuzz();

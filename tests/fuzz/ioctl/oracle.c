@@ -37,6 +37,7 @@ static struct watched watched[MOST_WATCHED];
 static uint16_t buckets[BUCKETS];	/* index into watched, plus 1 */
 static unsigned int watched_count;
 static bool blind;		/* no device of its own, or too much to watch */
+static bool excused;		/* this process's memory may be dead */
 
 struct walk {
 	u64 hash;
@@ -210,7 +211,7 @@ static void check_page(const struct ntmem_query *q, u64 page,
 		u64 addr = page + (i ? LAST_WORD : 0), value;
 		int sig = memory_touch(addr, ACCESS_READ, &value);
 
-		if (sig && child_may_lose)
+		if (sig && excused)
 			return;
 		if (sig) {
 			report("%#llx is committed (%#x), but reading it draws signal %d",
@@ -237,6 +238,31 @@ static void check_page(const struct ntmem_query *q, u64 page,
 static bool readable(__u32 prot)
 {
 	return !(prot & (NTMEM_PAGE_NOACCESS | NTMEM_PAGE_GUARD));
+}
+
+static bool writable(__u32 prot)
+{
+	return prot & (NTMEM_PAGE_READWRITE | NTMEM_PAGE_EXECUTE_READWRITE) &&
+	       readable(prot);
+}
+
+/* Must an access be allowed, or refused; or is that not known? */
+enum expected oracle_expects(u64 addr, enum access how)
+{
+	u64 paused = cover_pause();
+	struct ntmem_query q;
+	bool known;
+
+	if (blind || excused || device < 0 || how == ACCESS_RUN)
+		return EXPECT_ANYTHING;
+	known = query(addr & -PAGE, &q);
+	cover_resume(paused);
+	if (!known || q.state == NTMEM_STATE_FOREIGN)
+		return EXPECT_ANYTHING;
+	if (q.state != NTMEM_STATE_COMMIT)
+		return EXPECT_SIGNAL;
+	return (how == ACCESS_WRITE ? writable(q.prot) : readable(q.prot)) ?
+	       EXPECT_SUCCESS : EXPECT_SIGNAL;
 }
 
 /* Every watched page of the run, and one more. */
@@ -304,6 +330,7 @@ void oracle_begin(void)
 {
 	random_seed(shared->nonce);
 	blind = device < 0 || !single;
+	excused = false;
 	last_valid = false;
 }
 
@@ -311,8 +338,15 @@ void oracle_begin(void)
 void oracle_child(void)
 {
 	oracle_begin();
-	if (!blind && child_may_lose)
+	excused = child_may_lose;
+	if (!blind && excused)
 		oracle_resync();
+}
+
+/* What is true after the next operation says nothing about that one. */
+void oracle_forget(void)
+{
+	last_valid = false;
 }
 
 /* Refused, has it changed anything that QUERY or INFO tell? */
@@ -327,19 +361,36 @@ static bool must_change_nothing(const struct op *op, int result)
 
 void oracle_check(const struct op *op, int result)
 {
+	u64 paused = cover_pause();
 	struct walk now;
 
 	if (blind || device < 0)
 		return;
-	if (!walk_all(&now, !(random_u64() & 3))) {
+	if (shared->sparing && random_u64() % 5) {
 		last_valid = false;
 		return;
 	}
-	if (last_valid && must_change_nothing(op, result) &&
-	    memcmp(&now, &last, sizeof(now)))
-		report("%s failed with %d and changed something: committed %#llx, was %#llx; reserved %#llx, was %#llx",
-		       op_kinds[op->code].name, result, now.committed,
-		       last.committed, now.reserved, last.reserved);
-	last = now;
-	last_valid = true;
+	if (!walk_all(&now, !(random_u64() & 3))) {
+		last_valid = false;
+	} else {
+		if (last_valid && must_change_nothing(op, result) &&
+		    memcmp(&now, &last, sizeof(now)))
+			report("%s failed with %d and changed something: committed %#llx, was %#llx; reserved %#llx, was %#llx",
+			       op_kinds[op->code].name, result, now.committed,
+			       last.committed, now.reserved, last.reserved);
+		last = now;
+		last_valid = true;
+	}
+	cover_resume(paused);
+}
+
+/* All pages, once more, when everything is over. */
+void oracle_end(void)
+{
+	u64 paused = cover_pause();
+	struct walk now;
+
+	if (!blind && device >= 0)
+		walk_all(&now, true);
+	cover_resume(paused);
 }

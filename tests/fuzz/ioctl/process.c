@@ -48,6 +48,8 @@ static void run_child(struct share *share)
 		oracle_child();
 	}
 	run_operations(&share->cursor);
+	if (share->own)
+		oracle_end();
 	if (share->killed)
 		kill(getpid(), SIGKILL);
 }

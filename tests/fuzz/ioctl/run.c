@@ -198,4 +198,5 @@ void run_program(const struct program *program)
 		run_stage();
 		stage.first = stage.end;
 	}
+	oracle_end();
 }

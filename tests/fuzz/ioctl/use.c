@@ -16,10 +16,16 @@ static u64 pages_of(u64 addr, u64 size)
 static int touch_word(u64 addr, enum access how)
 {
 	u64 value = how == ACCESS_WRITE ? memory_stamp(addr) : 0;
+	enum expected expected;
 	int sig;
 
 	addr &= ~7ULL;
+	expected = oracle_expects(addr, how);
 	sig = memory_touch(addr, how, &value);
+	if (expected != EXPECT_ANYTHING &&
+	    !sig != (expected == EXPECT_SUCCESS))
+		report("%s %#llx ended with signal %d",
+		       how == ACCESS_WRITE ? "writing" : "reading", addr, sig);
 	if (sig)
 		return sig;
 	if (how == ACCESS_WRITE)
