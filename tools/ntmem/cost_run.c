@@ -101,29 +101,39 @@ static void warm_up(struct cost_cell *cell)
 }
 
 static void begin_cell(struct cost_cell *cell, const struct cost_row *row,
-		       const struct cost_way *way, unsigned int timed)
+		       const struct cost_way *way, unsigned int timed,
+		       int64_t *samples)
 {
 	memset(cell, 0, sizeof(*cell));
 	cell->row = row;
 	cell->way = way;
 	cell->turns = row->lead + timed;
-	cell->samples = calloc(row->rounds * timed, sizeof(*cell->samples));
-	if (!cell->samples)
+	cell->samples = samples;
+}
+
+static int64_t *room_for_samples(size_t count)
+{
+	int64_t *samples = calloc(count, sizeof(*samples));
+
+	if (!samples)
 		abort();
 	/* Not on the first sample: the pages behind them. */
-	memset(cell->samples, 1, row->rounds * timed * sizeof(int64_t));
+	memset(samples, 1, count * sizeof(*samples));
+	return samples;
 }
 
 static void run_row(const struct cost_options *options,
 		    const struct cost_row *row, struct cost_result *result)
 {
 	unsigned int timed = timed_turns(options, row);
+	size_t room = (size_t)row->rounds * timed;
+	int64_t *samples = room_for_samples(COST_WAYS_MAX * room);
 
 	result->row = row;
 	for (size_t i = 0; i < COST_WAYS_MAX && row->ways[i]; i++) {
 		struct cost_cell *cell = &result->cells[i];
 
-		begin_cell(cell, row, row->ways[i], timed);
+		begin_cell(cell, row, row->ways[i], timed, samples + i * room);
 		result->cell_count++;
 		if (row->turns * row->rounds > 100)
 			warm_up(cell);
@@ -137,9 +147,9 @@ static void run_row(const struct cost_options *options,
 
 		cost_stats(cell->samples, cell->count, row->divide,
 			   &cell->stats);
-		free(cell->samples);
 		cell->samples = NULL;
 	}
+	free(samples);
 }
 
 size_t cost_run(const struct cost_options *options,

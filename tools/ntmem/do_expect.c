@@ -93,10 +93,11 @@ static bool set(struct do_expect *expect, enum do_expect_kind kind,
 static bool parse_state(const char *word, struct do_expect *expect)
 {
 	size_t len = strcspn(word, ",");
-	char *state = strndup(word, len);
-	bool known = set(expect, DO_EXPECT_STATE, find(states, state));
+	char state[16];	/* longer than any that is known */
+	bool known;
 
-	free(state);
+	snprintf(state, sizeof(state), "%.*s", (int)len, word);
+	known = set(expect, DO_EXPECT_STATE, find(states, state));
 	if (known && word[len])
 		return text_to_prot(word + len + 1, &expect->prot);
 	return known;
