@@ -197,7 +197,7 @@ static bool compare(struct world *w, const struct op *op,
 		    const struct ntmem_op *got)
 {
 	w->result = world_errno(got->status);
-	if (!w->same_status(want->status, got->status))
+	if (!w->same_status(op->nt.op, want->status, got->status))
 		return world_fail(w, "%s: result %s, should be %s",
 				  op_name(op->nt.op),
 				  world_errno(got->status),

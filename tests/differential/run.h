@@ -26,11 +26,12 @@ bool run_sequence(const struct sequence *seq, unsigned int engines,
 /*
  * Runs @seq on the embedded engine, or on what @wrap makes of it, if given.
  * May be called again in the same process when the engine was made as new.
- * @same_status, if given, compares the model's result with the engine's.
+ * @same_status, if given, compares the model's result of an operation with the
+ * engine's.
  */
 typedef const struct ntmem_engine *
 run_wrapper(const struct ntmem_engine *engine);
-typedef bool run_same_status(int want, int got);
+typedef bool run_same_status(uint32_t op, int want, int got);
 
 bool run_embedded(const struct sequence *seq, run_wrapper *wrap,
 		  run_same_status *same_status);

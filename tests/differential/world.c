@@ -84,8 +84,9 @@ static u64 least(u64 a, u64 b)
 	return a < b ? a : b;
 }
 
-static bool equal_status(int want, int got)
+static bool equal_status(uint32_t op, int want, int got)
 {
+	(void)op;
 	return want == got;
 }
 

@@ -26,7 +26,7 @@ struct world {
 	u64 window;
 	u64 area[AREAS];
 	const char *result;
-	bool (*same_status)(int want, int got);
+	bool (*same_status)(uint32_t op, int want, int got);
 };
 
 /* Makes the window at @window, its fences and the foreign mapping. */

@@ -350,7 +350,7 @@ START_TEST(huge_reservation_commits_its_last_page)
 	const SIZE_T size = (SIZE_T)1 << 40;
 	char *p;
 
-	if (under_valgrind())
+	if (under_valgrind() || UNDER_TSAN)
 		return;
 	assert_ok(p = VirtualAlloc(NULL, size, MEM_RESERVE, PAGE_READWRITE));
 	assert_ok(VirtualAlloc(p + size - 1, 1, MEM_COMMIT, PAGE_READWRITE));

@@ -319,7 +319,7 @@ START_TEST(a_handler_may_fault_itself)
 	PVOID first, last;
 	char *p;
 
-	if (under_valgrind())
+	if (under_valgrind() || UNDER_TSAN)
 		return;
 	p = reserve_pages(1);
 	last = AddVectoredExceptionHandler(0, commit_on_demand);

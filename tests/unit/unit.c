@@ -56,7 +56,7 @@ void drop(void *base)
  */
 char *find_hole(size_t granules)
 {
-	static uintptr_t next = 0x100000000000;
+	static uintptr_t next = UNDER_TSAN ? 0x1000000000 : 0x100000000000;
 	MEMORY_BASIC_INFORMATION info;
 	uintptr_t hole;
 

@@ -81,6 +81,16 @@ bool on_kernel_engine(void);
  */
 bool under_valgrind(void);
 
+/*
+ * The thread sanitizer has most of the address space for itself, and blocks
+ * all signals while a handler runs.
+ */
+#ifdef __SANITIZE_THREAD__
+#define UNDER_TSAN	1
+#else
+#define UNDER_TSAN	0
+#endif
+
 /* VirtualQuery that must succeed. */
 void query(const void *addr, MEMORY_BASIC_INFORMATION *info);
 
