@@ -78,6 +78,19 @@ START_TEST(reserve_rounds_base_down_and_end_up)
 }
 END_TEST
 
+START_TEST(reserve_and_commit_together_round_as_reserve)
+{
+	char *hole = find_hole(2);
+
+	assert_ok(VirtualAlloc(hole + 2 * PAGE + 1, PAGE,
+			       MEM_RESERVE | MEM_COMMIT,
+			       PAGE_READWRITE) == hole);
+	assert_run(hole, 4 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+	hole[0] = 1;
+	drop(hole);
+}
+END_TEST
+
 START_TEST(commit_rounds_outwards_to_pages)
 {
 	char *p = reserve_pages(4);
@@ -183,6 +196,29 @@ START_TEST(recommit_keeps_content_and_changes_protection)
 	ck_assert_int_eq(p[0], 0x77);
 	ck_assert_int_eq(p[2 * PAGE - 1], 0x77);
 	ck_assert(can_write(p + PAGE));
+	drop(p);
+}
+END_TEST
+
+START_TEST(commit_makes_a_mixture_uniform)
+{
+	char *p = reserve_pages(6);
+	DWORD old;
+
+	assert_ok(VirtualAlloc(p + PAGE, 3 * PAGE, MEM_COMMIT,
+			       PAGE_READWRITE));
+	p[PAGE] = 1;
+	p[2 * PAGE] = 2;
+	assert_ok(VirtualProtect(p + 2 * PAGE, PAGE, PAGE_NOACCESS, &old));
+	assert_ok(VirtualProtect(p + 3 * PAGE, PAGE,
+				 PAGE_READWRITE | PAGE_GUARD, &old));
+	assert_ok(VirtualAlloc(p, 5 * PAGE, MEM_COMMIT, PAGE_READWRITE) == p);
+	assert_run(p, 5 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+	assert_run(p + 5 * PAGE, PAGE, MEM_RESERVE, 0);
+	ck_assert_int_eq(p[0], 0);
+	ck_assert_int_eq(p[PAGE], 1);
+	ck_assert_int_eq(p[2 * PAGE], 2);
+	ck_assert(can_write(p + 3 * PAGE));
 	drop(p);
 }
 END_TEST
@@ -366,12 +402,14 @@ TCase *alloc_tests(void)
 
 	tcase_add_test(tests, null_address_is_aligned_and_rounds_to_pages);
 	tcase_add_loop_test(tests, reserve_rounds_base_down_and_end_up, 0, 6);
+	tcase_add_test(tests, reserve_and_commit_together_round_as_reserve);
 	tcase_add_test(tests, commit_rounds_outwards_to_pages);
 	tcase_add_test(tests, commit_of_null_reserves);
 	tcase_add_test(tests, tail_of_granule_is_free_but_taken);
 	tcase_add_test(tests, reserve_in_use_is_refused);
 	tcase_add_test(tests, commit_stays_inside_one_reservation);
 	tcase_add_test(tests, recommit_keeps_content_and_changes_protection);
+	tcase_add_test(tests, commit_makes_a_mixture_uniform);
 	tcase_add_test(tests, new_pages_read_zero_also_after_decommit);
 	tcase_add_test(tests, allocation_protect_is_fixed_at_reserve);
 	tcase_add_test(tests, reserved_pages_cannot_be_accessed);

@@ -102,6 +102,73 @@ START_TEST(record_says_what_was_done_where)
 	ck_assert_uint_eq(seen[0].ExceptionInformation[1],
 			  (uintptr_t)p + PAGE + 0x123);
 	ck_assert_ptr_ne(seen[0].ExceptionAddress, NULL);
+	if (cases[_i].kind == EXCEPTION_EXECUTE_FAULT)
+		ck_assert_ptr_eq(seen[0].ExceptionAddress, p + PAGE + 0x123);
+	RemoveVectoredExceptionHandler(handler);
+	drop(p);
+}
+END_TEST
+
+START_TEST(a_protected_page_gives_the_same_record)
+{
+	static const struct {
+		DWORD protect;
+		bool (*access)(void *addr);
+		ULONG_PTR kind;
+	} cases[] = {
+		{ PAGE_NOACCESS, (bool (*)(void *))can_read,
+		  EXCEPTION_READ_FAULT },
+		{ PAGE_READONLY, can_write, EXCEPTION_WRITE_FAULT },
+		{ PAGE_EXECUTE_READ, can_write, EXCEPTION_WRITE_FAULT },
+		{ PAGE_READWRITE, (bool (*)(void *))can_execute,
+		  EXCEPTION_EXECUTE_FAULT },
+	};
+	PVOID handler;
+	DWORD old;
+	char *p;
+
+	if (under_valgrind() && cases[_i].kind == EXCEPTION_EXECUTE_FAULT)
+		return;
+	handler = AddVectoredExceptionHandler(1, search_first);
+	p = commit_pages(2, PAGE_READWRITE);
+	p[PAGE] = 1;
+	assert_ok(VirtualProtect(p, 2 * PAGE, cases[_i].protect, &old));
+	nr_seen = 0;
+	ck_assert(!cases[_i].access(p + PAGE + 77));
+	ck_assert_int_eq(nr_seen, 1);
+	ck_assert_uint_eq(seen[0].ExceptionCode, EXCEPTION_ACCESS_VIOLATION);
+	ck_assert_uint_eq(seen[0].NumberParameters, 2);
+	ck_assert_uint_eq(seen[0].ExceptionInformation[0], cases[_i].kind);
+	ck_assert_uint_eq(seen[0].ExceptionInformation[1],
+			  (uintptr_t)p + PAGE + 77);
+	RemoveVectoredExceptionHandler(handler);
+	drop(p);
+}
+END_TEST
+
+/* The first bytes of the access would be allowed; none is written before. */
+START_TEST(an_access_over_a_border_faults_at_the_border)
+{
+	uint64_t value;
+	PVOID handler;
+	char *p;
+
+	if (under_valgrind())
+		return;
+	p = reserve_pages(2);
+	assert_ok(VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE));
+	handler = AddVectoredExceptionHandler(1, commit_on_demand);
+	nr_seen = 0;
+	__asm__ volatile("movq %1, (%0)"
+			 : : "r"(p + PAGE - 3), "r"(~0ULL) : "memory");
+	ck_assert_int_eq(nr_seen, 1);
+	ck_assert_uint_eq(seen[0].ExceptionInformation[0],
+			  EXCEPTION_WRITE_FAULT);
+	ck_assert_uint_eq(seen[0].ExceptionInformation[1],
+			  (uintptr_t)p + PAGE);
+	assert_run(p, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+	memcpy(&value, p + PAGE - 3, sizeof(value));
+	ck_assert_uint_eq(value, ~0ULL);
 	RemoveVectoredExceptionHandler(handler);
 	drop(p);
 }
@@ -356,6 +423,9 @@ TCase *exception_tests(void)
 
 	tcase_add_test(tests, continue_execution_runs_the_access_again);
 	tcase_add_loop_test(tests, record_says_what_was_done_where, 0, 3);
+	tcase_add_loop_test(tests, a_protected_page_gives_the_same_record, 0,
+			    4);
+	tcase_add_test(tests, an_access_over_a_border_faults_at_the_border);
 	tcase_add_test(tests, a_guard_page_has_its_own_code);
 	tcase_add_test(tests, a_guard_hit_is_followed_by_a_plain_violation);
 	tcase_add_test(tests, faults_outside_are_exceptions_too);

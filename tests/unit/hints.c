@@ -32,6 +32,29 @@ START_TEST(a_write_after_reset_stays)
 }
 END_TEST
 
+START_TEST(reset_leaves_protections_and_guards)
+{
+	static const DWORD protections[] = {
+		PAGE_READONLY, PAGE_NOACCESS, PAGE_READWRITE | PAGE_GUARD,
+	};
+	char *p = commit_pages(3, PAGE_READWRITE);
+	DWORD old;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		assert_ok(VirtualProtect(p + i * PAGE, PAGE, protections[i],
+					 &old));
+	assert_ok(VirtualAlloc(p, 3 * PAGE, MEM_RESET, PAGE_READWRITE));
+	for (i = 0; i < 3; i++)
+		assert_run(p + i * PAGE, PAGE, MEM_COMMIT, protections[i]);
+	ck_assert(!can_write(p));
+	ck_assert(!can_read(p + PAGE));
+	ck_assert(!can_read(p + 2 * PAGE));
+	ck_assert(can_read(p + 2 * PAGE));
+	drop(p);
+}
+END_TEST
+
 START_TEST(undo_says_whether_content_is_intact)
 {
 	char *p = commit_pages(2, PAGE_READWRITE);
@@ -162,6 +185,7 @@ TCase *hints_tests(void)
 
 	tcase_add_test(tests, reset_leaves_state_and_old_or_zero_content);
 	tcase_add_test(tests, a_write_after_reset_stays);
+	tcase_add_test(tests, reset_leaves_protections_and_guards);
 	tcase_add_test(tests, undo_says_whether_content_is_intact);
 	tcase_add_test(tests, reset_rounds_inwards);
 	tcase_add_test(tests, reset_takes_reserved_pages);

@@ -60,6 +60,26 @@ START_TEST(old_protection_is_that_of_the_first_page)
 }
 END_TEST
 
+START_TEST(content_outlives_no_access)
+{
+	char *p = commit_pages(2, PAGE_READWRITE);
+	DWORD old;
+
+	p[0] = 1;
+	p[PAGE] = 2;
+	assert_ok(VirtualProtect(p, 2 * PAGE, PAGE_NOACCESS, &old));
+	ck_assert(!can_read(p));
+	assert_ok(VirtualProtect(p, 1, PAGE_READONLY, &old));
+	ck_assert_uint_eq(old, PAGE_NOACCESS);
+	ck_assert_int_eq(p[0], 1);
+	ck_assert(!can_read(p + PAGE));
+	assert_ok(VirtualProtect(p, PAGE + 1, PAGE_READWRITE, &old));
+	ck_assert_uint_eq(old, PAGE_READONLY);
+	ck_assert_int_eq(p[PAGE], 2);
+	drop(p);
+}
+END_TEST
+
 START_TEST(range_rounds_outwards)
 {
 	char *p = commit_pages(4, PAGE_READWRITE);
@@ -164,6 +184,7 @@ TCase *protect_tests(void)
 	tcase_add_loop_test(tests, each_protection_allows_what_it_says, 0, 5);
 	tcase_add_test(tests, execute_alone_can_be_executed_not_written);
 	tcase_add_test(tests, old_protection_is_that_of_the_first_page);
+	tcase_add_test(tests, content_outlives_no_access);
 	tcase_add_test(tests, range_rounds_outwards);
 	tcase_add_test(tests, a_reserved_page_in_the_range_spoils_it);
 	tcase_add_test(tests, range_stays_inside_one_reservation);

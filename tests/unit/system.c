@@ -28,6 +28,30 @@ START_TEST(sizes_are_those_of_64_bit_windows)
 }
 END_TEST
 
+START_TEST(constants_and_macros_are_those_of_windows)
+{
+	struct pair {
+		char first;
+		DWORD second;
+	} pair;
+
+	/* Of the type that functions return: no long of 64 bits. */
+	ck_assert_uint_eq(sizeof(ERROR_SUCCESS), sizeof(LONG));
+	ck_assert_uint_eq(sizeof(ERROR_NOACCESS), sizeof(DWORD));
+	ck_assert_uint_eq(sizeof(EXCEPTION_CONTINUE_SEARCH), sizeof(LONG));
+	ck_assert_ptr_eq(INVALID_HANDLE_VALUE, (void *)-1);
+	ck_assert_uint_eq(MAKEWORD(0x34, 0x12), 0x1234);
+	ck_assert_uint_eq(MAKELONG(0x5678, 0x1234), 0x12345678);
+	ck_assert_uint_eq(LOWORD(0x123456789abcdef0), 0xdef0);
+	ck_assert_uint_eq(HIWORD(0x123456789abcdef0), 0x9abc);
+	ck_assert_uint_eq(LOBYTE(0x1234), 0x34);
+	ck_assert_uint_eq(HIBYTE(0x1234), 0x12);
+	ck_assert_int_eq(FIELD_OFFSET(struct pair, second), 4);
+	ck_assert_ptr_eq(CONTAINING_RECORD(&pair.second, struct pair, second),
+			 &pair);
+}
+END_TEST
+
 START_TEST(system_info)
 {
 	SYSTEM_INFO info, native;
@@ -153,6 +177,7 @@ TCase *system_tests(void)
 	TCase *tests = tcase_create("system");
 
 	tcase_add_test(tests, sizes_are_those_of_64_bit_windows);
+	tcase_add_test(tests, constants_and_macros_are_those_of_windows);
 	tcase_add_test(tests, system_info);
 	tcase_add_test(tests, memory_status_ex);
 	tcase_add_test(tests, memory_status_ex_checks_its_length);
