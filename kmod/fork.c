@@ -74,7 +74,9 @@ static int ntmem_copy_pinned_table(struct ntmem_region *child,
 
 	for (i = 0; i < table->nr; i++) {
 		block = table->block[i];
-		mask = block ? block->resident : 0;
+		if (!block)
+			continue;
+		mask = block->resident;
 		index = ntmem_block_first(table, i);
 		for_each_set_bit(k, &mask, NTMEM_BLOCK_PAGES) {
 			if (!folio_maybe_dma_pinned(page_folio(block->page[k])))
