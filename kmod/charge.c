@@ -20,6 +20,7 @@
 #include <linux/workqueue.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 #define NTMEM_BALLAST_STEP	((64UL << 20) >> PAGE_SHIFT)
 
@@ -46,12 +47,16 @@ static DECLARE_WORK(ntmem_ballast_work, ntmem_ballast_shrink);
 static bool ntmem_try_add(atomic_long_t *counter, unsigned long pages,
 			  unsigned long limit)
 {
-	unsigned long now = atomic_long_add_return(pages, counter);
+	long now = atomic_long_read(counter);
 
-	if (likely(now <= limit))
-		return true;
-	atomic_long_sub(pages, counter);
-	return false;
+	/* Never above the limit: others must not be refused for our sake. */
+	do {
+		if (unlikely(now + pages > limit)) {
+			ntmem_spin_point("charge_refused");
+			return false;
+		}
+	} while (!atomic_long_try_cmpxchg(counter, &now, now + pages));
+	return true;
 }
 
 /**
@@ -177,7 +182,8 @@ static void ntmem_ballast_shrink(struct work_struct *work)
 	if (keep < ntmem_ballast_pages) {
 		/* Who charges now sees the new size, or is seen by us. */
 		WRITE_ONCE(ntmem_ballast_pages, keep);
-		/* Pairs with the add of ntmem_try_add(), a full barrier. */
+		ntmem_stop_point("ballast_shrink");
+		/* Pairs with the cmpxchg of ntmem_try_add(), a full barrier. */
 		smp_mb();
 		total = atomic_long_read(&ntmem_total);
 		ntmem_ballast_resize(max(keep, total));

@@ -13,6 +13,7 @@
 #include <linux/uaccess.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 unsigned long ntmem_granularity = 64UL << 10;
 
@@ -333,6 +334,7 @@ long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	struct ntmem_space *space = file->private_data;
 	void __user *user = (void __user *)uarg;
 
+	ntmem_stop_point("ioctl_enter");
 	if (unlikely(space->mm != current->mm || space->dead))
 		return -EIO;
 	switch (cmd) {
@@ -352,8 +354,10 @@ long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 
 static int ntmem_device_open(struct inode *inode, struct file *file)
 {
-	struct ntmem_space *space = ntmem_space_open();
+	struct ntmem_space *space;
 
+	ntmem_stop_point("device_open");
+	space = ntmem_space_open();
 	if (IS_ERR(space))
 		return PTR_ERR(space);
 	file->private_data = space;
@@ -398,6 +402,7 @@ static const struct {
 	{ ntmem_charge_init, ntmem_charge_exit },
 	{ ntmem_reclaim_init, ntmem_reclaim_exit },
 	{ ntmem_space_init, ntmem_space_exit },
+	{ ntmem_test_init, ntmem_test_exit },
 };
 
 static void ntmem_parts_exit(int nr)

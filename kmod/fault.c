@@ -21,6 +21,7 @@
 #include <linux/sched.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 /* What is in the PTE of a data page, by whether it may be written. */
 static pgprot_t ntmem_pte_prot[2] __ro_after_init;
@@ -164,6 +165,7 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 	spinlock_t *ptl;	/* of the page table */
 	pte_t *ptep;
 
+	ntmem_stop_point("fault_upgrade");
 	write = (rights & NTMEM_R_WRITE) && !(try->state & NTMEM_S_DISCARD) &&
 		ntmem_block_exclusive(try);
 	if (!write && (!try->region->exec || (rights & NTMEM_R_EXEC)))
@@ -225,6 +227,7 @@ static vm_fault_t ntmem_map_around(const struct ntmem_try *try,
 	       ntmem_is_none(ptep, last + 1 - try->index))
 		last++;
 
+	ntmem_stop_point("fault_map");
 	nr = last - first + 1;
 	if (nr == 1)
 		err = vm_insert_page(vmf->vma, first << PAGE_SHIFT,
@@ -281,6 +284,7 @@ static void ntmem_install(struct ntmem_try *try, unsigned long first,
 	unsigned int i, held = 0;
 	struct page **slot = ntmem_slot(try, first);
 
+	ntmem_stop_point("fault_install");
 	spin_lock(&try->region->state_lock);
 	for (i = 0; i < nr; i++) {
 		if (slot[i])
@@ -443,6 +447,7 @@ static int ntmem_unshare_page(struct ntmem_try *try)
 	if (!copy)
 		return -ENOMEM;
 	copy_user_highpage(copy, page, try->vmf->address, try->vmf->vma);
+	ntmem_stop_point("cow_copied");
 	/* Out of our page table before the others may find themselves alone. */
 	if (!ntmem_pte_empty(try->vmf, try->index))
 		ntmem_zap(try->region, try->index, try->index);
@@ -497,6 +502,7 @@ static vm_fault_t ntmem_attempt(struct ntmem_try *try)
 	if (unlikely(try->reason))
 		return ntmem_refuse(try);
 
+	ntmem_stop_point("fault_look");
 	if (try->write) {
 		ret = ntmem_repair(try);
 		if (ret)
@@ -567,6 +573,7 @@ static vm_fault_t ntmem_handle(struct vm_fault *vmf)
 		ntmem_region_unlock(try.region, try.write);
 		if (likely(ret != NTMEM_FAULT_AGAIN))
 			break;
+		ntmem_stop_point("fault_again");
 	}
 	if (unlikely(ret == VM_FAULT_SIGSEGV))
 		ntmem_note_refusal(space, &try, prot);
@@ -582,7 +589,10 @@ vm_fault_t ntmem_fault(struct vm_fault *vmf)
 /* ->page_mkwrite: a page is mapped read-only, and somebody writes to it. */
 vm_fault_t ntmem_page_mkwrite(struct vm_fault *vmf)
 {
-	return ntmem_handle(vmf);
+	vm_fault_t ret = ntmem_handle(vmf);
+
+	ntmem_stop_point("mkwrite_done");
+	return ret;
 }
 
 int ntmem_fault_init(void)

@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 /* ----------------------------------------------------------- page tables --- */
 
@@ -32,19 +33,35 @@ static int ntmem_wrprotect_pte(pte_t *ptep, unsigned long addr, void *data)
 
 /* ---------------------------------------------------------- pinned pages --- */
 
+/* Does the child still share this page? */
+static bool ntmem_has_page(struct ntmem_region *child, unsigned long index,
+			   const struct page *page)
+{
+	struct ntmem_table *table = ntmem_table_find(child, index);
+	struct ntmem_block *block;
+
+	if (!table)
+		return false;
+	block = table->block[ntmem_block_nr(index) - table->first];
+	return block && block->page[index & NTMEM_BLOCK_MASK] == page;
+}
+
 /*
  * A page that a device may be writing to stays the parent's; the child gets
  * a copy now. The child's block is its own then, so that the parent's share
  * of the page ends with it.
  */
-static int ntmem_copy_pinned(struct ntmem_region *child, unsigned long index)
+static int ntmem_copy_pinned(struct ntmem_region *child, unsigned long index,
+			     struct page *page)
 {
 	struct ntmem_table *table;
 	struct ntmem_block *block;
-	struct page *page, *copy;
+	struct page *copy;
 	unsigned int i = index & NTMEM_BLOCK_MASK;
 	int err;
 
+	if (!ntmem_has_page(child, index, page))
+		return 0;
 	copy = ntmem_page_alloc(current->mm, false);
 	if (!copy)
 		return -ENOMEM;
@@ -55,7 +72,6 @@ static int ntmem_copy_pinned(struct ntmem_region *child, unsigned long index)
 	}
 	table = ntmem_table_find(child, index);
 	block = table->block[ntmem_block_nr(index) - table->first];
-	page = block->page[i];
 	copy_highpage(copy, page);
 	ntmem_page_own(child, copy, index);
 	block->page[i] = copy;
@@ -81,7 +97,8 @@ static int ntmem_copy_pinned_table(struct ntmem_region *child,
 		for_each_set_bit(k, &mask, NTMEM_BLOCK_PAGES) {
 			if (!folio_maybe_dma_pinned(page_folio(block->page[k])))
 				continue;
-			err = ntmem_copy_pinned(child, index + k);
+			err = ntmem_copy_pinned(child, index + k,
+						block->page[k]);
 			if (err)
 				return err;
 		}
@@ -142,6 +159,7 @@ static int ntmem_fork_fill(struct ntmem_region *child,
 		return err;
 	child->committed = parent->committed;
 	err = ntmem_state_clone(child, parent);
+	ntmem_stop_point("fork_cloned");
 	if (!err)
 		err = ntmem_copy_all_pinned(child, parent);
 	if (!err && parent->locked)
@@ -159,7 +177,7 @@ static void ntmem_fork_failed(struct ntmem_region *child)
 }
 
 static int ntmem_fork_region(struct ntmem_space *space,
-			     struct ntmem_region *parent)
+			     struct ntmem_region *parent, bool exec)
 {
 	struct ntmem_region *child = ntmem_region_alloc(space);
 	int err;
@@ -170,7 +188,8 @@ static int ntmem_fork_region(struct ntmem_space *space,
 	child->end = parent->end;
 	child->chunk0 = ntmem_first(child) >> NTMEM_CHUNK_SHIFT;
 	child->alloc_prot = parent->alloc_prot;
-	child->exec = parent->exec;
+	/* The parent may be about to note what its VMA says already. */
+	child->exec = parent->exec || exec;
 	child->dead = parent->dead;
 	if (!child->dead && ntmem_fork_fill(child, parent))
 		ntmem_fork_failed(child);
@@ -182,15 +201,31 @@ static int ntmem_fork_region(struct ntmem_space *space,
 		ntmem_reclaim_add(child, parent->reset_pages);
 	}
 	ntmem_region_put(child);
-	return err;
+	/* One that the parent had there when an earlier VMA was copied. */
+	return err == -EEXIST ? 0 : err;
 }
 
-/* Each region of the VMA that an earlier VMA of this fork did not bring. */
+/*
+ * An earlier VMA of this fork has brought the region. But until now its pages
+ * in this VMA could be written to by the parent, and be pinned.
+ */
+static void ntmem_fork_again(struct ntmem_region *child,
+			     struct ntmem_region *parent)
+{
+	down_write_nested(&child->lock, SINGLE_DEPTH_NESTING);
+	if (!child->dead && child->chunk0 == parent->chunk0 &&
+	    ntmem_copy_all_pinned(child, parent))
+		ntmem_fork_failed(child);
+	ntmem_region_unlock(child, true);
+}
+
+/* Each region of the VMA, as far as an earlier VMA did not bring it. */
 static int ntmem_fork_regions(struct ntmem_space *space,
 			      struct ntmem_space *from,
-			      unsigned long start, unsigned long end)
+			      const struct vm_area_struct *vma)
 {
-	struct ntmem_region *parent;
+	unsigned long start = vma->vm_start, end = vma->vm_end;
+	struct ntmem_region *parent, *child;
 	int err = 0;
 
 	while (start < end) {
@@ -208,9 +243,12 @@ static int ntmem_fork_regions(struct ntmem_space *space,
 			start += PAGE_SIZE;
 			continue;
 		}
-		if (!parent->nofork &&
-		    !mtree_load(&space->regions, parent->start))
-			err = ntmem_fork_region(space, parent);
+		child = mtree_load(&space->regions, parent->start);
+		if (child)
+			ntmem_fork_again(child, parent);
+		else if (!parent->nofork)
+			err = ntmem_fork_region(space, parent,
+						vma->vm_flags & VM_EXEC);
 		start = parent->end;
 		ntmem_region_unlock(parent, true);
 		if (err)
@@ -236,7 +274,6 @@ static struct ntmem_space *ntmem_fork_space(struct vm_area_struct *vma,
 	space->granularity = from->granularity;
 	space->used = from->used;
 	ntmem_space_publish(space);
-	ntmem_arenas_copy(space, from);
 	return space;
 }
 
@@ -254,6 +291,7 @@ void ntmem_fork_vma(struct vm_area_struct *vma)
 	vma->vm_private_data = space;
 	if (!space)
 		return;
+	ntmem_arenas_copy(space, from, vma->vm_start, vma->vm_end);
 
 	/*
 	 * First the PTEs, then the look for pinned pages: a fast pin that
@@ -263,7 +301,9 @@ void ntmem_fork_vma(struct vm_area_struct *vma)
 	apply_to_existing_page_range(from->mm, vma->vm_start,
 				     vma->vm_end - vma->vm_start,
 				     ntmem_wrprotect_pte, from->mm);
-	if (ntmem_fork_regions(space, from, vma->vm_start, vma->vm_end))
+	ntmem_stop_point("fork_protected");
+	if (ntmem_fork_regions(space, from, vma))
 		space->dead = true;
 	raw_write_seqcount_end(&from->mm->write_protect_seq);
+	ntmem_stop_point("fork_vma");
 }

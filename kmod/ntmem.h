@@ -323,12 +323,13 @@ struct ntmem_place {
 int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 		    const struct ntmem_place *place);
 int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region);
-int ntmem_map_exec(struct ntmem_region *region, bool exec);
+int ntmem_map_exec(struct ntmem_region *region);
 void ntmem_unplace(struct ntmem_space *space, unsigned long start,
 		   unsigned long end, bool exec);
 void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
 		       unsigned long end);
-void ntmem_arenas_copy(struct ntmem_space *to, struct ntmem_space *from);
+void ntmem_arenas_copy(struct ntmem_space *to, struct ntmem_space *from,
+		       unsigned long start, unsigned long end);
 void ntmem_arenas_free(struct ntmem_space *space);
 unsigned long ntmem_top(const struct mm_struct *mm);
 

@@ -12,6 +12,7 @@
 #include <linux/sched/signal.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 /* A range in pages. */
 struct ntmem_pages {
@@ -62,14 +63,20 @@ static struct ntmem_region *ntmem_range_begin(struct ntmem_space *space,
 
 /*
  * Could a PTE that was made under a state that the scan saw allow what the
- * new state forbids, or keep what it allows from working?
+ * new state forbids, or keep what it allows from working? Nothing is ever
+ * mapped under no state.
  */
-static bool ntmem_must_zap(const struct ntmem_scan *scan, u8 state)
+static bool ntmem_is_stale(const struct ntmem_scan *scan, u8 state)
 {
 	u8 stale = state & NTMEM_S_GUARD ? 0xff :
 					   ntmem_stale[state & NTMEM_S_ACCESS];
 
-	return scan->resident && (scan->access & stale);
+	return scan->access & stale & ~BIT(0);
+}
+
+static bool ntmem_must_zap(const struct ntmem_scan *scan, u8 state)
+{
+	return scan->resident && ntmem_is_stale(scan, state);
 }
 
 /* Maps the region so that its PTEs may allow execution, once. */
@@ -92,12 +99,7 @@ static int ntmem_gain_exec(struct ntmem_space *space,
 
 	/* Nobody releases a part of it, or all, without map_lock. */
 	if (needed)
-		err = ntmem_map_exec(region, true);
-	if (needed && !err) {
-		down_write(&region->lock);
-		region->exec = true;
-		ntmem_region_unlock(region, true);
-	}
+		err = ntmem_map_exec(region);
 	ntmem_region_put(region);
 unlock:
 	mutex_unlock(&space->map_lock);
@@ -132,10 +134,12 @@ static int ntmem_commit_read(struct ntmem_region *region,
 	err = ntmem_state_prepare(region, pages->first, pages->last, false);
 	if (err)
 		return err;
+	ntmem_stop_point("commit_scan");
 	spin_lock(&region->state_lock);
 	ntmem_state_scan(region, pages->first, pages->last, &scan);
 	*need = pages->last - pages->first + 1 - scan.committed;
-	if (ntmem_must_zap(&scan, state))
+	/* A fault may be on its way with the old state: no page need be there. */
+	if (ntmem_is_stale(&scan, state))
 		err = NTMEM_NEEDS_WRITE;
 	else
 		err = ntmem_charge(region->space, *need);
@@ -262,6 +266,7 @@ static int ntmem_decommit_locked(struct ntmem_region *region,
 
 	if (!region->cow && ntmem_state_decommit(region, pages->first,
 						 pages->last, &scan, gone)) {
+		ntmem_stop_point("decommit_zap");
 		if (scan.resident) {
 			ntmem_zap(region, scan.first_resident,
 				  scan.last_resident);
@@ -281,6 +286,7 @@ static int ntmem_decommit_locked(struct ntmem_region *region,
 	if (err)
 		return err;
 	ntmem_state_set(region, pages->first, pages->last, &change);
+	ntmem_stop_point("decommit_zap");
 	if (scan.resident) {
 		/*
 		 * Dropped first, the pages are freed in the batches of the

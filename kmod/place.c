@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 #define NTMEM_ARENA_FIRST	(256UL << 20)
 #define NTMEM_ARENA_NEXT	(1UL << 30)
@@ -35,6 +36,7 @@
  * @node: in space->arenas, oldest first
  * @start: first byte
  * @end: byte behind the last
+ * @mapped: how much of it has a VMA; less than all, nothing is carved from it
  *
  * Forgotten, its reservations not, when user space unmaps a part of it.
  */
@@ -42,6 +44,7 @@ struct ntmem_arena {
 	struct list_head node;
 	unsigned long start;
 	unsigned long end;
+	unsigned long mapped;
 };
 
 /* The highest address that a reservation may use, inclusive. */
@@ -74,6 +77,44 @@ static int ntmem_map(struct ntmem_space *space, unsigned long start,
 		       PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0),
 		       MAP_SHARED | flags, start);
 	return IS_ERR_VALUE(addr) ? (int)addr : 0;
+}
+
+/* First part of [start, end) that no VMA covers; empty when there is none. */
+static int ntmem_uncovered(struct ntmem_space *space, unsigned long *start,
+			   unsigned long *end)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	int err = 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	while (*start < *end) {
+		vma = find_vma(mm, *start);
+		if (!vma || vma->vm_start >= *end)
+			break;
+		if (vma->vm_start > *start) {
+			*end = vma->vm_start;
+			break;
+		}
+		if (!ntmem_is_ours(space, vma)) {
+			err = -EEXIST;
+			break;
+		}
+		*start = vma->vm_end;
+	}
+	mmap_read_unlock(mm);
+	return err;
+}
+
+/*
+ * Is what was mapped and made known still mapped? User space may have unmapped
+ * it before ->close could find what to take with it. From here on it will.
+ */
+static bool ntmem_is_covered(struct ntmem_space *space, unsigned long start,
+			     unsigned long end)
+{
+	return !ntmem_uncovered(space, &start, &end) && start >= end;
 }
 
 /* --------------------------------------------------------------- holes --- */
@@ -214,21 +255,41 @@ static int ntmem_arena_make(struct ntmem_space *space, unsigned long align)
 		.anywhere = true,
 	};
 	struct ntmem_arena *arena;
+	unsigned long start;
 	int err;
 
 	arena = kmalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
 	if (!arena)
 		return -ENOMEM;
-	err = ntmem_map_room(space, &place, &arena->start);
+	err = ntmem_map_room(space, &place, &start);
 	if (err) {
 		kfree(arena);
 		return err;
 	}
-	arena->end = arena->start + place.size;
+	arena->start = start;
+	arena->end = start + place.size;
+	arena->mapped = place.size;
+	ntmem_stop_point("arena_mapped");
 	spin_lock(&space->arena_lock);
 	list_add_tail(&arena->node, &space->arenas);
 	spin_unlock(&space->arena_lock);
-	return 0;
+	if (ntmem_is_covered(space, start, start + place.size))
+		return 0;
+	ntmem_arenas_lost(space, start, start + place.size);
+	return -ENOSPC;
+}
+
+static bool ntmem_is_in_arena(struct ntmem_space *space, unsigned long start,
+			      unsigned long end)
+{
+	struct ntmem_arena *arena;
+	bool found = false;
+
+	spin_lock(&space->arena_lock);
+	list_for_each_entry(arena, &space->arenas, node)
+		found |= arena->start <= start && end <= arena->end;
+	spin_unlock(&space->arena_lock);
+	return found;
 }
 
 static int ntmem_arena_carve(struct ntmem_space *space,
@@ -257,6 +318,8 @@ static int ntmem_arenas_carve(struct ntmem_space *space,
 
 	spin_lock(&space->arena_lock);
 	list_for_each_entry(arena, &space->arenas, node) {
+		if (arena->mapped != arena->end - arena->start)
+			continue;
 		err = ntmem_arena_carve(space, arena, place, addr);
 		if (!err)
 			break;
@@ -281,18 +344,40 @@ void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
 	spin_unlock(&space->arena_lock);
 }
 
-/* A forked child carves from the same arenas; without memory, from none. */
-void ntmem_arenas_copy(struct ntmem_space *to, struct ntmem_space *from)
+/* A part of an arena has got a VMA in a forked child. */
+static void ntmem_arena_copy(struct ntmem_space *to,
+			     const struct ntmem_arena *arena,
+			     unsigned long mapped)
 {
-	struct ntmem_arena *arena, *copy;
+	struct ntmem_arena *copy;
+
+	list_for_each_entry(copy, &to->arenas, node) {
+		if (copy->start == arena->start) {
+			copy->mapped += mapped;
+			return;
+		}
+	}
+	copy = kmemdup(arena, sizeof(*arena), GFP_NOWAIT);
+	if (!copy)
+		return;
+	copy->mapped = mapped;
+	list_add_tail(&copy->node, &to->arenas);
+}
+
+/*
+ * A forked child carves from the same arenas, as far as it gets the VMAs, of
+ * which [start, end) is one; without memory, from none.
+ */
+void ntmem_arenas_copy(struct ntmem_space *to, struct ntmem_space *from,
+		       unsigned long start, unsigned long end)
+{
+	struct ntmem_arena *arena;
 
 	spin_lock(&from->arena_lock);
-	list_for_each_entry(arena, &from->arenas, node) {
-		copy = kmemdup(arena, sizeof(*arena), GFP_NOWAIT);
-		if (!copy)
-			break;
-		list_add_tail(&copy->node, &to->arenas);
-	}
+	list_for_each_entry(arena, &from->arenas, node)
+		if (arena->start < end && arena->end > start)
+			ntmem_arena_copy(to, arena, min(end, arena->end) -
+					 max(start, arena->start));
 	spin_unlock(&from->arena_lock);
 }
 
@@ -315,6 +400,9 @@ static int ntmem_remap(struct ntmem_space *space, unsigned long start,
 	WRITE_ONCE(space->remap_task, current);
 	err = ntmem_map(space, start, end, MAP_FIXED, nofork, exec);
 	WRITE_ONCE(space->remap_task, NULL);
+	/* What was there may be gone all the same. */
+	if (err && !ntmem_is_covered(space, start, end))
+		ntmem_regions_unmapped(space, start, end);
 	return err;
 }
 
@@ -327,6 +415,13 @@ static int ntmem_publish_at(struct ntmem_region *region, unsigned long addr,
 	return ntmem_region_publish(region);
 }
 
+/* Its mapping went before it was published: it must not stay. */
+static int ntmem_place_lost(struct ntmem_region *region)
+{
+	ntmem_region_kill(region, true);
+	return -EAGAIN;
+}
+
 static int ntmem_place_own(struct ntmem_space *space,
 			   struct ntmem_region *region,
 			   const struct ntmem_place *place)
@@ -337,10 +432,27 @@ static int ntmem_place_own(struct ntmem_space *space,
 	err = ntmem_map_room(space, place, &addr);
 	if (err)
 		return err;
+	ntmem_stop_point("own_mapped");
 	region->exec = place->exec;
 	err = ntmem_publish_at(region, addr, place->size);
 	if (err)
 		vm_munmap(addr, place->size);
+	else if (!ntmem_is_covered(space, addr, addr + place->size))
+		err = ntmem_place_lost(region);
+	return err;
+}
+
+/* In an arena, which user space can unmap at any time. */
+static int ntmem_place_carved(struct ntmem_space *space,
+			      struct ntmem_region *region, unsigned long addr,
+			      unsigned long size)
+{
+	int err;
+
+	ntmem_stop_point("carved");
+	err = ntmem_publish_at(region, addr, size);
+	if (!err && !ntmem_is_in_arena(space, addr, addr + size))
+		err = ntmem_place_lost(region);
 	return err;
 }
 
@@ -350,7 +462,8 @@ static int ntmem_place_own(struct ntmem_space *space,
  * @region: new
  * @place: what is wanted
  *
- * Return: 0; -ENOSPC without a hole; -ENOMEM; what mmap(2) refuses with.
+ * Return: 0; -ENOSPC without a hole; -ENOMEM; what mmap(2) refuses with;
+ * -EAGAIN when user space was faster, and @region is used up.
  */
 int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 		    const struct ntmem_place *place)
@@ -366,41 +479,14 @@ int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 			if (!ntmem_arena_make(space, place->align))
 				err = ntmem_arenas_carve(space, place, &addr);
 		if (!err)
-			return ntmem_publish_at(region, addr, place->size);
+			return ntmem_place_carved(space, region, addr,
+						  place->size);
 	}
 	err = ntmem_place_own(space, region, place);
 	if (err != -ENOSPC || place->exec)
 		return err;
 	err = ntmem_arenas_carve(space, place, &addr);
-	return err ?: ntmem_publish_at(region, addr, place->size);
-}
-
-/* First part of [start, end) that no VMA covers; empty when there is none. */
-static int ntmem_uncovered(struct ntmem_space *space, unsigned long *start,
-			   unsigned long *end)
-{
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	int err = 0;
-
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
-	while (*start < *end) {
-		vma = find_vma(mm, *start);
-		if (!vma || vma->vm_start >= *end)
-			break;
-		if (vma->vm_start > *start) {
-			*end = vma->vm_start;
-			break;
-		}
-		if (!ntmem_is_ours(space, vma)) {
-			err = -EEXIST;
-			break;
-		}
-		*start = vma->vm_end;
-	}
-	mmap_read_unlock(mm);
-	return err;
+	return err ?: ntmem_place_carved(space, region, addr, place->size);
 }
 
 /**
@@ -466,21 +552,31 @@ static void ntmem_next_arena(struct ntmem_space *space, unsigned long *start,
 }
 
 /**
- * ntmem_map_exec() - map a reservation anew, with or without PROT_EXEC
+ * ntmem_map_exec() - map a reservation anew, with PROT_EXEC
  * @region: the caller has a reference
- * @exec: with or without
  *
  * Whether a page may be executed is in its PTE; that PTEs can allow it at all
  * is up to the VMA. The pages survive, since the region holds them.
  */
-int ntmem_map_exec(struct ntmem_region *region, bool exec)
+int ntmem_map_exec(struct ntmem_region *region)
 {
 	unsigned long lo = region->start, hi = region->end;
+	int err;
 
 	/* A child gets the arena with what it has no region for. */
 	ntmem_next_arena(region->space, &lo, &hi);
-	return ntmem_remap(region->space, region->start, region->end,
-			   region->nofork && lo == hi, exec);
+	err = ntmem_remap(region->space, region->start, region->end,
+			  region->nofork && lo == hi, true);
+	if (err)
+		return err;
+	ntmem_stop_point("exec_mapped");
+	down_write(&region->lock);
+	region->exec = true;
+	/* Who came before did not know that data needs care here. */
+	if (!region->dying)
+		ntmem_zap(region, ntmem_first(region), ntmem_last(region));
+	ntmem_region_unlock(region, true);
+	return 0;
 }
 
 /**

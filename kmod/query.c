@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 static void ntmem_query_region(struct ntmem_region *region,
 			       struct ntmem_query *query)
@@ -70,7 +71,10 @@ static unsigned long ntmem_next_region(struct ntmem_space *space,
 	return next;
 }
 
-/* An address in no reservation: free, or somebody else's mapping. */
+/*
+ * An address in no reservation: free, or somebody else's mapping; -EAGAIN when
+ * it has just been reserved.
+ */
 static int ntmem_query_outside(struct ntmem_space *space,
 			       struct ntmem_query *query, unsigned long top)
 {
@@ -80,6 +84,8 @@ static int ntmem_query_outside(struct ntmem_space *space,
 	struct vm_area_struct *vma;
 	int err = 0;
 
+	if (next == addr)
+		return -EAGAIN;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	for (vma = find_vma(mm, addr); vma; vma = find_vma(mm, vma->vm_end))
@@ -105,18 +111,23 @@ static int ntmem_query_outside(struct ntmem_space *space,
 
 int ntmem_query(struct ntmem_space *space, struct ntmem_query *query)
 {
-	unsigned long top = space->top;
 	struct ntmem_region *region;
+	int err;
 
 	if (query->flags || query->pad)
 		return -EINVAL;
 	query->base = query->addr & PAGE_MASK;
-	region = ntmem_region_lock(space, query->base, false);
-	if (!region)
-		return ntmem_query_outside(space, query, top);
-	ntmem_query_region(region, query);
-	ntmem_region_unlock(region, false);
-	return 0;
+	do {
+		region = ntmem_region_lock(space, query->base, false);
+		if (likely(region)) {
+			ntmem_query_region(region, query);
+			ntmem_region_unlock(region, false);
+			return 0;
+		}
+		ntmem_stop_point("query_outside");
+		err = ntmem_query_outside(space, query, space->top);
+	} while (err == -EAGAIN);
+	return err;
 }
 
 static u64 ntmem_limit_bytes(unsigned long pages)

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 static struct shrinker *ntmem_shrinker;
 
@@ -78,6 +79,7 @@ static void ntmem_reclaim_block(struct ntmem_region *region,
 			(*left)++;
 			continue;
 		}
+		ntmem_stop_point("reclaim_drop");
 		ntmem_zap(region, index + i, index + i);
 		ntmem_page_put(block->page[i]);
 		block->page[i] = NULL;
@@ -154,6 +156,7 @@ static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
 		region = ntmem_reclaim_next();
 		if (!region)
 			break;
+		ntmem_stop_point("reclaim_found");
 		if (down_write_trylock(&region->lock)) {
 			if (!region->dying)
 				dropped += ntmem_reclaim_region(region,

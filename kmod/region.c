@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 /* A region without a place; the caller has the one reference. */
 struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space)
@@ -111,6 +112,7 @@ struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
 	rcu_read_lock();
 	/* Pairs with the release below: the region is all there. */
 	region = smp_load_acquire(recent);
+	ntmem_spin_point("recent_found");
 	if (likely(region && ntmem_region_holds(region, addr)) &&
 	    likely(ntmem_region_trylock(region, write))) {
 		if (likely(ntmem_region_holds(region, addr))) {
@@ -128,8 +130,10 @@ struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
 			rcu_read_unlock();
 			return NULL;
 		}
+		ntmem_spin_point("region_found");
 		if (likely(ntmem_region_trylock(region, write))) {
 			if (likely(ntmem_region_holds(region, addr))) {
+				ntmem_spin_point("recent_enter");
 				/* Pairs with the acquire above. */
 				smp_store_release(recent, region);
 				rcu_read_unlock();
@@ -245,13 +249,15 @@ void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
 	struct ntmem_region *region;
 
 	ntmem_arenas_lost(space, start, end);
+	/*
+	 * From the start each time: a part behind may be cut off one while we
+	 * wait for its lock. What was killed is not found again.
+	 */
 	while ((region = ntmem_region_next(space, start, end))) {
-		start = region->end;
 		/* A reservation with two VMAs may still be in the other's. */
 		ntmem_region_kill(region, true);
 		ntmem_region_put(region);
-		if (start >= end)
-			break;
+		cond_resched();
 	}
 }
 
@@ -320,6 +326,7 @@ static int ntmem_region_cut(struct ntmem_region *region, unsigned long start,
 			    unsigned long end)
 {
 	struct ntmem_space *space = region->space;
+	unsigned long reset = region->reset_pages;
 	struct ntmem_region *tail = NULL;
 	struct ntmem_scan gone;
 	int err;
@@ -336,6 +343,7 @@ static int ntmem_region_cut(struct ntmem_region *region, unsigned long start,
 		down_write_nested(&tail->lock, SINGLE_DEPTH_NESTING);
 	}
 	/* What the trimming below would have to do, and must not fail in. */
+	ntmem_stop_point("release_cut");
 	err = ntmem_unshare(region, ntmem_first(region));
 	if (!err && start > region->start)
 		err = ntmem_unshare(region, (start - 1) >> PAGE_SHIFT);
@@ -345,6 +353,7 @@ static int ntmem_region_cut(struct ntmem_region *region, unsigned long start,
 
 	ntmem_state_scan(region, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT,
 			 &gone);
+	ntmem_stop_point("cut_zap");
 	if (gone.resident)
 		ntmem_zap(region, gone.first_resident, gone.last_resident);
 	region->committed -= tail ? tail->committed : 0;
@@ -363,8 +372,11 @@ static int ntmem_region_cut(struct ntmem_region *region, unsigned long start,
 		ntmem_region_finish(region);
 		ntmem_region_put(region);
 	}
-	if (tail)
+	if (tail) {
+		if (reset)
+			ntmem_reclaim_add(tail, reset);
 		ntmem_region_unlock(tail, true);
+	}
 	return 0;
 
 undo:
@@ -408,9 +420,11 @@ int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 	if (!err && !whole)
 		err = ntmem_region_cut(region, start, end);
 	ntmem_region_unlock(region, true);
+	ntmem_stop_point("release_kill");
 	if (!err && whole)
 		ntmem_region_kill(region, true);
 	ntmem_region_put(region);
+	ntmem_stop_point("unplace");
 	if (!err)
 		ntmem_unplace(space, start, end, exec);
 unlock:

@@ -9,6 +9,7 @@
 
 #define NTMEM_RESERVE_FLAGS	(NTMEM_RESERVE_COMMIT | \
 				 NTMEM_RESERVE_TOP_DOWN | NTMEM_RESERVE_NOFORK)
+#define NTMEM_RESERVE_TRIES	16
 
 /* The rules of min_addr, max_addr and align, of a RESERVE without address. */
 static int ntmem_check_place(struct ntmem_space *space,
@@ -85,16 +86,14 @@ static int ntmem_reserve_at(struct ntmem_space *space,
 	err = ntmem_place_at(space, region);
 	if (err || !exec)
 		return err;
-	err = ntmem_map_exec(region, true);
+	err = ntmem_map_exec(region);
 	if (err)
 		ntmem_region_release(space, region->start, 0);
-	else
-		region->exec = true;
 	return err;
 }
 
-static int ntmem_reserve_locked(struct ntmem_space *space,
-				struct ntmem_reserve *reserve, u8 state)
+static int ntmem_reserve_once(struct ntmem_space *space,
+			      struct ntmem_reserve *reserve, u8 state)
 {
 	bool exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
 	struct ntmem_region *region = ntmem_region_alloc(space);
@@ -115,6 +114,20 @@ static int ntmem_reserve_locked(struct ntmem_space *space,
 	}
 	ntmem_region_put(region);
 	return err;
+}
+
+/* User space may unmap what was chosen for it before it is told of it. */
+static int ntmem_reserve_locked(struct ntmem_space *space,
+				struct ntmem_reserve *reserve, u8 state)
+{
+	int err, tries;
+
+	for (tries = 0; tries < NTMEM_RESERVE_TRIES; tries++) {
+		err = ntmem_reserve_once(space, reserve, state);
+		if (err != -EAGAIN)
+			return err;
+	}
+	return -ENOSPC;
 }
 
 int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve)

@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 #define NTMEM_MAGIC	0x6d656d74	/* of the pseudo file system */
 #define NTMEM_HASH_BITS	8
@@ -266,6 +267,7 @@ struct ntmem_space *ntmem_space_open(void)
 		space = ERR_PTR(-ENOMEM);
 		goto unlock;
 	}
+	ntmem_stop_point("space_add");
 	hlist_add_head(&space->node, ntmem_bucket(space->mm));
 unlock:
 	mutex_unlock(&ntmem_spaces_lock);

@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 /* More chunks than this are committed as a run, not table by table. */
 #define NTMEM_BIG_CHUNKS	8
@@ -175,28 +176,31 @@ static unsigned long ntmem_table_run(const struct ntmem_table *table,
  * @state: its state
  *
  * Return: the last page of @region in a row with @index whose protection is
- * the same.
+ * the same; at least @index, whose state may be another by now: a COMMIT needs
+ * the lock for reading only.
  */
 unsigned long ntmem_state_run(struct ntmem_region *region, unsigned long index,
 			      u8 *state)
 {
 	unsigned long chunk_end, end, last = ntmem_last(region);
+	const unsigned long first = index;
 	struct ntmem_table *table;
 	u8 want, here;
 
 	*state = ntmem_state_get(region, index);
 	want = *state & NTMEM_S_PROT;
+	ntmem_stop_point("query_run");
 	for (;; index = end + 1) {
 		table = ntmem_table_find(region, index);
 		if (table) {
 			chunk_end = min(last, index | (NTMEM_CHUNK_PAGES - 1));
 			end = ntmem_table_run(table, index, chunk_end, want);
 			if (end != chunk_end)
-				return end;
+				return max(first, end);
 		} else {
 			end = ntmem_bare(region, index, last, &here);
 			if ((here & NTMEM_S_PROT) != want)
-				return index - 1;
+				return max(first, index - 1);
 		}
 		if (end == last)
 			return last;

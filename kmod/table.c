@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include "compat.h"
 #include "ntmem.h"
+#include "test.h"
 
 static struct kmem_cache *ntmem_block_cache;
 
@@ -139,6 +140,7 @@ struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
 		return NULL;
 	memset(table->state, ntmem_run_load(region, index),
 	       sizeof(table->state));
+	ntmem_stop_point("table_store");
 	old = xa_cmpxchg(&region->tables,
 			 (index >> NTMEM_CHUNK_SHIFT) - region->chunk0, NULL,
 			 table, GFP_KERNEL_ACCOUNT);
@@ -164,6 +166,7 @@ struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
 	if (!block)
 		return NULL;
 	WRITE_ONCE(table->used, true);
+	ntmem_stop_point("block_store");
 	old = cmpxchg(slot, NULL, block);
 	if (!old)
 		return block;
