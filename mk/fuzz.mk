@@ -21,6 +21,7 @@ FUZZ_SOURCES := $(filter-out tests/fuzz/ioctl% \
 # Whether the model is right others ask: here it shall be fast, and not guide.
 ifneq ($(HUNTING),)
 $(OUT)/obj/tests/differential/%.o: FLAGS = $(TEST_FLAGS) -fno-sanitize=all
+$(OUT)/obj/tests/differential/sequence.o: FLAGS = $(TEST_FLAGS)
 endif
 
 $(eval $(call have,libfuzzer,program,clang,clang libclang-rt-14-dev))

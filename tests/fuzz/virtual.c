@@ -41,6 +41,9 @@ static bool same_status(uint32_t op, int want, int got)
 {
 	bool missing = want == -ENOENT || want == -ENODATA;
 
+	/* In a batch it is the engine that answers. */
+	if (want == got)
+		return true;
 	if (missing && op == NTMEM_NR_LOCK)
 		want = -EACCES;
 	if (missing && op == NTMEM_NR_UNLOCK)
@@ -105,10 +108,26 @@ static int commit(const struct ntmem_range *range)
 	return alloc(range, MEM_COMMIT, range->prot);
 }
 
+/* Views are not freed: an error of its own, where the engine knows nothing. */
+static bool is_view(uint64_t addr)
+{
+	struct ntmem_query query = { .addr = addr };
+
+	return !below->query(&query) && query.state == NTMEM_STATE_FOREIGN &&
+	       query.type != NTMEM_TYPE_PRIVATE;
+}
+
 static int give_back(const struct ntmem_range *range, DWORD type)
 {
+	bool view = is_view(range->addr);
+	int error;
+
 	SetLastError(UNTOUCHED);
-	return result(VirtualFree(pointer(range->addr), range->size, type));
+	error = result(VirtualFree(pointer(range->addr), range->size, type));
+	fuzz_check(!view || error == -EINVAL, "freeing a view: error %d",
+		   error);
+	return view && type == MEM_RELEASE ? below->release(range) :
+	       view ? below->decommit(range) : error;
 }
 
 static int decommit(const struct ntmem_range *range)
