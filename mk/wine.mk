@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+#
+# The unit tests that make only Windows calls, compiled for Windows, and a run
+# of them under Wine beside what we do. Optional: see tests/wine/run.
+
+MINGW_CC := x86_64-w64-mingw32-gcc
+MINGW_CXX := x86_64-w64-mingw32-g++
+WINE_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -D_WIN32_WINNT=0x0A00 \
+	-D__USE_MINGW_ANSI_STDIO=1 -include tests/wine/missing.h \
+	-Itests/wine -Itests/unit -pthread
+WINE_SOURCES := $(sort $(wildcard tests/wine/*.c)) \
+	$(patsubst %,tests/unit/%.c,unit alloc exception free guard hints \
+	lock protect query system thread)
+WINE_HEADERS := $(wildcard tests/wine/*.h tests/wine/*/*.h) tests/unit/unit.h
+
+$(eval $(call remember,build/wine/flags,$(MINGW_CC) $(WINE_FLAGS) \
+	$(WINE_SOURCES)))
+
+.PHONY: test-wine
+test-wine:
+	@tests/wine/run --check
+	+$(Q)$(MAKE) --no-print-directory build/wine/unit.exe \
+		$(if $(shell command -v $(MINGW_CXX)),build/wine/cxx.exe)
+	@tests/wine/run
+
+build/wine/unit.exe: $(WINE_SOURCES) $(WINE_HEADERS) build/wine/flags
+	$(say) MINGW $@
+	$(Q)$(MINGW_CC) $(WINE_FLAGS) -static -o $@ $(WINE_SOURCES) -lmincore
+
+build/wine/cxx.exe: tests/unit/cxx/windows.cc build/wine/flags
+	$(say) MINGW $@
+	$(Q)$(MINGW_CXX) -std=gnu++17 -O2 -Wall -Wextra \
+		-D_WIN32_WINNT=0x0A00 -static -o $@ $< -lmincore
