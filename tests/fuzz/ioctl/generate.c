@@ -31,7 +31,7 @@ u64 random_u64(void)
 
 unsigned int random_below(unsigned int n)
 {
-	return random_u64() % n;
+	return (random_u64() >> 32) * n >> 32;
 }
 
 static bool chance(unsigned int percent)
@@ -244,16 +244,18 @@ static struct arg pick_arg(char kind, bool reserve)
 
 static unsigned int pick_code(void)
 {
-	static unsigned int total;
-	unsigned int left, i;
+	unsigned int total = 1, left, i;
 
-	if (!total)
-		for (i = 0; i < op_count; i++)
-			total += op_kinds[i].weight;
+	/* The first operation has no weight, and takes what is left over. */
+	for (i = 0; i < op_count; i++)
+		total += op_kinds[i].weight;
 	left = random_below(total);
-	for (i = 0; left >= op_kinds[i].weight; i++)
+	for (i = 1; i < op_count; i++) {
+		if (left < op_kinds[i].weight)
+			return i;
 		left -= op_kinds[i].weight;
-	return i;
+	}
+	return 1;
 }
 
 static void pick_args(struct op *op)
@@ -339,8 +341,8 @@ static void change_arg(struct program *program, unsigned int at)
 		return;
 	i = random_below(strlen(args));
 	if ((args[i] == 'a' || args[i] == 'z') && chance(40)) {
-		op->arg[i].value += PICK(((s64[]){ -PAGE, PAGE, -1, 1,
-						   16 * PAGE, -16 * PAGE }));
+		op->arg[i].value += PICK(((s64[]){ -0x1000, 0x1000, -1, 1,
+						   0x10000, -0x10000 }));
 		return;
 	}
 	op->arg[i] = pick_arg(args[i], *args == 's');

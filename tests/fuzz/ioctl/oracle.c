@@ -384,13 +384,16 @@ void oracle_check(const struct op *op, int result)
 	cover_resume(paused);
 }
 
-/* All pages, once more, when everything is over. */
+/*
+ * When everything is over: all pages once more, where they were watched, and
+ * otherwise at least the accounts, since no other thread is left.
+ */
 void oracle_end(void)
 {
 	u64 paused = cover_pause();
 	struct walk now;
 
-	if (!blind && device >= 0)
-		walk_all(&now, true);
+	if (device >= 0 && (!single || !blind))
+		walk_all(&now, single);
 	cover_resume(paused);
 }

@@ -58,7 +58,8 @@ int use_fill(const struct op *op)
 		sig = touch_word(addr + i * PAGE, ACCESS_WRITE);
 		sig = sig ?: touch_word(addr + i * PAGE + PAGE - 8,
 					ACCESS_WRITE);
-		worst = sig ?: worst;
+		if (sig)
+			worst = sig;
 	}
 	return worst;
 }
@@ -72,7 +73,8 @@ int use_check(const struct op *op)
 	addr &= -PAGE;
 	for (u64 i = 0; i < pages; i++) {
 		sig = touch_word(addr + i * PAGE + i % 512 * 8, ACCESS_READ);
-		worst = sig ?: worst;
+		if (sig)
+			worst = sig;
 	}
 	return worst;
 }
