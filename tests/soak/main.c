@@ -56,7 +56,7 @@ u64 dice_u64(struct dice *d)
 
 unsigned int dice_below(struct dice *d, unsigned int n)
 {
-	return dice_u64(d) % n;
+	return (dice_u64(d) >> 32) * n >> 32;
 }
 
 void wrong(const char *format, ...)
