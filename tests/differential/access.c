@@ -18,9 +18,9 @@
 #define WORDS	512
 #define RET	0xc3
 
-static sigjmp_buf landing;
-static volatile sig_atomic_t armed;
-static volatile u64 fault_addr;
+static __thread sigjmp_buf landing;
+static __thread volatile sig_atomic_t armed;
+static __thread volatile u64 fault_addr;
 
 static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP };
 

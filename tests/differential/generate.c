@@ -361,6 +361,13 @@ static void make_reserve_ranged(struct generator *g, struct ntmem_reserve *r)
 		r->addr = r->min_addr;
 }
 
+/* The thread sanitizer has what lies at the lower one. */
+#ifdef __SANITIZE_THREAD__
+#define SOMEWHERE_HIGH	0x7f0000000000ULL
+#else
+#define SOMEWHERE_HIGH	0x400000000000ULL
+#endif
+
 static void make_reserve_free(struct generator *g, struct ntmem_reserve *r)
 {
 	r->size = one_in(g, 4) ? below(g, 4ULL << 20) :
@@ -368,7 +375,7 @@ static void make_reserve_free(struct generator *g, struct ntmem_reserve *r)
 	if (one_in(g, 4))
 		r->align = g->model->granularity << below(g, 8);
 	if (one_in(g, 6))
-		r->min_addr = 0x400000000000ULL;
+		r->min_addr = SOMEWHERE_HIGH;
 	else if (one_in(g, 6))
 		r->max_addr = 0x0effffffffffULL;
 	if (one_in(g, 40))

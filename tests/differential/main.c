@@ -20,6 +20,7 @@
 #include "run.h"
 #include "selftest.h"
 #include "shrink.h"
+#include "threads.h"
 
 #define LAST_CALLS	12
 
@@ -28,6 +29,7 @@ struct options {
 	unsigned long steps;
 	unsigned long rounds;
 	unsigned long seconds;
+	unsigned long threads;
 	unsigned int engines;
 	bool verbose;
 	bool print;
@@ -135,22 +137,47 @@ static void run_corpus(const struct options *options)
 		free(names);
 }
 
+/* Of one granularity, and without a limit, which all would share. */
+static bool run_together(u64 seed, const struct options *options)
+{
+	struct sequence seqs[THREADS_MAX];
+	bool ok;
+
+	for (unsigned long i = 0; i < options->threads; i++)
+		generate(&seqs[i], seed * THREADS_MAX + i, seed % 3,
+			 options->steps);
+	ok = threads_run(seqs, options->threads, options->engines);
+	for (unsigned long i = 0; i < options->threads; i++)
+		sequence_free(&seqs[i]);
+	return ok;
+}
+
+static void run_round(u64 seed, const struct options *options)
+{
+	struct sequence seq;
+
+	if (options->threads) {
+		result(run_together(seed, options),
+		       "%lu random sequences at once, seed %llu",
+		       options->threads, seed);
+		return;
+	}
+	/* The seed alone decides everything, so --rounds 1 repeats. */
+	generate(&seq, seed, seed % 12, options->steps);
+	if (options->print)
+		sequence_print(stdout, &seq);
+	else
+		result(run_one(&seq, options), "random sequence, seed %llu",
+		       seed);
+	sequence_free(&seq);
+}
+
 static void run_rounds(const struct options *options)
 {
 	time_t end = time(NULL) + (time_t)options->seconds;
 
 	for (unsigned long i = 0; i < options->rounds; i++) {
-		u64 seed = options->seed + i;
-		struct sequence seq;
-
-		/* The seed alone decides everything, so --rounds 1 repeats. */
-		generate(&seq, seed, seed % 12, options->steps);
-		if (options->print)
-			sequence_print(stdout, &seq);
-		else
-			result(run_one(&seq, options),
-			       "random sequence, seed %llu", seed);
-		sequence_free(&seq);
+		run_round(options->seed + i, options);
 		if (options->seconds && time(NULL) >= end)
 			break;
 	}
@@ -200,6 +227,7 @@ static void usage(FILE *out, int status)
 	      "  --steps N       calls in a round (4000)\n"
 	      "  --rounds N      rounds, each with the next seed (36)\n"
 	      "  --seconds N     begin no round after so many; no other limit\n"
+	      "  --threads N     N sequences at once in each round, and no corpus\n"
 	      "  --verbose       print each call and its result\n"
 	      "  --print         print the sequences instead of running them\n"
 	      "  --replay FILE   run only the sequence in FILE\n"
@@ -217,6 +245,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "steps", required_argument, NULL, 'n' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "seconds", required_argument, NULL, 'd' },
+		{ "threads", required_argument, NULL, 'j' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "replay", required_argument, NULL, 'f' },
@@ -245,6 +274,11 @@ static void parse(int argc, char **argv, struct options *o)
 		case 'd':
 			o->seconds = parse_number(optarg);
 			o->rounds = ULONG_MAX;
+			break;
+		case 'j':
+			o->threads = parse_number(optarg);
+			if (o->threads > THREADS_MAX)
+				usage(stderr, 2);
 			break;
 		case 'v':
 			o->verbose = true;
@@ -299,7 +333,8 @@ int main(int argc, char **argv)
 		if (!o.only_selftest) {
 			printf("# engines: %s, first seed %llu\n",
 			       engines_name(o.engines), o.seed);
-			run_corpus(&o);
+			if (!o.threads)
+				run_corpus(&o);
 			run_rounds(&o);
 		}
 	}

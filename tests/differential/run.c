@@ -20,8 +20,6 @@
 #define POISON64	0xa5a5a5a5a5a5a5a5ULL
 #define NOT_RUN		77
 
-#define KERNEL_WINDOW	0x100000000000ULL
-#define EMBEDDED_WINDOW	0x180000000000ULL
 
 /* A child that waits for its parent to get ahead of it. */
 struct late {
@@ -703,6 +701,16 @@ bool run_embedded(const struct sequence *seq, run_wrapper *wrap,
 	if (same_status)
 		w->same_status = same_status;
 	return run_all(&run);
+}
+
+bool run_shared(const struct sequence *seq, const struct ntmem_engine *engine,
+		u64 window)
+{
+	struct run run = { .seq = seq, .count = 1 };
+
+	run.worlds[0].shared = true;
+	return world_open(&run.worlds[0], engine, window, seq) &&
+	       run_all(&run);
 }
 
 u64 run_charged(void)

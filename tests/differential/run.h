@@ -15,6 +15,15 @@
 #define RUN_KERNEL	1U
 #define RUN_EMBEDDED	2U
 
+/* Where the windows lie; the thread sanitizer has most other places. */
+#ifdef __SANITIZE_THREAD__
+#define KERNEL_WINDOW	0x550000000000ULL
+#define EMBEDDED_WINDOW	0x567000000000ULL
+#else
+#define KERNEL_WINDOW	0x100000000000ULL
+#define EMBEDDED_WINDOW	0x180000000000ULL
+#endif
+
 /*
  * Runs @seq in this process, which must not have used an engine before. The
  * first disagreement is described on stdout, each line behind "# ", and its
@@ -35,6 +44,13 @@ typedef bool run_same_status(uint32_t op, int want, int got);
 
 bool run_embedded(const struct sequence *seq, run_wrapper *wrap,
 		  run_same_status *same_status);
+
+/*
+ * One of several threads that each run a sequence on the same engine, in a
+ * window of its own; access_init() was called and the granularity set.
+ */
+bool run_shared(const struct sequence *seq, const struct ntmem_engine *engine,
+		u64 window);
 
 /* Counts the operations and accesses from now on, those of children too. */
 bool run_count_operations(void);

@@ -106,7 +106,7 @@ bool world_open(struct world *w, const struct ntmem_engine *engine,
 	w->engine = engine;
 	w->window = window;
 	w->same_status = equal_status;
-	status = engine->set_granularity(&granularity);
+	status = w->shared ? 0 : engine->set_granularity(&granularity);
 	if (status)
 		return world_fail(w, "set_granularity: %s",
 				  world_errno(status));
@@ -295,6 +295,8 @@ bool world_check_info(struct world *w)
 		return world_fail(w, "info: version %u, pad %u, page size %llu, granularity %#llx",
 				  info.version, info.pad, info.page_size,
 				  info.granularity);
+	if (w->shared)
+		return true;
 	if (info.space_committed != committed || info.space_reserved != reserved)
 		return world_fail(w, "info: committed %#llx, reserved %#llx, should be %#llx and %#llx",
 				  info.space_committed, info.space_reserved,

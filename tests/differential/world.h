@@ -16,6 +16,7 @@
 
 /*
  * @area: where each area lies; 0 = not known.
+ * @shared: others use the engine too, and have set the granularity.
  * @result: what the last call gave, for those who read along.
  * @same_status: are these the model's and the engine's word for the same?
  */
@@ -23,6 +24,7 @@ struct world {
 	const struct ntmem_engine *engine;
 	struct model *model;
 	bool child;
+	bool shared;
 	u64 window;
 	u64 area[AREAS];
 	const char *result;
