@@ -83,6 +83,8 @@ TEST_F(place, query_against_release)
 {
 	unsigned int i;
 
+	if (!race_may_spin())
+		SKIP(return, "needs two CPUs");
 	for (i = 0; i < ARRAY_SIZE(lookups); i++) {
 		__u64 base = looked_up(self->fd, i);
 
@@ -107,6 +109,8 @@ TEST_F(place, commit_against_release)
 {
 	unsigned int i;
 
+	if (!race_may_spin())
+		SKIP(return, "needs two CPUs");
 	for (i = 0; i < 2; i++) {
 		__u64 base = looked_up(self->fd, i);
 
@@ -127,6 +131,8 @@ TEST_F(place, query_against_cut)
 {
 	unsigned int i;
 
+	if (!race_may_spin())
+		SKIP(return, "needs two CPUs");
 	for (i = 0; i < ARRAY_SIZE(lookups); i++) {
 		__u64 base = looked_up(self->fd, i);
 
@@ -152,6 +158,8 @@ TEST_F(place, query_against_cut)
 /* A fault finds the reservation, which is gone, or another, when it locks. */
 TEST_F(place, fault_against_release)
 {
+	if (!race_may_spin())
+		SKIP(return, "needs two CPUs");
 	self->first.run = race_write;
 	self->first.value = 7;
 	self->other.run = race_release;
