@@ -46,13 +46,28 @@ static bool chance(unsigned int percent)
 /* Sizes that the slots were reserved with; 0: not yet. */
 static u64 sizes[SLOTS];
 
+/* Addresses of operations before: most bugs take several on the same page. */
+static struct arg recent[8];
+static unsigned int recent_count;
+
+static void remember_addresses(const struct op *op)
+{
+	const char *args = op_kinds[op->code].args;
+
+	for (unsigned int i = 0; args[i]; i++)
+		if (args[i] == 'a')
+			recent[recent_count++ % 8] = op->arg[i];
+}
+
 static void learn_sizes(const struct program *program, unsigned int before)
 {
 	memset(sizes, 0, sizeof(sizes));
+	recent_count = 0;
 	for (unsigned int i = 0; i < before; i++) {
 		const struct op *op = &program->ops[i];
 		const char *args = op_kinds[op->code].args;
 
+		remember_addresses(op);
 		if (*args == 's')
 			sizes[op->arg[0].value] =
 				op->arg[args[1] == 'z' ? 1 : 2].value;
@@ -78,12 +93,15 @@ static struct arg pick_address(void)
 	unsigned int slot = pick_slot();
 	u64 pages = sizes[slot] / PAGE + 1;
 
+	if (recent_count && chance(45))
+		return recent[random_below(recent_count < 8 ?
+					   recent_count : 8)];
 	if (chance(2)) {
 		arg.base = FROM_ZERO;
 		arg.value = (s64)PICK(wild);
 		return arg;
 	}
-	arg.base = slot + (chance(15) ? FROM_END : FROM_START);
+	arg.base = slot + (chance(8) ? FROM_END : FROM_START);
 	switch (random_below(8)) {
 	case 0:
 	case 1:
@@ -258,15 +276,44 @@ static unsigned int pick_code(void)
 	return 1;
 }
 
+/* Bytes from an address to the end of what its slot was reserved with. */
+static u64 room_at(const struct arg *arg)
+{
+	u64 size = arg->base < FROM_ZERO ? sizes[arg->base % SLOTS] : 0;
+	u64 offset = arg->base < FROM_END ? (u64)arg->value :
+					    size + (u64)arg->value;
+
+	return offset < size ? size - offset : 0;
+}
+
+/* A size that ends in the reservation, if its address does. */
+static u64 pick_fitting_size(const struct arg *arg)
+{
+	u64 pages = room_at(arg) / PAGE;
+
+	switch (random_below(4)) {
+	case 0:
+		return pages ? pages * PAGE : PAGE;
+	case 1:
+		return pages ? (1 + random_u64() % pages) * PAGE : PAGE;
+	default:
+		return PAGE * (1 + (pages > 4 ? random_below(4) : 0));
+	}
+}
+
 static void pick_args(struct op *op)
 {
 	const char *args = op_kinds[op->code].args;
 	bool reserve = *args == 's';
 
-	for (unsigned int i = 0; args[i]; i++)
+	for (unsigned int i = 0; args[i]; i++) {
 		op->arg[i] = pick_arg(args[i], reserve);
+		if (i && args[i] == 'z' && args[i - 1] == 'a' && chance(65))
+			op->arg[i].value = pick_fitting_size(&op->arg[i - 1]);
+	}
 	if (reserve)
 		sizes[op->arg[0].value] = op->arg[args[1] == 'z' ? 1 : 2].value;
+	remember_addresses(op);
 }
 
 static void pick_op(struct op *op, bool threads)
@@ -278,10 +325,37 @@ static void pick_op(struct op *op, bool threads)
 	pick_args(op);
 }
 
+/*
+ * An operation between two uses of the same page: what was there before, and
+ * is it right afterwards?
+ */
+static unsigned int pick_around(struct op *ops, bool threads)
+{
+	struct op use = { .arg[1].value = PAGE };
+
+	pick_op(&ops[1], threads);
+	if (op_kinds[ops[1].code].args[0] != 'a')
+		return 0;
+	use.thread = ops[1].thread;
+	use.arg[0] = ops[1].arg[0];
+	use.code = op_find("fill");
+	ops[0] = use;
+	use.code = op_find(chance(50) ? "fill" : "touch");
+	if (chance(50))
+		use.arg[1].value = random_below(8);
+	ops[2] = use;
+	return 3;
+}
+
 static void pick_reserve(struct op *op)
 {
 	*op = (struct op){ .code = op_find("reserve") };
 	pick_args(op);
+	/* Mostly something to work with. */
+	if (chance(70)) {
+		op->arg[2].value = NTMEM_PAGE_READWRITE;
+		op->arg[3].value = NTMEM_RESERVE_COMMIT;
+	}
 }
 
 void program_generate(struct program *program)
@@ -290,7 +364,7 @@ void program_generate(struct program *program)
 	bool threads = false;
 
 	memset(program, 0, sizeof(*program));
-	memset(sizes, 0, sizeof(sizes));
+	learn_sizes(program, 0);
 	program->single = chance(50);
 	for (unsigned int i = 0; i < 1 + random_below(3); i++)
 		pick_reserve(&program->ops[program->count++]);
@@ -304,6 +378,8 @@ void program_generate(struct program *program)
 			continue;
 		}
 		pick_op(op, threads);
+		if (chance(30) && program->count + 2 <= MAX_OPS)
+			program->count += (pick_around(op, threads) ?: 1) - 1;
 	}
 }
 
@@ -363,15 +439,18 @@ static void splice(struct program *program, const struct program *other)
 static void mutate_once(struct program *program, const struct program *other)
 {
 	unsigned int at = random_below(program->count);
-	struct op op;
+	struct op op, around[3];
 
 	learn_sizes(program, at);
 	switch (random_below(12)) {
 	case 0:
 	case 1:
-	case 2:
 		pick_op(&op, !program->single && chance(60));
 		insert(program, at, &op, 1);
+		break;
+	case 2:
+		insert(program, at, around,
+		       pick_around(around, !program->single && chance(60)));
 		break;
 	case 3:
 		cut(program, at, 1 + random_below(4));

@@ -174,12 +174,14 @@ static bool reap_all(pid_t group)
 }
 
 /* The program's first process ends by itself, or has had its time. */
-static void wait_for_program(pid_t pid)
+static bool wait_for_program(pid_t pid)
 {
 	double until = seconds() + PROGRAM_SECONDS;
 
-	while (!waitpid(pid, NULL, WNOHANG) && wait_for_child(until))
-		;
+	while (!waitpid(pid, NULL, WNOHANG))
+		if (!wait_for_child(until))
+			return false;
+	return true;
 }
 
 static bool books_balanced(char *why, size_t size)
@@ -202,6 +204,16 @@ static bool books_balanced(char *why, size_t size)
 		 "all processes ended, but %llu bytes are committed, %llu resident, in %llu other spaces",
 		 info.committed, info.resident, info.spaces - 1);
 	return false;
+}
+
+/* No finding: it waits for itself, or it is just a lot of work. */
+static void print_slow(const struct program *program)
+{
+	char text[MAX_TEXT];
+
+	program_print(program, text, sizeof(text));
+	printf("# over %d s: %s\n", PROGRAM_SECONDS, text);
+	fflush(stdout);
 }
 
 static void be_program(const struct program *program)
@@ -246,7 +258,8 @@ enum verdict server_run(const struct program *program, char *why, size_t size)
 	if (pid < 0)
 		return VERDICT_FINE;
 	setpgid(pid, pid);
-	wait_for_program(pid);
+	if (!wait_for_program(pid))
+		print_slow(program);
 	ended = reap_all(pid);
 	if (effects & NEEDS_LIMITS)
 		world_reset_limits();
