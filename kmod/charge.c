@@ -17,6 +17,7 @@
 #include <linux/moduleparam.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
 #include <linux/workqueue.h>
 #include "compat.h"
 #include "ntmem.h"
@@ -212,26 +213,62 @@ int ntmem_charge_more(unsigned long pages)
 
 /* ---------------------------------------------------------------- users --- */
 
-/* The account of a user, made at first use. */
-struct ntmem_user *ntmem_user_get(kuid_t uid)
+/*
+ * Who pays for what the caller commits. The ids that a user may use inside of
+ * namespaces of its own (/etc/subuid) would be so many accounts: the maker of
+ * the outermost such namespace pays. Ids in a namespace that root made are as
+ * different as root made them.
+ */
+static kuid_t ntmem_payer(void)
+{
+	const struct user_namespace *ns = current_user_ns();
+	kuid_t uid = current_uid();
+
+	for (; ns != &init_user_ns; ns = ns->parent)
+		if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
+			uid = ns->owner;
+	return uid;
+}
+
+static struct ntmem_user *ntmem_user_find(kuid_t uid)
 {
 	struct ntmem_user *user;
 
-	mutex_lock(&ntmem_users_lock);
 	list_for_each_entry(user, &ntmem_users, node) {
 		if (uid_eq(user->uid, uid)) {
 			refcount_inc(&user->refs);
-			goto out;
+			return user;
 		}
 	}
-	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
-	if (user) {
-		user->uid = uid;
-		refcount_set(&user->refs, 1);
-		list_add(&user->node, &ntmem_users);
+	return NULL;
+}
+
+/*
+ * The account of the caller, made at first use. Nobody has to wait for the
+ * memory of another's: that may take long in a full cgroup.
+ */
+struct ntmem_user *ntmem_user_get(void)
+{
+	struct ntmem_user *user, *new = NULL;
+	kuid_t uid = ntmem_payer();
+
+	for (;;) {
+		mutex_lock(&ntmem_users_lock);
+		user = ntmem_user_find(uid);
+		if (!user && new) {
+			list_add(&new->node, &ntmem_users);
+			swap(user, new);
+		}
+		mutex_unlock(&ntmem_users_lock);
+		if (user)
+			break;
+		new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+		if (!new)
+			return NULL;
+		new->uid = uid;
+		refcount_set(&new->refs, 1);
 	}
-out:
-	mutex_unlock(&ntmem_users_lock);
+	kfree(new);
 	return user;
 }
 

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
+#include <linux/sched/coredump.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/version.h>
@@ -24,6 +25,16 @@ static inline pte_t pte_mkwrite_novma(pte_t pte)
 	return pte_mkwrite(pte);
 }
 #endif
+
+/* Has the caller denied itself new executable memory, with PR_SET_MDWE? */
+static inline bool ntmem_denies_exec(void)
+{
+#ifdef MMF_HAS_MDWE
+	return test_bit(MMF_HAS_MDWE, &current->mm->flags);
+#else
+	return false;
+#endif
+}
 
 static inline int ntmem_notify_change(struct dentry *dentry, struct iattr *attr)
 {

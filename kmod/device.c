@@ -9,6 +9,7 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include "compat.h"
@@ -262,7 +263,10 @@ static noinline long ntmem_ioctl_any(struct ntmem_space *space,
 	union ntmem_arg arg;
 	int err;
 
-	if (nr >= ARRAY_SIZE(ntmem_ioctls) || ntmem_ioctls[nr] != cmd)
+	if (nr >= ARRAY_SIZE(ntmem_ioctls))
+		return -ENOTTY;
+	nr = array_index_nospec(nr, ARRAY_SIZE(ntmem_ioctls));
+	if (ntmem_ioctls[nr] != cmd)
 		return -ENOTTY;
 	if ((cmd & IOC_IN) && copy_from_user(&arg, user, _IOC_SIZE(cmd)))
 		return -EFAULT;

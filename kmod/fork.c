@@ -15,6 +15,7 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/sched/coredump.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "compat.h"
 #include "ntmem.h"
@@ -120,6 +121,7 @@ static int ntmem_copy_all_pinned(struct ntmem_region *child,
 		err = ntmem_copy_pinned_table(child, table);
 		if (err)
 			return err;
+		cond_resched();
 	}
 	return 0;
 }
@@ -251,8 +253,12 @@ static int ntmem_fork_regions(struct ntmem_space *space,
 						vma->vm_flags & VM_EXEC);
 		start = parent->end;
 		ntmem_region_unlock(parent, true);
+		/* The core gives this fork up, too. */
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
 		if (err)
 			return err;
+		cond_resched();
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
  *
  *	space->map_lock		reservations come and go; VMAs are made
  *	mmap_lock or VMA lock	the core's; held by faults, fork and munmap
+ *	space->arena_lock	arenas; nothing sleeps for another lock inside
  *	region->lock		state of a region's pages
  *	i_mmap_rwsem		the core's; inside unmap_mapping_pages()
  *	region->state_lock	spinlock
@@ -147,6 +148,8 @@ struct ntmem_table {
  * @committed: pages charged
  * @locked: pages with NTMEM_S_LOCKED
  * @reset_pages: estimate of the resident pages with NTMEM_S_RESET
+ * @reclaim_next: index of the table that reclaim looks at next
+ * @reclaim_left: reset pages before it that had to stay
  * @seq_next: page that the next fault of a sequence would hit
  * @seq_window: pages that the last fault mapped
  * @recent: the table used last, or NULL; cleared when tables go
@@ -172,6 +175,8 @@ struct ntmem_region {
 	unsigned long committed;
 	unsigned long locked;
 	unsigned long reset_pages;
+	unsigned long reclaim_next;
+	unsigned long reclaim_left;
 	unsigned long seq_next;
 	unsigned int seq_window;
 	struct ntmem_table *recent;
@@ -210,12 +215,14 @@ struct ntmem_user {
  * @regions: regions by address; RCU for readers
  * @recent: regions used last, by address; only ones that are not dying
  * @map_lock: serializes RESERVE, what releases VMAs, SET_GRANULARITY
- * @arena_lock: guards @arenas
+ * @arena_lock: guards the next two
  * @arenas: large mappings that reservations are carved from
+ * @nr_arenas: how many
  * @top: last byte that a reservation may use
  * @granularity: of allocation, in bytes
  * @used: a reservation was made, @granularity is final
  * @dead: a fork could not even begin; every access is SIGBUS
+ * @map_task: who maps @file just now; nobody else may, and at no other offset
  * @map_nofork: what is being mapped is not for a forked child
  * @remap_start: range that ntmem itself maps anew, see ntmem_map_exec();
  * @remap_end:	its ->close must release nothing
@@ -239,12 +246,14 @@ struct ntmem_space {
 	struct maple_tree regions;
 	struct ntmem_region *recent[NTMEM_RECENT];
 	struct mutex map_lock;	/* reservations come and go */
-	spinlock_t arena_lock;	/* arenas */
+	struct mutex arena_lock;	/* arenas, nr_arenas */
 	struct list_head arenas;
+	unsigned int nr_arenas;
 	unsigned long top;
 	unsigned long granularity;
 	bool used;
 	bool dead;
+	struct task_struct *map_task;
 	bool map_nofork;
 	unsigned long remap_start;
 	unsigned long remap_end;
@@ -308,9 +317,19 @@ static inline void ntmem_space_get(struct ntmem_space *space)
 	refcount_inc(&space->refs);
 }
 
+/*
+ * What the kernel keeps for a process counts with its page tables, so that the
+ * OOM killer knows whom to blame for it.
+ */
+static inline void ntmem_note_memory(struct ntmem_space *space, long bytes)
+{
+	atomic_long_add(bytes, &space->mm->pgtables_bytes);
+}
+
 /* place.c */
 struct ntmem_place {
 	unsigned long size;
+	unsigned long gap;	/* of what length to look for holes; 0 = size */
 	unsigned long min;	/* first byte that may be used */
 	unsigned long max;	/* last byte that may be used */
 	unsigned long align;
@@ -471,7 +490,7 @@ void ntmem_uncharge(struct ntmem_space *space, unsigned long pages);
 int ntmem_charge_more(unsigned long pages);
 void ntmem_charge_idle(void);
 unsigned long ntmem_charged(void);
-struct ntmem_user *ntmem_user_get(kuid_t uid);
+struct ntmem_user *ntmem_user_get(void);
 void ntmem_user_put(struct ntmem_user *user);
 int ntmem_charge_init(void);
 void ntmem_charge_exit(void);

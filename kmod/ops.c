@@ -190,6 +190,8 @@ static noinline int ntmem_commit_any(struct ntmem_space *space,
 	bool write = false;
 	int err;
 
+	if (exec && ntmem_denies_exec())
+		return -EACCES;
 	for (;;) {
 		region = ntmem_range_lock(space, pages, write);
 		if (!region)
@@ -390,6 +392,8 @@ int ntmem_protect(struct ntmem_space *space, struct ntmem_protect *protect)
 	if (err)
 		return err;
 	exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
+	if (exec && ntmem_denies_exec())
+		return -EACCES;
 
 	for (;;) {
 		region = ntmem_range_lock(space, &pages, true);
@@ -421,12 +425,15 @@ static int ntmem_lock_guard(struct ntmem_region *region,
 			    const struct ntmem_pages *pages)
 {
 	const struct ntmem_change change = { .keep = (u8)~NTMEM_S_GUARD };
-	unsigned long index;
+	unsigned long index = pages->first, end;
 	int err;
+	u8 state;
 
-	for (index = pages->first; index < pages->last; index++)
-		if (ntmem_state_get(region, index) & NTMEM_S_GUARD)
+	for (;; index = end + 1) {
+		end = ntmem_state_run(region, index, &state);
+		if (state & NTMEM_S_GUARD || end >= pages->last)
 			break;
+	}
 	err = ntmem_state_prepare(region, index, index, true);
 	if (err)
 		return err;
@@ -469,6 +476,23 @@ static int ntmem_lock_locked(struct ntmem_region *region,
 	return 0;
 }
 
+/* Makes the pages resident. */
+static int ntmem_populate(const struct ntmem_pages *pages)
+{
+	unsigned long index, end;
+
+	for (index = pages->first; index <= pages->last; index = end + 1) {
+		end = min(pages->last, index | (NTMEM_CHUNK_PAGES - 1));
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		/* What cannot be read by now was changed again by others. */
+		fault_in_readable((const char __user *)(index << PAGE_SHIFT),
+				  (end - index + 1) << PAGE_SHIFT);
+		cond_resched();
+	}
+	return 0;
+}
+
 int ntmem_lock(struct ntmem_space *space, const struct ntmem_range *range)
 {
 	struct ntmem_region *region;
@@ -480,12 +504,7 @@ int ntmem_lock(struct ntmem_space *space, const struct ntmem_range *range)
 		return PTR_ERR(region);
 	err = ntmem_lock_locked(region, &pages);
 	ntmem_region_unlock(region, true);
-	if (err)
-		return err;
-	/* What cannot be read by now was changed again by somebody else. */
-	fault_in_readable((const char __user *)(pages.first << PAGE_SHIFT),
-			  (pages.last - pages.first + 1) << PAGE_SHIFT);
-	return 0;
+	return err ?: ntmem_populate(&pages);
 }
 
 int ntmem_unlock(struct ntmem_space *space, const struct ntmem_range *range)

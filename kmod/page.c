@@ -202,9 +202,11 @@ void ntmem_spare_free(struct ntmem_space *space)
 {
 	unsigned int i;
 
+	spin_lock(&space->spare_lock);
 	for (i = 0; i < space->nr_spare; i++)
 		put_page(space->spare[i]);
 	space->nr_spare = 0;
+	spin_unlock(&space->spare_lock);
 }
 
 /* ----------------------------------------------------------- in and out --- */

@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/security.h>
 #include <linux/slab.h>
 #include "compat.h"
@@ -27,6 +28,10 @@
 
 /* Distance that is kept below a VMA that grows down, like the core's own. */
 #define NTMEM_STACK_GAP		(256UL << PAGE_SHIFT)
+
+/* After every so many arenas the next are twice as large, up to a limit. */
+#define NTMEM_ARENAS_EQUAL	16
+#define NTMEM_ARENA_DOUBLINGS	10
 
 /* A hole that somebody else takes first is looked for again. */
 #define NTMEM_PLACE_TRIES	16
@@ -73,9 +78,11 @@ static int ntmem_map(struct ntmem_space *space, unsigned long start,
 	unsigned long addr;
 
 	space->map_nofork = nofork;
+	WRITE_ONCE(space->map_task, current);
 	addr = vm_mmap(space->file, start, end - start,
 		       PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0),
 		       MAP_SHARED | flags, start);
+	WRITE_ONCE(space->map_task, NULL);
 	return IS_ERR_VALUE(addr) ? (int)addr : 0;
 }
 
@@ -121,11 +128,11 @@ static bool ntmem_is_covered(struct ntmem_space *space, unsigned long start,
 
 /*
  * One step towards a hole in a tree of ranges: the lowest or highest gap of
- * at least size in [min, max].
+ * at least size in [min, max]. The core's tree, with mm, is locked already.
  */
-static int ntmem_gap(struct maple_tree *tree, unsigned long min,
-		     unsigned long max, unsigned long size, bool top_down,
-		     unsigned long *addr)
+static int ntmem_gap(struct maple_tree *tree, struct mm_struct *mm,
+		     unsigned long min, unsigned long max, unsigned long size,
+		     bool top_down, unsigned long *addr)
 {
 	MA_STATE(mas, tree, 0, 0);
 	int err;
@@ -136,10 +143,14 @@ static int ntmem_gap(struct maple_tree *tree, unsigned long min,
 		*addr = top_down ? max + 1 - size : min;
 		return 0;
 	}
+	if (!mm)
+		mtree_lock(tree);
 	if (top_down)
 		err = mas_empty_area_rev(&mas, min, max, size);
 	else
 		err = mas_empty_area(&mas, min, max, size);
+	if (!mm)
+		mtree_unlock(tree);
 	if (err)
 		return -ENOSPC;
 	*addr = top_down ? mas.last + 1 - size : mas.index;
@@ -161,7 +172,8 @@ static bool ntmem_near_stack(struct mm_struct *mm, unsigned long addr,
 
 /*
  * A hole of place->size in the tree, aligned. mm is given for the core's tree
- * of VMAs, where stacks want distance; NULL for our own.
+ * of VMAs, where stacks want distance; NULL for our own. That of arenas takes a
+ * step for each gap that is large enough but has no aligned place.
  */
 static int ntmem_find_hole(struct maple_tree *tree, struct mm_struct *mm,
 			   const struct ntmem_place *place,
@@ -173,10 +185,13 @@ static int ntmem_find_hole(struct maple_tree *tree, struct mm_struct *mm,
 	int err;
 
 	for (;;) {
-		err = ntmem_gap(tree, min, max, place->size, place->top_down,
-				&found);
+		err = ntmem_gap(tree, mm, min, max, place->gap ?: place->size,
+				place->top_down, &found);
 		if (err)
 			return err;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 		*addr = place->top_down ? ALIGN_DOWN(found, place->align) :
 					  ALIGN(found, place->align);
 		if (mm && ntmem_near_stack(mm, found, place->size, &below)) {
@@ -245,9 +260,11 @@ static int ntmem_map_room(struct ntmem_space *space,
 
 static int ntmem_arena_make(struct ntmem_space *space, unsigned long align)
 {
+	unsigned int doublings = space->nr_arenas / NTMEM_ARENAS_EQUAL;
 	struct ntmem_place place = {
-		.size = list_empty(&space->arenas) ? NTMEM_ARENA_FIRST :
-						     NTMEM_ARENA_NEXT,
+		.size = !space->nr_arenas ? NTMEM_ARENA_FIRST :
+			NTMEM_ARENA_NEXT << min(doublings,
+						NTMEM_ARENA_DOUBLINGS + 0U),
 		.min = NTMEM_MIN_ADDRESS,
 		.max = space->top,
 		/* Whole page tables, so that a chunk never has two VMAs. */
@@ -270,9 +287,10 @@ static int ntmem_arena_make(struct ntmem_space *space, unsigned long align)
 	arena->end = start + place.size;
 	arena->mapped = place.size;
 	ntmem_stop_point("arena_mapped");
-	spin_lock(&space->arena_lock);
+	mutex_lock(&space->arena_lock);
 	list_add_tail(&arena->node, &space->arenas);
-	spin_unlock(&space->arena_lock);
+	space->nr_arenas++;
+	mutex_unlock(&space->arena_lock);
 	if (ntmem_is_covered(space, start, start + place.size))
 		return 0;
 	ntmem_arenas_lost(space, start, start + place.size);
@@ -285,10 +303,10 @@ static bool ntmem_is_in_arena(struct ntmem_space *space, unsigned long start,
 	struct ntmem_arena *arena;
 	bool found = false;
 
-	spin_lock(&space->arena_lock);
+	mutex_lock(&space->arena_lock);
 	list_for_each_entry(arena, &space->arenas, node)
 		found |= arena->start <= start && end <= arena->end;
-	spin_unlock(&space->arena_lock);
+	mutex_unlock(&space->arena_lock);
 	return found;
 }
 
@@ -298,14 +316,13 @@ static int ntmem_arena_carve(struct ntmem_space *space,
 			     unsigned long *addr)
 {
 	struct ntmem_place part = *place;
-	int err;
 
 	part.min = max(place->min, arena->start);
 	part.max = min(place->max, arena->end - 1);
-	mtree_lock(&space->regions);
-	err = ntmem_find_hole(&space->regions, NULL, &part, addr);
-	mtree_unlock(&space->regions);
-	return err;
+	/* Where any place will do: none of the rests of others' granules. */
+	if (place->anywhere && !place->top_down)
+		part.gap = ALIGN(place->size, space->granularity);
+	return ntmem_find_hole(&space->regions, NULL, &part, addr);
 }
 
 /* A free place in some arena, of which user space may only take it away. */
@@ -316,15 +333,15 @@ static int ntmem_arenas_carve(struct ntmem_space *space,
 	struct ntmem_arena *arena;
 	int err = -ENOSPC;
 
-	spin_lock(&space->arena_lock);
+	mutex_lock(&space->arena_lock);
 	list_for_each_entry(arena, &space->arenas, node) {
 		if (arena->mapped != arena->end - arena->start)
 			continue;
 		err = ntmem_arena_carve(space, arena, place, addr);
-		if (!err)
+		if (err != -ENOSPC)
 			break;
 	}
-	spin_unlock(&space->arena_lock);
+	mutex_unlock(&space->arena_lock);
 	return err;
 }
 
@@ -334,14 +351,15 @@ void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
 {
 	struct ntmem_arena *arena, *next;
 
-	spin_lock(&space->arena_lock);
+	mutex_lock(&space->arena_lock);
 	list_for_each_entry_safe(arena, next, &space->arenas, node) {
 		if (arena->start < end && arena->end > start) {
 			list_del(&arena->node);
+			space->nr_arenas--;
 			kfree(arena);
 		}
 	}
-	spin_unlock(&space->arena_lock);
+	mutex_unlock(&space->arena_lock);
 }
 
 /* A part of an arena has got a VMA in a forked child. */
@@ -357,11 +375,12 @@ static void ntmem_arena_copy(struct ntmem_space *to,
 			return;
 		}
 	}
-	copy = kmemdup(arena, sizeof(*arena), GFP_NOWAIT);
+	copy = kmemdup(arena, sizeof(*arena), GFP_KERNEL_ACCOUNT);
 	if (!copy)
 		return;
 	copy->mapped = mapped;
 	list_add_tail(&copy->node, &to->arenas);
+	to->nr_arenas++;
 }
 
 /*
@@ -373,12 +392,12 @@ void ntmem_arenas_copy(struct ntmem_space *to, struct ntmem_space *from,
 {
 	struct ntmem_arena *arena;
 
-	spin_lock(&from->arena_lock);
+	mutex_lock(&from->arena_lock);
 	list_for_each_entry(arena, &from->arenas, node)
 		if (arena->start < end && arena->end > start)
 			ntmem_arena_copy(to, arena, min(end, arena->end) -
 					 max(start, arena->start));
-	spin_unlock(&from->arena_lock);
+	mutex_unlock(&from->arena_lock);
 }
 
 void ntmem_arenas_free(struct ntmem_space *space)
@@ -475,12 +494,14 @@ int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 	if (!place->top_down && !place->exec &&
 	    place->size <= NTMEM_ARENA_CARVE) {
 		err = ntmem_arenas_carve(space, place, &addr);
-		if (err && place->anywhere && place->align <= NTMEM_ARENA_CARVE)
+		if (err == -ENOSPC && place->anywhere && place->align <= NTMEM_ARENA_CARVE)
 			if (!ntmem_arena_make(space, place->align))
 				err = ntmem_arenas_carve(space, place, &addr);
 		if (!err)
 			return ntmem_place_carved(space, region, addr,
 						  place->size);
+		if (err == -EINTR)
+			return err;
 	}
 	err = ntmem_place_own(space, region, place);
 	if (err != -ENOSPC || place->exec)
@@ -539,14 +560,14 @@ static void ntmem_next_arena(struct ntmem_space *space, unsigned long *start,
 	unsigned long lo = *end, hi = *end;
 	struct ntmem_arena *arena;
 
-	spin_lock(&space->arena_lock);
+	mutex_lock(&space->arena_lock);
 	list_for_each_entry(arena, &space->arenas, node) {
 		if (arena->end <= *start || arena->start >= lo)
 			continue;
 		lo = max(arena->start, *start);
 		hi = min(arena->end, *end);
 	}
-	spin_unlock(&space->arena_lock);
+	mutex_unlock(&space->arena_lock);
 	*start = lo;
 	*end = hi;
 }

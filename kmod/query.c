@@ -88,9 +88,11 @@ static int ntmem_query_outside(struct ntmem_space *space,
 		return -EAGAIN;
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	for (vma = find_vma(mm, addr); vma; vma = find_vma(mm, vma->vm_end))
+	for (vma = find_vma(mm, addr); vma; vma = find_vma(mm, vma->vm_end)) {
 		if (vma->vm_start >= next || vma->vm_ops != &ntmem_vm_ops)
 			break;
+		cond_resched();
+	}
 	if (vma && vma->vm_start <= addr) {
 		ntmem_query_foreign(vma, query, top);
 	} else if (addr > top) {

@@ -3,13 +3,17 @@
  * Memory pressure: pages whose content was declared not to matter by RESET
  * are dropped, region by region, in the order in which they were reset. A region
  * that somebody has locked is passed over: reclaim may run inside of an
- * allocation of ours.
+ * allocation of ours. Since it runs inside of everybody's, a call looks at a
+ * few tables only, and the next goes on from there.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "compat.h"
 #include "ntmem.h"
 #include "test.h"
+
+/* Regions and tables that one call looks at. */
+#define NTMEM_RECLAIM_LOOKS	128
 
 static struct shrinker *ntmem_shrinker;
 
@@ -32,6 +36,8 @@ static void ntmem_reset_estimate(struct ntmem_region *region,
 void ntmem_reclaim_add(struct ntmem_region *region, unsigned long pages)
 {
 	ntmem_reset_estimate(region, region->reset_pages + pages);
+	region->reclaim_next = 0;
+	region->reclaim_left = 0;
 	spin_lock(&ntmem_reset_lock);
 	if (list_empty(&region->reset_node)) {
 		refcount_inc(&region->refs);
@@ -90,30 +96,52 @@ static void ntmem_reclaim_block(struct ntmem_region *region,
 	}
 }
 
-static unsigned long ntmem_reclaim_region(struct ntmem_region *region,
-					  unsigned long want)
+/* One table; false when that was enough before its end. */
+static bool ntmem_reclaim_table(struct ntmem_region *region,
+				struct ntmem_table *table, unsigned long want,
+				unsigned long *dropped)
 {
-	unsigned long chunk, index, dropped = 0, left = 0;
-	struct ntmem_table *table;
 	struct ntmem_block *block;
 	unsigned int i;
 
-	xa_for_each(&region->tables, chunk, table) {
-		for (i = 0; i < table->nr && dropped < want; i++) {
-			block = table->block[i];
-			if (!block || refcount_read(&table->refs) > 1 ||
-			    refcount_read(&block->refs) > 1)
-				continue;
-			index = ntmem_block_first(table, i);
-			ntmem_reclaim_block(region, table, block, index,
-					    &dropped, &left);
-		}
+	if (refcount_read(&table->refs) > 1)
+		return true;
+	for (i = 0; i < table->nr; i++) {
+		if (*dropped >= want)
+			return false;
+		block = table->block[i];
+		if (block && refcount_read(&block->refs) == 1)
+			ntmem_reclaim_block(region, table, block,
+					    ntmem_block_first(table, i),
+					    dropped, &region->reclaim_left);
 	}
-	if (dropped < want)
-		ntmem_reset_estimate(region, left);
-	else
+	return true;
+}
+
+/* Goes on where the last call ended; region is locked for writing. */
+static unsigned long ntmem_reclaim_region(struct ntmem_region *region,
+					  unsigned long want,
+					  unsigned int *looks)
+{
+	struct ntmem_table *table;
+	unsigned long chunk, dropped = 0;
+
+	xa_for_each_start(&region->tables, chunk, table,
+			  region->reclaim_next) {
+		region->reclaim_next = chunk;
+		if (!*looks ||
+		    !ntmem_reclaim_table(region, table, want, &dropped))
+			break;
+		(*looks)--;
+	}
+	if (table) {
 		ntmem_reset_estimate(region, region->reset_pages > dropped ?
 				     region->reset_pages - dropped : 1);
+		return dropped;
+	}
+	ntmem_reset_estimate(region, region->reclaim_left);
+	region->reclaim_next = 0;
+	region->reclaim_left = 0;
 	if (!region->reset_pages)
 		ntmem_reclaim_remove(region);
 	return dropped;
@@ -147,12 +175,16 @@ static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
 					 struct shrink_control *sc)
 {
 	unsigned int tries = READ_ONCE(ntmem_nr_reset_regions);
+	unsigned int looks = NTMEM_RECLAIM_LOOKS;
 	struct ntmem_region *region;
 	unsigned long dropped = 0;
 
 	if (!(sc->gfp_mask & __GFP_FS))
 		return SHRINK_STOP;
 	while (dropped < sc->nr_to_scan && tries--) {
+		if (!looks)
+			return dropped;
+		looks--;
 		region = ntmem_reclaim_next();
 		if (!region)
 			break;
@@ -160,7 +192,8 @@ static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
 		if (down_write_trylock(&region->lock)) {
 			if (!region->dying)
 				dropped += ntmem_reclaim_region(region,
-						sc->nr_to_scan - dropped);
+						sc->nr_to_scan - dropped,
+						&looks);
 			ntmem_region_unlock(region, true);
 		}
 		ntmem_region_put(region);

@@ -179,6 +179,7 @@ int ntmem_region_publish(struct ntmem_region *region)
 	}
 	atomic_long_add((region->end - region->start) >> PAGE_SHIFT,
 			&space->reserved);
+	ntmem_note_memory(space, sizeof(*region));
 	return 0;
 }
 
@@ -196,6 +197,7 @@ static void ntmem_region_finish(struct ntmem_region *region)
 	region->locked = 0;
 	ntmem_reclaim_remove(region);
 	ntmem_state_destroy(region);
+	ntmem_note_memory(space, -(long)sizeof(*region));
 }
 
 /**
@@ -375,6 +377,7 @@ static int ntmem_region_cut(struct ntmem_region *region, unsigned long start,
 	if (tail) {
 		if (reset)
 			ntmem_reclaim_add(tail, reset);
+		ntmem_note_memory(space, sizeof(*tail));
 		ntmem_region_unlock(tail, true);
 	}
 	return 0;

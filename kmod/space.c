@@ -68,6 +68,9 @@ static void ntmem_vma_close(struct vm_area_struct *vma)
 		return;
 	if (!ntmem_is_remap(space, vma))
 		ntmem_regions_unmapped(space, vma->vm_start, vma->vm_end);
+	/* A handle may keep the space for long after its process. */
+	if (mtree_empty(&space->regions))
+		ntmem_spare_free(space);
 	ntmem_space_put(space);
 }
 
@@ -121,8 +124,9 @@ const struct vm_operations_struct ntmem_vm_ops = {
 };
 
 /*
- * Only ntmem itself maps the file: no descriptor of it exists. The VMA is one
- * of ordinary pages that nobody may grow or copy at fork. VM_SEQ_READ spares
+ * Only ntmem itself maps the file: no descriptor of it exists, and what
+ * remap_file_pages(2) asks for, another offset above all, is refused. The VMA is
+ * one of ordinary pages that nobody may grow or copy at fork. VM_SEQ_READ spares
  * the core from noting accesses to pages that no reclaim ever ages.
  */
 static int ntmem_file_mmap(struct file *file, struct vm_area_struct *vma)
@@ -131,6 +135,10 @@ static int ntmem_file_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (!space)
 		return -EIO;
+	if (READ_ONCE(space->map_task) != current) {
+		ntmem_space_put(space);
+		return -EINVAL;
+	}
 	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_WIPEONFORK |
 			  VM_SEQ_READ | (space->map_nofork ? VM_DONTCOPY : 0));
 	vma->vm_ops = &ntmem_vm_ops;
@@ -200,10 +208,8 @@ struct ntmem_space *ntmem_space_find(struct mm_struct *mm)
 
 /**
  * ntmem_space_make() - a new space, to be found by its mm
- * @mm: whose; has none yet
+ * @mm: whose
  * @file: what its VMAs map; taken over when this succeeds
- *
- * Caller holds ntmem_spaces_lock, or is the fork that makes @mm.
  *
  * Return: the space, with one reference; NULL without memory.
  */
@@ -214,7 +220,7 @@ struct ntmem_space *ntmem_space_make(struct mm_struct *mm, struct file *file)
 	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
 	if (!space)
 		return NULL;
-	space->user = ntmem_user_get(current_uid());
+	space->user = ntmem_user_get();
 	if (!space->user) {
 		kfree(space);
 		return NULL;
@@ -225,7 +231,7 @@ struct ntmem_space *ntmem_space_make(struct mm_struct *mm, struct file *file)
 	refcount_set(&space->refs, 1);
 	mt_init_flags(&space->regions, MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU);
 	mutex_init(&space->map_lock);
-	spin_lock_init(&space->arena_lock);
+	mutex_init(&space->arena_lock);
 	INIT_LIST_HEAD(&space->arenas);
 	spin_lock_init(&space->reason_lock);
 	INIT_LIST_HEAD(&space->reasons);
@@ -244,33 +250,38 @@ void ntmem_space_publish(struct ntmem_space *space)
 	mutex_unlock(&ntmem_spaces_lock);
 }
 
-/* The space of the caller, with a reference. */
+/*
+ * The space of the caller, with a reference. The memory of a new one is not
+ * waited for with the lock held, which is everybody's.
+ */
 struct ntmem_space *ntmem_space_open(void)
 {
-	struct ntmem_space *space;
+	struct ntmem_space *space, *new;
 	struct file *file;
 
 	if (!current->mm)
 		return ERR_PTR(-EINVAL);
-	mutex_lock(&ntmem_spaces_lock);
-	space = ntmem_space_find_locked(current->mm);
+	space = ntmem_space_find(current->mm);
 	if (space)
-		goto unlock;
+		return space;
 	file = ntmem_file_make();
-	if (IS_ERR(file)) {
-		space = ERR_CAST(file);
-		goto unlock;
-	}
-	space = ntmem_space_make(current->mm, file);
-	if (!space) {
+	if (IS_ERR(file))
+		return ERR_CAST(file);
+	new = ntmem_space_make(current->mm, file);
+	if (!new) {
 		fput(file);
-		space = ERR_PTR(-ENOMEM);
-		goto unlock;
+		return ERR_PTR(-ENOMEM);
 	}
 	ntmem_stop_point("space_add");
-	hlist_add_head(&space->node, ntmem_bucket(space->mm));
-unlock:
+	mutex_lock(&ntmem_spaces_lock);
+	space = ntmem_space_find_locked(current->mm);
+	if (!space)
+		hlist_add_head(&new->node, ntmem_bucket(new->mm));
 	mutex_unlock(&ntmem_spaces_lock);
+	if (!space)
+		return new;
+	/* Another thread was faster. */
+	ntmem_space_put(new);
 	return space;
 }
 

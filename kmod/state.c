@@ -10,6 +10,7 @@
  * and not by its length.
  */
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include "compat.h"
 #include "ntmem.h"
 #include "test.h"
@@ -202,8 +203,9 @@ unsigned long ntmem_state_run(struct ntmem_region *region, unsigned long index,
 			if ((here & NTMEM_S_PROT) != want)
 				return max(first, index - 1);
 		}
-		if (end == last)
-			return last;
+		/* Who is killed will not see the answer. */
+		if (end == last || fatal_signal_pending(current))
+			return end;
 		cond_resched();
 	}
 }
@@ -270,16 +272,21 @@ static void ntmem_scan_table(const struct ntmem_table *table,
  * @first: first page
  * @last: last page, in the region
  * @scan: what was found
+ *
+ * Sleeps only when the range is big.
  */
 void ntmem_state_scan(struct ntmem_region *region, unsigned long first,
 		      unsigned long last, struct ntmem_scan *scan)
 {
+	bool big = ntmem_state_is_big(region, first, last);
 	struct ntmem_table *table;
 	unsigned long end;
 	u8 state;
 
 	memset(scan, 0, sizeof(*scan));
 	for (; first <= last; first = end + 1) {
+		if (big)
+			cond_resched();
 		table = ntmem_table_find(region, first);
 		if (table) {
 			end = min(last, first | (NTMEM_CHUNK_PAGES - 1));
@@ -373,6 +380,8 @@ int ntmem_state_prepare(struct ntmem_region *region, unsigned long first,
 		err = ntmem_prepare_chunk(region, first, end, write);
 		if (err)
 			return err;
+		if (big && fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return 0;
@@ -461,16 +470,19 @@ static void ntmem_set_part(struct ntmem_region *region,
  * @last: last page
  * @change: what to do to each
  *
- * Leaves out what has no table. Cannot fail.
+ * Leaves out what has no table. Cannot fail. Sleeps only when the range is big.
  */
 void ntmem_state_set(struct ntmem_region *region, unsigned long first,
 		     unsigned long last, const struct ntmem_change *change)
 {
+	bool big = ntmem_state_is_big(region, first, last);
 	struct ntmem_table *table;
 	unsigned long end;
 	u8 state;
 
 	for (; first <= last; first = end + 1) {
+		if (big)
+			cond_resched();
 		table = ntmem_table_find(region, first);
 		if (!table) {
 			end = ntmem_bare(region, first, last, &state);
@@ -513,6 +525,8 @@ int ntmem_state_flag(struct ntmem_region *region, unsigned long first,
 		if (!everywhere && !ntmem_table_find(region, index))
 			continue;
 		err = ntmem_state_prepare(region, index, end, true);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
 		if (err)
 			return err;
 	}

@@ -80,6 +80,13 @@ static struct ntmem_table *ntmem_table_alloc(unsigned long chunk,
 	return table;
 }
 
+/* A table and all the blocks that it may come to have. */
+static long ntmem_table_bytes(const struct ntmem_table *table)
+{
+	return struct_size(table, block, table->nr) +
+	       table->nr * sizeof(struct ntmem_block);
+}
+
 static void ntmem_table_put(struct ntmem_table *table)
 {
 	unsigned int i;
@@ -144,8 +151,10 @@ struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
 	old = xa_cmpxchg(&region->tables,
 			 (index >> NTMEM_CHUNK_SHIFT) - region->chunk0, NULL,
 			 table, GFP_KERNEL_ACCOUNT);
-	if (!old)
+	if (!old) {
+		ntmem_note_memory(region->space, ntmem_table_bytes(table));
 		return table;
+	}
 	kfree(table);
 	return xa_is_err(old) ? NULL : old;
 }
@@ -254,6 +263,7 @@ static int ntmem_runs_clone(struct ntmem_region *to, struct ntmem_region *from,
 		if (err)
 			return err;
 		lo = last + 1;
+		cond_resched();
 	}
 	return 0;
 }
@@ -290,6 +300,8 @@ int ntmem_state_clone(struct ntmem_region *to, struct ntmem_region *from)
 			refcount_dec(&table->refs);
 			return err;
 		}
+		ntmem_note_memory(to->space, ntmem_table_bytes(table));
+		cond_resched();
 	}
 	return 0;
 }
@@ -348,11 +360,14 @@ int ntmem_state_trim(struct ntmem_region *region)
 		if (chunk < lo >> NTMEM_CHUNK_SHIFT ||
 		    chunk > hi >> NTMEM_CHUNK_SHIFT) {
 			xa_erase(&region->tables, i);
+			ntmem_note_memory(region->space,
+					  -ntmem_table_bytes(table));
 			ntmem_table_put(table);
 		} else if (chunk == lo >> NTMEM_CHUNK_SHIFT ||
 			   chunk == hi >> NTMEM_CHUNK_SHIFT) {
 			ntmem_trim_table(table, lo, hi);
 		}
+		cond_resched();
 	}
 	return 0;
 }
@@ -365,6 +380,7 @@ void ntmem_state_destroy(struct ntmem_region *region)
 
 	region->recent = NULL;
 	xa_for_each(&region->tables, i, table) {
+		ntmem_note_memory(region->space, -ntmem_table_bytes(table));
 		ntmem_table_put(table);
 		cond_resched();
 	}

@@ -37,6 +37,8 @@
  *   ENOMEM         a commit limit is reached, or the kernel has no memory
  *                                              (STATUS_COMMITMENT_LIMIT)
  *   EACCES         LOCK: a page of the range is NOACCESS
+ *                  RESERVE, COMMIT, PROTECT with EXECUTE: the process may
+ *                  execute nothing new (PR_SET_MDWE)
  *                                              (STATUS_ACCESS_VIOLATION)
  *   EKEYEXPIRED    LOCK: a page of the range was a guard page; its guard, and
  *                  only its, is now gone       (STATUS_GUARD_PAGE_VIOLATION)
