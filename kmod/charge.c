@@ -181,9 +181,9 @@ static void ntmem_ballast_shrink(struct work_struct *work)
 	total = atomic_long_read(&ntmem_total);
 	keep = total ? total + NTMEM_BALLAST_STEP : 0;
 	if (keep < ntmem_ballast_pages) {
+		ntmem_stop_point("ballast_shrink");
 		/* Who charges now sees the new size, or is seen by us. */
 		WRITE_ONCE(ntmem_ballast_pages, keep);
-		ntmem_stop_point("ballast_shrink");
 		/* Pairs with the cmpxchg of ntmem_try_add(), a full barrier. */
 		smp_mb();
 		total = atomic_long_read(&ntmem_total);

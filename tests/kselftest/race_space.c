@@ -317,9 +317,8 @@ TEST_F(nothing, call_against_exit_of_the_owner)
 	pidfd = syscall(SYS_pidfd_open, child, 0);
 	self->first.fd = syscall(SYS_pidfd_getfd, pidfd, self->first.fd, 0);
 	ASSERT_LE(0, self->first.fd);
-	self->first.run = race_reserve;
+	self->first.run = race_query;
 	self->first.addr = WANTED;
-	self->first.size = GRAN;
 	stop = race_begin(&self->first, "ioctl_enter");
 	ASSERT_LE(0, stop);
 	kill(child, SIGKILL);
