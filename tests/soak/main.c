@@ -182,6 +182,8 @@ static void work(struct round *round)
 	while (now() < end && !atomic_load(&tally->wrong)) {
 		nanosleep(&little, NULL);
 		disturb(round);
+		if (dice_below(&dice, 3))
+			continue;
 		i = dice_below(&dice, n);
 		/* The group: the worker and its children. */
 		kill(-workers[i], SIGKILL);

@@ -234,6 +234,18 @@ static void release(struct block *block)
 		block->base = 0;
 }
 
+/* The last pages go, the others stay. */
+static void release_tail(struct thread *thread, struct block *block)
+{
+	unsigned int keep = 1 + dice_below(&thread->dice, block->pages);
+
+	if (keep >= block->pages)
+		return;
+	if (!range_call(NTMEM_IOC_RELEASE, address(block, keep),
+			(block->pages - keep) * PAGE, 0))
+		block->pages = keep;
+}
+
 static void step(struct thread *thread);
 
 /* The child sees what its parent had, and what it writes only itself sees. */
@@ -285,6 +297,8 @@ static void step(struct thread *thread)
 		reset(thread, block);
 	else if (what < 91)
 		undo_some(thread, block);
+	else if (what < 94)
+		release_tail(thread, block);
 	else if (what < 98)
 		release(block);
 	else if (!thread->is_child)
