@@ -336,6 +336,34 @@ TEST_F(place, cut_against_writes_behind)
 	}
 }
 
+/* It is charged to the part that it is in. */
+TEST_F(place, cut_against_commit_behind)
+{
+	struct ntmem_info info;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cuts); i++) {
+		__u64 base = nt_any(self->fd, 2 * GRAN, 0);
+
+		ASSERT_EQ(0, nt_commit(self->fd, base, 4 * PAGE, RW));
+		self->first.run = race_release;
+		self->first.addr = base + 4 * PAGE;
+		self->first.size = 4 * PAGE;
+		self->other.run = race_commit;
+		self->other.addr = base + 9 * PAGE;
+		self->other.size = PAGE;
+		ASSERT_TRUE(race(&self->first, cuts[i], &self->other));
+		ASSERT_EQ(0, self->first.result);
+		ASSERT_EQ(0, self->other.result);
+		ASSERT_EQ(0, nt_release(self->fd, base, 0));
+		ASSERT_EQ(0, nt_info(self->fd, &info));
+		ASSERT_EQ((PAGES + 1) * PAGE, info.space_committed);
+		ASSERT_EQ(0, nt_release(self->fd, base + 8 * PAGE, 0));
+		ASSERT_EQ(0, nt_info(self->fd, &info));
+		ASSERT_EQ(PAGES * PAGE, info.space_committed);
+	}
+}
+
 /* ------------------------------------------------------------------------
  * User space unmaps what RESERVE has just chosen or mapped: what RESERVE gives
  * is mapped, and nothing is left of what was unmapped.
