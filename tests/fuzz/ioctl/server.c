@@ -125,6 +125,7 @@ void server_init(bool leaks)
 
 	world_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	mkdir(WORLD_CGROUP, 0700);
+	world_write("/proc/sys/kernel/printk", "7");
 	/* A panic prints the whole log, the last program with it. */
 	world_write("/proc/sys/kernel/panic_print", "32");
 	world_write("/proc/sys/kernel/core_pattern", "/dev/shm/core");
