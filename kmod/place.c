@@ -494,7 +494,8 @@ int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 	if (!place->top_down && !place->exec &&
 	    place->size <= NTMEM_ARENA_CARVE) {
 		err = ntmem_arenas_carve(space, place, &addr);
-		if (err == -ENOSPC && place->anywhere && place->align <= NTMEM_ARENA_CARVE)
+		if (err == -ENOSPC && place->anywhere &&
+		    place->align <= NTMEM_ARENA_CARVE)
 			if (!ntmem_arena_make(space, place->align))
 				err = ntmem_arenas_carve(space, place, &addr);
 		if (!err)
