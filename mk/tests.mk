@@ -5,13 +5,13 @@
 GUEST ?= 6.12
 
 .PHONY: tests
-tests: $(UNIT) $(DIFFERENTIAL) $(KSELFTESTS)
+tests: $(UNIT) $(DIFFERENTIAL) $(KSELFTESTS) $(FUZZ_IOCTL)
 
 # All that make test runs, the sanitized programs included.
 .PHONY: test-programs
 test-programs: all tests
-	+$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined \
-		$(if $(UNIT)$(DIFFERENTIAL),tests,lib)
+	+$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined tests
+	+$(Q)$(MAKE) --no-print-directory SANITIZE=thread tests
 
 .PHONY: test
 test: test-programs
