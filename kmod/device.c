@@ -177,12 +177,23 @@ static int ntmem_run_op(struct ntmem_space *space, unsigned int nr,
 	}
 }
 
+/* Nobody will know of what was done: as if it had not happened. */
+static void ntmem_untold(struct ntmem_space *space, unsigned int nr,
+			 const union ntmem_arg *arg)
+{
+	if (nr == NTMEM_NR_RESERVE)
+		ntmem_reserve_undo(space, arg->reserve.addr);
+	else if (nr == NTMEM_NR_LAST_FAULT)
+		ntmem_reason_note(space, &arg->fault);
+}
+
 /* One operation of a batch; whatever it results in is in its status. */
 static int ntmem_batch_one(struct ntmem_space *space,
 			   struct ntmem_op __user *uop, int *status)
 {
 	struct ntmem_op op;
 	union ntmem_arg arg;
+	int err = 0;
 
 	if (copy_from_user(&op, uop, sizeof(op)))
 		return -EFAULT;
@@ -192,9 +203,12 @@ static int ntmem_batch_one(struct ntmem_space *space,
 	if (!*status) {
 		memcpy(op.raw, &arg, sizeof(op.raw));
 		if (copy_to_user(uop->raw, op.raw, sizeof(op.raw)))
-			return -EFAULT;
+			err = -EFAULT;
 	}
-	return put_user(*status, &uop->status);
+	err = err ?: put_user(*status, &uop->status);
+	if (err && !*status)
+		ntmem_untold(space, op.op, &arg);
+	return err;
 }
 
 static int ntmem_batch(struct ntmem_space *space, struct ntmem_batch *batch)
@@ -274,11 +288,7 @@ static noinline long ntmem_ioctl_any(struct ntmem_space *space,
 	if (err || !(cmd & IOC_OUT) ||
 	    !copy_to_user(user, &arg, _IOC_SIZE(cmd)))
 		return err;
-	/* Nobody will know of it: as if it had not happened. */
-	if (nr == NTMEM_NR_RESERVE)
-		ntmem_region_release(space, arg.reserve.addr, 0);
-	else if (nr == NTMEM_NR_LAST_FAULT)
-		ntmem_reason_note(space, &arg.fault);
+	ntmem_untold(space, nr, &arg);
 	return -EFAULT;
 }
 

@@ -220,7 +220,7 @@ struct ntmem_user {
  * @nr_arenas: how many
  * @top: last byte that a reservation may use
  * @granularity: of allocation, in bytes
- * @used: a reservation was made, @granularity is final
+ * @made: reservations made; above 0, @granularity is final
  * @dead: a fork could not even begin; every access is SIGBUS
  * @map_task: who maps @file just now; nobody else may, and at no other offset
  * @map_nofork: what is being mapped is not for a forked child
@@ -251,7 +251,7 @@ struct ntmem_space {
 	unsigned int nr_arenas;
 	unsigned long top;
 	unsigned long granularity;
-	bool used;
+	unsigned long made;
 	bool dead;
 	struct task_struct *map_task;
 	bool map_nofork;
@@ -343,6 +343,8 @@ int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 		    const struct ntmem_place *place);
 int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region);
 int ntmem_map_exec(struct ntmem_region *region);
+bool ntmem_is_ours(const struct ntmem_space *space,
+		   const struct vm_area_struct *vma);
 void ntmem_unplace(struct ntmem_space *space, unsigned long start,
 		   unsigned long end, bool exec);
 void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
@@ -507,6 +509,7 @@ int ntmem_reset_undo(struct ntmem_space *space,
 
 /* reserve.c */
 int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve);
+void ntmem_reserve_undo(struct ntmem_space *space, unsigned long addr);
 int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range);
 int ntmem_set_granularity(struct ntmem_space *space,
 			  const struct ntmem_granularity *granularity);

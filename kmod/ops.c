@@ -466,8 +466,11 @@ static int ntmem_lock_locked(struct ntmem_region *region,
 		atomic_long_sub(more, &space->locked);
 		return -EDQUOT;
 	}
-	err = ntmem_state_flag(region, pages->first, pages->last, &change,
-			       true);
+	/* What is not there the caller brings, and comes again. */
+	err = -EAGAIN;
+	if (scan.resident == pages->last - pages->first + 1)
+		err = ntmem_state_flag(region, pages->first, pages->last,
+				       &change, true);
 	if (err) {
 		atomic_long_sub(more, &space->locked);
 		return err;
@@ -476,8 +479,8 @@ static int ntmem_lock_locked(struct ntmem_region *region,
 	return 0;
 }
 
-/* Makes the pages resident. */
-static int ntmem_populate(const struct ntmem_pages *pages)
+/* Makes the pages resident; those that cannot be read are missing. */
+static int ntmem_populate(const struct ntmem_pages *pages, size_t *missing)
 {
 	unsigned long index, end;
 
@@ -485,9 +488,9 @@ static int ntmem_populate(const struct ntmem_pages *pages)
 		end = min(pages->last, index | (NTMEM_CHUNK_PAGES - 1));
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		/* What cannot be read by now was changed again by others. */
-		fault_in_readable((const char __user *)(index << PAGE_SHIFT),
-				  (end - index + 1) << PAGE_SHIFT);
+		*missing += fault_in_readable((const char __user *)
+					      (index << PAGE_SHIFT),
+					      (end - index + 1) << PAGE_SHIFT);
 		cond_resched();
 	}
 	return 0;
@@ -497,14 +500,24 @@ int ntmem_lock(struct ntmem_space *space, const struct ntmem_range *range)
 {
 	struct ntmem_region *region;
 	struct ntmem_pages pages;
+	size_t missing = 0;
 	int err;
 
-	region = ntmem_range_begin(space, range, &pages);
-	if (IS_ERR(region))
-		return PTR_ERR(region);
-	err = ntmem_lock_locked(region, &pages);
-	ntmem_region_unlock(region, true);
-	return err ?: ntmem_populate(&pages);
+	for (;;) {
+		region = ntmem_range_begin(space, range, &pages);
+		if (IS_ERR(region))
+			return PTR_ERR(region);
+		err = ntmem_lock_locked(region, &pages);
+		ntmem_region_unlock(region, true);
+		if (err != -EAGAIN)
+			return err;
+		/* Nothing else was found to be in the way. */
+		if (missing)
+			return -ENOMEM;
+		err = ntmem_populate(&pages, &missing);
+		if (err)
+			return err;
+	}
 }
 
 int ntmem_unlock(struct ntmem_space *space, const struct ntmem_range *range)

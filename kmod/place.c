@@ -61,8 +61,9 @@ unsigned long ntmem_top(const struct mm_struct *mm)
 	return ALIGN(top, NTMEM_MIN_ADDRESS) - NTMEM_MIN_ADDRESS - 1;
 }
 
-static bool ntmem_is_ours(const struct ntmem_space *space,
-			  const struct vm_area_struct *vma)
+/* Not what a fork without memory left behind. */
+bool ntmem_is_ours(const struct ntmem_space *space,
+		   const struct vm_area_struct *vma)
 {
 	return vma->vm_ops == &ntmem_vm_ops && vma->vm_private_data == space;
 }
@@ -407,22 +408,45 @@ void ntmem_arenas_free(struct ntmem_space *space)
 
 /* ---------------------------------------------------------- placement --- */
 
-/* Maps a range of ours anew; the core's ->close must not take it for lost. */
+/*
+ * Maps a range of ours anew; the core's ->close must not take it for lost. When
+ * the core finds no memory after it has taken the old mapping away, it leaves
+ * a gap, which nobody may be left with: that is mapped. -EEXIST there means
+ * that the old mapping has stayed.
+ */
 static int ntmem_remap(struct ntmem_space *space, unsigned long start,
 		       unsigned long end, bool nofork, bool exec)
 {
-	int err;
+	int err, gap, tries;
 
 	lockdep_assert_held(&space->map_lock);
 	space->remap_start = start;
 	space->remap_end = end;
 	WRITE_ONCE(space->remap_task, current);
 	err = ntmem_map(space, start, end, MAP_FIXED, nofork, exec);
+	for (tries = 0; err && tries < NTMEM_PLACE_TRIES; tries++) {
+		gap = ntmem_map(space, start, end, MAP_FIXED_NOREPLACE, nofork,
+				exec);
+		if (!gap)
+			err = 0;
+		else if (gap == -EEXIST)
+			break;
+	}
 	WRITE_ONCE(space->remap_task, NULL);
 	/* What was there may be gone all the same. */
 	if (err && !ntmem_is_covered(space, start, end))
 		ntmem_regions_unmapped(space, start, end);
 	return err;
+}
+
+/* To split a mapping can take memory, too; the next time there may be some. */
+static void ntmem_unmap(unsigned long start, unsigned long end)
+{
+	int tries;
+
+	for (tries = 0; tries < NTMEM_PLACE_TRIES; tries++)
+		if (vm_munmap(start, end - start) != -ENOMEM)
+			break;
 }
 
 static int ntmem_publish_at(struct ntmem_region *region, unsigned long addr,
@@ -455,7 +479,7 @@ static int ntmem_place_own(struct ntmem_space *space,
 	region->exec = place->exec;
 	err = ntmem_publish_at(region, addr, place->size);
 	if (err)
-		vm_munmap(addr, place->size);
+		ntmem_unmap(addr, addr + place->size);
 	else if (!ntmem_is_covered(space, addr, addr + place->size))
 		err = ntmem_place_lost(region);
 	return err;
@@ -550,7 +574,7 @@ int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
 		return 0;
 	ntmem_region_kill(region, true);
 	for (i = 0; i < nr; i++)
-		vm_munmap(mapped[i][0], mapped[i][1] - mapped[i][0]);
+		ntmem_unmap(mapped[i][0], mapped[i][1]);
 	return err;
 }
 
@@ -620,8 +644,12 @@ void ntmem_unplace(struct ntmem_space *space, unsigned long start,
 		hi = end;
 		ntmem_next_arena(space, &lo, &hi);
 		if (lo > start)
-			vm_munmap(start, lo - start);
-		if (lo < hi && exec)
-			ntmem_remap(space, lo, hi, false, false);
+			ntmem_unmap(start, lo);
+		if (lo < hi && exec &&
+		    ntmem_remap(space, lo, hi, false, false)) {
+			/* Never again, then. */
+			ntmem_arenas_lost(space, lo, hi);
+			ntmem_unmap(lo, hi);
+		}
 	}
 }

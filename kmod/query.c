@@ -89,7 +89,7 @@ static int ntmem_query_outside(struct ntmem_space *space,
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	for (vma = find_vma(mm, addr); vma; vma = find_vma(mm, vma->vm_end)) {
-		if (vma->vm_start >= next || vma->vm_ops != &ntmem_vm_ops)
+		if (vma->vm_start >= next || !ntmem_is_ours(space, vma))
 			break;
 		cond_resched();
 	}

@@ -29,12 +29,33 @@ static struct ntmem_reason *ntmem_reason_find(struct ntmem_space *space)
 	return NULL;
 }
 
-/* Remembers a refusal, in place of the thread's last, or of the oldest. */
+/* Puts a refusal in the place of the thread's last, if it has one. */
+static bool ntmem_reason_renew(struct ntmem_space *space,
+			       const struct ntmem_fault *fault)
+{
+	struct ntmem_reason *reason;
+
+	spin_lock(&space->reason_lock);
+	reason = ntmem_reason_find(space);
+	if (reason) {
+		reason->fault = *fault;
+		list_move(&reason->node, &space->reasons);
+	}
+	spin_unlock(&space->reason_lock);
+	return reason;
+}
+
+/*
+ * Remembers a refusal, in the place of the thread's last, or of the oldest.
+ * Without memory none is remembered, rather than a wrong one.
+ */
 void ntmem_reason_note(struct ntmem_space *space,
 		       const struct ntmem_fault *fault)
 {
-	struct ntmem_reason *new, *old;
+	struct ntmem_reason *new, *old = NULL;
 
+	if (ntmem_reason_renew(space, fault))
+		return;
 	new = kmalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return;
@@ -42,14 +63,13 @@ void ntmem_reason_note(struct ntmem_space *space,
 	new->fault = *fault;
 
 	spin_lock(&space->reason_lock);
-	old = ntmem_reason_find(space);
-	if (!old && space->nr_reasons >= NTMEM_REASONS_MAX)
+	if (space->nr_reasons >= NTMEM_REASONS_MAX) {
 		old = list_last_entry(&space->reasons, struct ntmem_reason,
 				      node);
-	if (old)
 		list_del(&old->node);
-	else
+	} else {
 		space->nr_reasons++;
+	}
 	list_add(&new->node, &space->reasons);
 	spin_unlock(&space->reason_lock);
 	kfree(old);

@@ -217,7 +217,9 @@ void ntmem_region_kill(struct ntmem_region *region, bool zap)
 		return;
 	}
 	region->dying = true;
-	mtree_erase(&space->regions, region->start);
+	/* To erase can take memory, too, and must not fail. */
+	mtree_store_range(&space->regions, region->start, region->end - 1,
+			  NULL, GFP_KERNEL | __GFP_NOFAIL);
 	if (zap && !xa_empty(&region->tables))
 		ntmem_zap(region, ntmem_first(region), ntmem_last(region));
 	ntmem_region_finish(region);
@@ -393,7 +395,7 @@ undo:
 
 /**
  * ntmem_region_release() - RELEASE
- * @space: in which
+ * @space: in which; its map_lock is held
  * @addr: first byte, rounded down to a page
  * @size: in bytes; 0 for the whole reservation
  */
@@ -405,12 +407,10 @@ int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 	bool exec, whole;
 	int err = 0;
 
-	mutex_lock(&space->map_lock);
+	lockdep_assert_held(&space->map_lock);
 	region = ntmem_region_lock(space, addr, true);
-	if (!region) {
-		err = -ENOENT;
-		goto unlock;
-	}
+	if (!region)
+		return -ENOENT;
 	start = size ? addr : region->start;
 	end = size ? addr + size : region->end;
 	if (!size && addr != region->start)
@@ -430,7 +430,5 @@ int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 	ntmem_stop_point("unplace");
 	if (!err)
 		ntmem_unplace(space, start, end, exec);
-unlock:
-	mutex_unlock(&space->map_lock);
 	return err;
 }

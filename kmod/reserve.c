@@ -108,7 +108,7 @@ static int ntmem_reserve_once(struct ntmem_space *space,
 	else
 		err = ntmem_reserve_new(space, region, reserve, exec);
 	if (!err) {
-		space->used = true;
+		space->made++;
 		reserve->addr = region->start;
 		reserve->size = region->end - region->start;
 	}
@@ -130,6 +130,15 @@ static int ntmem_reserve_locked(struct ntmem_space *space,
 	return -ENOSPC;
 }
 
+/* A reservation that nobody has heard of: as if it had not been made. */
+void ntmem_reserve_undo(struct ntmem_space *space, unsigned long addr)
+{
+	mutex_lock(&space->map_lock);
+	ntmem_region_release(space, addr, 0);
+	space->made--;
+	mutex_unlock(&space->map_lock);
+}
+
 int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve)
 {
 	struct ntmem_range range = { .prot = reserve->prot };
@@ -149,7 +158,7 @@ int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve)
 		range.size = done.size;
 		err = ntmem_commit(space, &range);
 		if (err) {
-			ntmem_region_release(space, done.addr, 0);
+			ntmem_reserve_undo(space, done.addr);
 			return err;
 		}
 	}
@@ -161,6 +170,7 @@ int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 {
 	unsigned long addr = range->addr & PAGE_MASK;
 	u64 size = range->size;
+	int err;
 
 	if (range->flags || range->prot)
 		return -EINVAL;
@@ -172,7 +182,10 @@ int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 			return -EINVAL;
 		size = PAGE_ALIGN(range->addr + size) - addr;
 	}
-	return ntmem_region_release(space, addr, size);
+	mutex_lock(&space->map_lock);
+	err = ntmem_region_release(space, addr, size);
+	mutex_unlock(&space->map_lock);
+	return err;
 }
 
 int ntmem_set_granularity(struct ntmem_space *space,
@@ -184,7 +197,7 @@ int ntmem_set_granularity(struct ntmem_space *space,
 	    !ntmem_granularity_valid(granularity->granularity))
 		return -EINVAL;
 	mutex_lock(&space->map_lock);
-	if (space->used)
+	if (space->made)
 		err = -EBUSY;
 	else
 		space->granularity = granularity->granularity;

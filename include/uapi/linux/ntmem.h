@@ -20,8 +20,10 @@
  *                  range that overflows or leaves user space, bad alignment
  *                                              (STATUS_INVALID_PARAMETER)
  *   ENOTTY         no such ioctl, or no such operation in a batch
- *   EFAULT         the argument structure itself cannot be read or written
- *   EIO            the caller's mm is not the one that opened the fd
+ *   EFAULT         the argument structure itself cannot be read or written;
+ *                  of a BATCH, a part was done
+ *   EIO            the caller's mm is not the one that opened the fd, or is
+ *                  that of a child whose fork had no memory for its space
  *   EEXIST         RESERVE at an address: the range is in use
  *                                              (STATUS_CONFLICTING_ADDRESSES)
  *   ENOSPC         RESERVE: no hole is large enough    (STATUS_NO_MEMORY)

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loading the module, with each allocation and copy failing in turn: it loads,
+ * or nothing of it is there. Needs that no other program uses the module.
+ *
+ * What the kernel's own loader allocates is part of the walk, since it cannot
+ * be told apart.
+ */
+#include "failure_inject.h"
+
+#include <sys/utsname.h>
+
+static int open_module(void)
+{
+	char path[256];
+	struct utsname name;
+	int fd = open("/lib/modules/ntmem.ko", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 || uname(&name))
+		return fd;
+	snprintf(path, sizeof(path), "/lib/modules/%s/extra/ntmem.ko",
+		 name.release);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int load(int file)
+{
+	return syscall(SYS_finit_module, file, "granularity=4096", 0) ?
+		errno : 0;
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "ntmem", O_NONBLOCK) ? errno : 0;
+}
+
+/* Neither a device, nor a cache of objects, nor the module itself. */
+static bool is_gone(void)
+{
+	static char text[1 << 16];
+
+	if (!access("/dev/ntmem", F_OK) || !access("/sys/module/ntmem", F_OK))
+		return false;
+	return nt_read_file("/proc/slabinfo", text, sizeof(text)) ||
+	       !strstr(text, "ntmem");
+}
+
+static int uses(void *data)
+{
+	int fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+	struct ntmem_info info;
+	__u64 base;
+
+	(void)data;
+	CHECK(fd >= 0);
+	CHECK(!nt_info(fd, &info));
+	CHECK(info.granularity == PAGE && !info.committed && !info.resident);
+	base = nt_block(fd, MIB, RW);
+	CHECK(base && !nt_poke(base, 1) && nt_peek(base) == 1);
+	return 0;
+}
+
+FIXTURE(module)
+{
+	int file;
+	int nth;
+};
+
+FIXTURE_SETUP(module)
+{
+	injection_begin(_metadata);
+	self->file = open_module();
+	if (self->file < 0)
+		SKIP(return, "the module's file is not here");
+	self->nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->nth);
+	ASSERT_EQ(0, unload());
+	ASSERT_TRUE(is_gone());
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	int error = syscall(SYS_finit_module, self->file, "", 0) ? errno : 0;
+
+	EXPECT_TRUE(!error || error == EEXIST);
+	close(self->file);
+	close(self->nth);
+}
+
+TEST_F_TIMEOUT(module, load, 900)
+{
+	bool injected = true;
+	unsigned int n;
+	int error;
+
+	for (n = 1; injected; n++) {
+		inject(self->nth, n);
+		error = load(self->file);
+		injected = inject_end(self->nth);
+		if (error) {
+			ASSERT_TRUE(injected);
+			ASSERT_TRUE(error == ENOMEM || error == EFAULT) {
+				TH_LOG("failure %u: %s", n, strerror(error));
+			}
+			ASSERT_TRUE(is_gone()) {
+				TH_LOG("failure %u", n);
+			}
+			continue;
+		}
+		ASSERT_EQ(0, nt_in_child(uses, NULL)) {
+			TH_LOG("failure %u", n);
+		}
+		ASSERT_EQ(0, unload());
+		ASSERT_TRUE(is_gone());
+	}
+	printf("# %u points\n", n - 2);
+	fflush(stdout);
+}
+
+TEST_F_TIMEOUT(module, unload, 900)
+{
+	bool injected = true;
+	unsigned int n;
+	int error;
+
+	for (n = 1; injected; n++) {
+		ASSERT_EQ(0, load(self->file));
+		ASSERT_EQ(0, nt_in_child(uses, NULL));
+		inject(self->nth, n);
+		error = unload();
+		injected = inject_end(self->nth);
+		if (error) {
+			ASSERT_TRUE(injected);
+			ASSERT_TRUE(error == ENOMEM || error == EFAULT);
+			ASSERT_EQ(0, nt_in_child(uses, NULL));
+			ASSERT_EQ(0, unload());
+		}
+		ASSERT_TRUE(is_gone()) {
+			TH_LOG("failure %u", n);
+		}
+	}
+	printf("# %u points\n", n - 2);
+	fflush(stdout);
+}
+
+FAILURE_MAIN
