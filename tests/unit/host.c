@@ -151,7 +151,7 @@ END_TEST
 
 START_TEST(there_is_one_partition)
 {
-	MEMORY_BASIC_INFORMATION info;
+	MEMORY_BASIC_INFORMATION info = { 0 };
 
 	ck_assert_uint_eq(offsetof(MEMORY_BASIC_INFORMATION, PartitionId), 20);
 	query(&info, &info);
