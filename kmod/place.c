@@ -128,12 +128,12 @@ static bool ntmem_is_covered(struct ntmem_space *space, unsigned long start,
 /* --------------------------------------------------------------- holes --- */
 
 /*
- * One step towards a hole in a tree of ranges: the lowest or highest gap of
- * at least size in [min, max]. The core's tree, with mm, is locked already.
+ * One step towards a hole in a tree of ranges, which is locked: the lowest or
+ * highest gap of at least size in [min, max].
  */
-static int ntmem_gap(struct maple_tree *tree, struct mm_struct *mm,
-		     unsigned long min, unsigned long max, unsigned long size,
-		     bool top_down, unsigned long *addr)
+static int ntmem_gap(struct maple_tree *tree, unsigned long min,
+		     unsigned long max, unsigned long size, bool top_down,
+		     unsigned long *addr)
 {
 	MA_STATE(mas, tree, 0, 0);
 	int err;
@@ -144,18 +144,27 @@ static int ntmem_gap(struct maple_tree *tree, struct mm_struct *mm,
 		*addr = top_down ? max + 1 - size : min;
 		return 0;
 	}
-	if (!mm)
-		mtree_lock(tree);
 	if (top_down)
 		err = mas_empty_area_rev(&mas, min, max, size);
 	else
 		err = mas_empty_area(&mas, min, max, size);
-	if (!mm)
-		mtree_unlock(tree);
 	if (err)
 		return -ENOSPC;
 	*addr = top_down ? mas.last + 1 - size : mas.index;
 	return 0;
+}
+
+/* The same in our own tree, which is not. */
+static int ntmem_gap_locked(struct maple_tree *tree, unsigned long min,
+			    unsigned long max, unsigned long size,
+			    bool top_down, unsigned long *addr)
+{
+	int err;
+
+	mtree_lock(tree);
+	err = ntmem_gap(tree, min, max, size, top_down, addr);
+	mtree_unlock(tree);
+	return err;
 }
 
 /* Is the hole at addr too near to a stack above it? Then how low must it end. */
@@ -182,12 +191,16 @@ static int ntmem_find_hole(struct maple_tree *tree, struct mm_struct *mm,
 {
 	unsigned long min = ALIGN(place->min, place->align);
 	unsigned long max = place->max;
+	unsigned long size = place->gap ?: place->size;
 	unsigned long found, below;
 	int err;
 
 	for (;;) {
-		err = ntmem_gap(tree, mm, min, max, place->gap ?: place->size,
-				place->top_down, &found);
+		/* The core's tree is locked by its mm. */
+		err = mm ? ntmem_gap(tree, min, max, size, place->top_down,
+				     &found) :
+			   ntmem_gap_locked(tree, min, max, size,
+					    place->top_down, &found);
 		if (err)
 			return err;
 		if (fatal_signal_pending(current))
@@ -264,8 +277,8 @@ static int ntmem_arena_make(struct ntmem_space *space, unsigned long align)
 	unsigned int doublings = space->nr_arenas / NTMEM_ARENAS_EQUAL;
 	struct ntmem_place place = {
 		.size = !space->nr_arenas ? NTMEM_ARENA_FIRST :
-			NTMEM_ARENA_NEXT << min(doublings,
-						NTMEM_ARENA_DOUBLINGS + 0U),
+			NTMEM_ARENA_NEXT << min_t(unsigned int, doublings,
+						  NTMEM_ARENA_DOUBLINGS),
 		.min = NTMEM_MIN_ADDRESS,
 		.max = space->top,
 		/* Whole page tables, so that a chunk never has two VMAs. */

@@ -20,11 +20,17 @@ test: test-programs
 # Everything that runs in a guest, on kernels that look for mistakes.
 TEST_DEBUG ?= 6.12-kasan 6.1-kasan
 
-.PHONY: test-debug
-test-debug: tests
+.PHONY: test-debug test-failures test-debug-programs
+test-debug-programs: tests
 	+$(Q)$(MAKE) --no-print-directory DEBUG_KERNELS="$(TEST_DEBUG)" \
 		debug-modules
+
+test-debug: test-debug-programs
 	@tests/run $(addprefix -d ,$(TEST_DEBUG))
+
+# The walks through every failing allocation, which take long.
+test-failures: test-debug-programs
+	@tests/run -f $(addprefix -d ,$(TEST_DEBUG))
 
 .PHONY: guest
 guest: all tests

@@ -480,12 +480,17 @@ CASE(direct_write) {
 	.also = EIO,
 };
 
+static void untouched_and_buffer(struct step *s)
+{
+	untouched(s);
+	fill_buffer();
+}
+
 static int run_vm_read(struct step *s)
 {
 	struct iovec there = { nt_ptr(s->base), IO_SIZE };
 	struct iovec local = { .iov_len = IO_SIZE };
 
-	fill_buffer();
 	local.iov_base = buffer;
 	return whole(process_vm_readv(getpid(), &local, 1, &there, 1, 0));
 }
@@ -495,23 +500,23 @@ static int run_vm_write(struct step *s)
 	struct iovec there = { nt_ptr(s->base), IO_SIZE };
 	struct iovec local = { .iov_len = IO_SIZE };
 
-	fill_buffer();
 	local.iov_base = buffer;
 	return whole(process_vm_writev(getpid(), &local, 1, &there, 1, 0));
 }
 
 CASE(vm_read) {
-	.setup = untouched, .run = run_vm_read, .done = done_nothing,
+	.setup = untouched_and_buffer, .run = run_vm_read, .done = done_nothing,
 };
 
 CASE(vm_write) {
-	.setup = untouched, .run = run_vm_write, .done = done_file_read,
+	.setup = untouched_and_buffer, .run = run_vm_write, .done = done_file_read,
 };
 
 static void shared_to_write(struct step *s)
 {
 	shared(s);
 	s->spans = 0;
+	fill_buffer();
 }
 
 CASE(vm_write_shared) {
@@ -600,9 +605,12 @@ static int run_splice(struct step *s)
 	ssize_t n = vmsplice(s->tell.pipe[1], &iov, 1, 0);
 	int result = whole(n);
 
-	if (n > 0)
-		CHECK(read(s->tell.pipe[0], buffer, n) == n ||
-		      errno == EFAULT);
+	while (n > 0) {
+		ssize_t got = read(s->tell.pipe[0], buffer, n);
+
+		CHECK(got > 0 || errno == EFAULT);
+		n -= got > 0 ? got : 0;
+	}
 	return result;
 }
 

@@ -210,7 +210,7 @@ static void done_release(struct step *s)
 static void done_cut(struct step *s)
 {
 	__u64 addr = s->base + s->is->op.range.addr;
-	__u64 end = addr + s->is->op.range.size;
+	__u64 end = s->is->op.range.size ? addr + s->is->op.range.size : ~0ULL;
 	const struct span *p;
 	__u64 page;
 	int i;

@@ -12,7 +12,21 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A debug kernel takes its time: NTMEM_PATIENCE multiplies time limits. */
+static inline unsigned int nt_alarm(unsigned int seconds)
+{
+	const char *patience = getenv("NTMEM_PATIENCE");
+
+	return alarm(seconds * (patience ? atoi(patience) : 1));
+}
+
+#define alarm(seconds) nt_alarm(seconds)
 #include "kselftest_harness.h"
+#undef alarm
+
 #pragma GCC diagnostic pop
 #ifndef __clang__
 /* About the harness's setjmp, in every TEST_F. */
