@@ -15,12 +15,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A debug kernel takes its time: NTMEM_PATIENCE multiplies time limits. */
-static inline unsigned int nt_alarm(unsigned int seconds)
+/*
+ * A debug kernel takes its time: NTMEM_PATIENCE multiplies time limits, and
+ * divides how often what is left to chance is tried.
+ */
+static inline unsigned int nt_patience(void)
 {
 	const char *patience = getenv("NTMEM_PATIENCE");
 
-	return alarm(seconds * (patience ? atoi(patience) : 1));
+	return patience && atoi(patience) > 0 ? atoi(patience) : 1;
+}
+
+static inline unsigned int nt_alarm(unsigned int seconds)
+{
+	return alarm(seconds * nt_patience());
 }
 
 #define alarm(seconds) nt_alarm(seconds)

@@ -201,11 +201,12 @@ static bool gives_way(struct shared *s, int fd, unsigned long cmd,
 /* 96 GiB: a look at all of it takes many times what a task gets at once. */
 TEST_F_TIMEOUT(calls, about_large_ranges_give_way, 100)
 {
-	struct ntmem_range range = { .size = TABLES * CHUNK };
+	const unsigned long tables = TABLES / nt_patience();
+	struct ntmem_range range = { .size = tables * CHUNK };
 	unsigned int i, gave = 0;
 	pid_t pid;
 
-	range.addr = make_tables(self->fd, TABLES);
+	range.addr = make_tables(self->fd, tables);
 	ASSERT_NE(0ULL, range.addr);
 	pid = nt_spawn(wants_the_cpu, self->shared);
 	pin_to_one_cpu();
@@ -231,7 +232,7 @@ TEST_F_TIMEOUT(calls, a_reservation_among_many, 100)
 {
 	unsigned int i;
 
-	for (i = 0; i < 30000; i++)
+	for (i = 0; i < 30000 / nt_patience(); i++)
 		ASSERT_NE(0ULL, nt_any(self->fd, PAGE, 0));
 }
 
