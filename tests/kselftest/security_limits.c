@@ -477,7 +477,7 @@ static __u64 page_tables(void)
  * Without a cgroup it is the OOM killer that has to find the hog: what the
  * module keeps for a process counts with the process's page tables.
  */
-TEST_F(limits, the_oom_killer_sees_it)
+TEST_F_TIMEOUT(limits, the_oom_killer_sees_it, 100)
 {
 	__u64 before = page_tables(), base, at, with;
 	unsigned int i;

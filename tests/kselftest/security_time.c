@@ -201,7 +201,7 @@ static bool gives_way(struct shared *s, int fd, unsigned long cmd,
 /* 96 GiB: a look at all of it takes many times what a task gets at once. */
 TEST_F_TIMEOUT(calls, about_large_ranges_give_way, 100)
 {
-	const unsigned long tables = TABLES / nt_patience();
+	const unsigned long tables = TABLES / nt_patience() / nt_patience();
 	struct ntmem_range range = { .size = tables * CHUNK };
 	unsigned int i, gave = 0;
 	pid_t pid;
@@ -232,7 +232,7 @@ TEST_F_TIMEOUT(calls, a_reservation_among_many, 100)
 {
 	unsigned int i;
 
-	for (i = 0; i < 30000 / nt_patience(); i++)
+	for (i = 0; i < 30000 / nt_patience() / nt_patience(); i++)
 		ASSERT_NE(0ULL, nt_any(self->fd, PAGE, 0));
 }
 
