@@ -35,11 +35,11 @@ include mk/common.mk
 include mk/user.mk
 include mk/kmod.mk
 include mk/debug.mk
-include mk/tests.mk
-include mk/wine.mk
 include mk/fuzz.mk
 include mk/fuzz-ioctl.mk
 include mk/soak.mk
+include mk/tests.mk
+include mk/wine.mk
 include mk/lint.mk
 include mk/install.mk
 
