@@ -409,39 +409,6 @@ TEST_F(abi, after_exec)
 	ASSERT_UNCHANGED(0, nt_in_child(reopen_and_exec, NULL));
 }
 
-static int send_fd(int sock, int fd)
-{
-	char byte = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -1;
-}
-
-static int receive_fd(int sock)
-{
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -1;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
-	return fd;
-}
-
 static int open_and_send(void *data)
 {
 	int sock = *(int *)data, fd = open("/dev/ntmem", O_RDWR);
@@ -449,7 +416,7 @@ static int open_and_send(void *data)
 
 	CHECK(fd >= 0);
 	CHECK(nt_block(fd, GRAN, RW));
-	CHECK(!send_fd(sock, fd));
+	CHECK(!nt_send_fd(sock, fd));
 	/* Until the other side has tried: the space is alive. */
 	CHECK(read(sock, &byte, 1) == 1);
 	return 0;
@@ -463,7 +430,7 @@ TEST_F(abi, passed_over_a_socket)
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
 	pid = nt_spawn(open_and_send, &socks[1]);
-	other.fd = receive_fd(socks[0]);
+	other.fd = nt_receive_fd(socks[0]);
 	ASSERT_LE(0, other.fd);
 	ASSERT_UNCHANGED(0, foreign_mm(&other));
 	ASSERT_EQ(1, write(socks[0], "", 1));

@@ -83,6 +83,25 @@ FIXTURE_VARIANT(failure)
  * What cases are made of.
  */
 
+static inline void opened(struct step *s)
+{
+	s->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+	CHECK(s->fd >= 0);
+}
+
+/* The reservation that the case is about, which begins with a page table. */
+static inline void reserving(struct step *s, __u64 size, __u32 prot,
+			     __u32 flags)
+{
+	struct ntmem_reserve r = {
+		.size = size, .prot = prot, .flags = flags, .align = 2 * MIB,
+	};
+
+	opened(s);
+	CHECK(!nt_call(s->fd, NTMEM_IOC_RESERVE, &r));
+	s->base = r.addr;
+}
+
 /* Writes value all over the range, and remembers it. */
 static inline void fill(struct step *s, __u64 addr, __u64 size,
 			unsigned char value)

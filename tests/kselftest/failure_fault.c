@@ -14,29 +14,14 @@
 /* 4 MiB, which begin with a page table, committed. */
 static void committed(struct step *s)
 {
-	struct ntmem_reserve r = {
-		.size = 4 * MIB, .prot = RW, .align = 2 * MIB,
-	};
-
-	s->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	CHECK(s->fd >= 0);
-	CHECK(!nt_call(s->fd, NTMEM_IOC_RESERVE, &r));
-	s->base = r.addr;
+	reserving(s, 4 * MIB, RW, 0);
 	CHECK(!nt_commit(s->fd, s->base, 4 * MIB, RW));
 }
 
 /* As a run without tables. */
 static void untouched(struct step *s)
 {
-	struct ntmem_reserve r = {
-		.size = 32 * MIB, .prot = RW, .align = 2 * MIB,
-		.flags = NTMEM_RESERVE_COMMIT,
-	};
-
-	s->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	CHECK(s->fd >= 0);
-	CHECK(!nt_call(s->fd, NTMEM_IOC_RESERVE, &r));
-	s->base = r.addr;
+	reserving(s, 32 * MIB, RW, NTMEM_RESERVE_COMMIT);
 }
 
 static void filled(struct step *s)

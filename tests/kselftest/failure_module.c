@@ -7,31 +7,12 @@
  * be told apart.
  */
 #include "failure_inject.h"
-
-#include <sys/utsname.h>
-
-static int open_module(void)
-{
-	char path[256];
-	struct utsname name;
-	int fd = open("/lib/modules/ntmem.ko", O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0 || uname(&name))
-		return fd;
-	snprintf(path, sizeof(path), "/lib/modules/%s/extra/ntmem.ko",
-		 name.release);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
+#include "module.h"
 
 static int load(int file)
 {
 	return syscall(SYS_finit_module, file, "granularity=4096", 0) ?
 		errno : 0;
-}
-
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "ntmem", O_NONBLOCK) ? errno : 0;
 }
 
 /* Neither a device, nor a cache of objects, nor the module itself. */

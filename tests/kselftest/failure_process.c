@@ -8,22 +8,10 @@
  */
 #include "failure.h"
 
-static void opened(struct step *s)
-{
-	s->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	CHECK(s->fd >= 0);
-}
-
 /* 4 MiB in an arena. */
 static void filled(struct step *s)
 {
-	struct ntmem_reserve r = {
-		.size = 4 * MIB, .prot = RW, .align = 2 * MIB,
-	};
-
-	opened(s);
-	CHECK(!nt_call(s->fd, NTMEM_IOC_RESERVE, &r));
-	s->base = r.addr;
+	reserving(s, 4 * MIB, RW, 0);
 	CHECK(!nt_commit(s->fd, s->base, 3 * MIB, RW));
 	fill(s, s->base, GRAN, 1);
 	fill(s, s->base + 2 * MIB, 3 * PAGE, 2);
@@ -307,13 +295,7 @@ static int run_unmap(struct step *s)
 
 static void own_mapping(struct step *s)
 {
-	struct ntmem_reserve r = {
-		.size = 4 * MIB, .prot = RWX, .flags = NTMEM_RESERVE_COMMIT,
-	};
-
-	opened(s);
-	CHECK(!nt_call(s->fd, NTMEM_IOC_RESERVE, &r));
-	s->base = r.addr;
+	reserving(s, 4 * MIB, RWX, NTMEM_RESERVE_COMMIT);
 	fill(s, s->base, GRAN, 5);
 }
 

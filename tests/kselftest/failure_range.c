@@ -15,13 +15,7 @@ static void executable(struct step *s)
 /* With a mapping of its own. */
 static void own_mapping(struct step *s)
 {
-	struct ntmem_reserve r = {
-		.size = 4 * MIB, .prot = RWX, .flags = NTMEM_RESERVE_COMMIT,
-	};
-
-	opened(s);
-	CHECK(!nt_call(s->fd, NTMEM_IOC_RESERVE, &r));
-	s->base = r.addr;
+	reserving(s, 4 * MIB, RWX, NTMEM_RESERVE_COMMIT);
 	fill(s, s->base, GRAN, 5);
 	fill(s, s->base + 2 * MIB, 20 * PAGE, 6);
 }

@@ -8,12 +8,6 @@
 /* ------------------------------------------------------------------------
  * Spaces to begin with.
  */
-static inline void opened(struct step *s)
-{
-	s->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	CHECK(s->fd >= 0);
-}
-
 static inline void nothing(struct step *s)
 {
 	(void)s;
@@ -22,13 +16,7 @@ static inline void nothing(struct step *s)
 /* 32 MiB, which begin with a page table, reserved. */
 static inline void reserved(struct step *s)
 {
-	struct ntmem_reserve r = {
-		.size = 32 * MIB, .prot = RW, .align = 2 * MIB,
-	};
-
-	opened(s);
-	CHECK(!nt_call(s->fd, NTMEM_IOC_RESERVE, &r));
-	s->base = r.addr;
+	reserving(s, 32 * MIB, RW, 0);
 }
 
 /* The first MiB committed; of it four blocks touched, one in part. */

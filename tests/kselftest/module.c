@@ -4,22 +4,7 @@
  * silence. Needs root, and that no other program uses the module.
  */
 #include "ntmem_test.h"
-
-#include <sys/utsname.h>
-
-/* Where the module may be; the first is the guest's. */
-static int open_module(void)
-{
-	char path[256];
-	struct utsname name;
-	int fd = open("/lib/modules/ntmem.ko", O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0 || uname(&name))
-		return fd;
-	snprintf(path, sizeof(path), "/lib/modules/%s/extra/ntmem.ko",
-		 name.release);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
+#include "module.h"
 
 static int load(const char *parameters)
 {
@@ -31,11 +16,6 @@ static int load(const char *parameters)
 		error = errno;
 	close(fd);
 	return error;
-}
-
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "ntmem", O_NONBLOCK) ? errno : 0;
 }
 
 static int open_device(void)

@@ -240,6 +240,31 @@ static inline const char *race_missing(void)
 	return NULL;
 }
 
+/* For the set-up of a fixture: opens the device; false skips its tests. */
+static inline bool race_open(struct __test_metadata *_metadata, int *fd)
+{
+	const char *missing = race_missing();
+
+	if (missing)
+		SKIP(return false, "%s", missing);
+	*fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, *fd);
+	return true;
+}
+
+/* The same, and commits some pages; 0 skips the tests. */
+static inline __u64 race_block(struct __test_metadata *_metadata, int *fd,
+			       unsigned int pages, __u32 prot)
+{
+	__u64 base;
+
+	if (!race_open(_metadata, fd))
+		return 0;
+	base = nt_block(*fd, pages * PAGE, prot);
+	ASSERT_NE(0ULL, base);
+	return base;
+}
+
 /* ------------------------------------------------------------------------
  * Races.
  */

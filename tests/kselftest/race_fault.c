@@ -29,14 +29,9 @@ FIXTURE_VARIANT_ADD(first_write, page_mapped) { .stop = "fault_upgrade" };
 
 FIXTURE_SETUP(first_write)
 {
-	const char *missing = race_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->fd);
-	self->base = nt_block(self->fd, PAGES * PAGE, RW);
-	ASSERT_NE(0ULL, self->base);
+	self->base = race_block(_metadata, &self->fd, PAGES, RW);
+	if (!self->base)
+		return;
 	self->fault = (struct racer) {
 		.run = race_write, .addr = self->base + 3 * PAGE, .value = 7,
 	};
@@ -162,14 +157,9 @@ FIXTURE(neighbours)
 
 FIXTURE_SETUP(neighbours)
 {
-	const char *missing = race_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->fd);
-	self->base = nt_block(self->fd, PAGES * PAGE, RW);
-	ASSERT_NE(0ULL, self->base);
+	self->base = race_block(_metadata, &self->fd, PAGES, RW);
+	if (!self->base)
+		return;
 	/* Used to the full in its last life. */
 	memset(nt_ptr(self->base), 1, PAGES * PAGE);
 	ASSERT_EQ(0, nt_decommit(self->fd, self->base, PAGES * PAGE));
@@ -230,14 +220,9 @@ FIXTURE(upgrade)
 
 FIXTURE_SETUP(upgrade)
 {
-	const char *missing = race_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->fd);
-	self->page = nt_block(self->fd, PAGE, RO);
-	ASSERT_NE(0ULL, self->page);
+	self->page = race_block(_metadata, &self->fd, 1, RO);
+	if (!self->page)
+		return;
 	ASSERT_EQ(0, nt_peek(self->page));
 	ASSERT_EQ(0, nt_protect(self->fd, self->page, PAGE, RW, NULL));
 	self->fault = (struct racer) {
@@ -306,14 +291,9 @@ FIXTURE(guard)
 
 FIXTURE_SETUP(guard)
 {
-	const char *missing = race_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->fd);
-	self->page = nt_block(self->fd, PAGE, RW | GUARD);
-	ASSERT_NE(0ULL, self->page);
+	self->page = race_block(_metadata, &self->fd, 1, RW | GUARD);
+	if (!self->page)
+		return;
 	self->fault = (struct racer) {
 		.run = race_write, .addr = self->page, .value = 7,
 	};
@@ -367,12 +347,8 @@ FIXTURE(commit)
 
 FIXTURE_SETUP(commit)
 {
-	const char *missing = race_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->fd);
+	if (!race_open(_metadata, &self->fd))
+		return;
 	/* The kernel's own account has room from now on. */
 	ASSERT_NE(0ULL, nt_block(self->fd, PAGE, RW));
 	self->base = nt_any(self->fd, PAGES * PAGE, 0);
@@ -416,30 +392,30 @@ TEST_F(commit, against_decommit)
 }
 
 /* Both make the table, or the block, that they need. */
+static void commit_twice(struct __test_metadata *_metadata,
+			 struct racer *first, struct racer *other,
+			 const char *stop)
+{
+	int fd = first->fd;
+
+	other->addr = first->addr + 5 * PAGE;
+	ASSERT_TRUE(race(first, stop, other));
+	ASSERT_EQ(0, first->result);
+	ASSERT_EQ(0, other->result);
+	ASSERT_FALSE(other->waited);
+	ASSERT_TRUE(nt_run(fd, first->addr, 3 * PAGE, COMMITTED, RW));
+	ASSERT_TRUE(nt_run(fd, other->addr, 3 * PAGE, COMMITTED, RW));
+	ASSERT_EQ(7 * PAGE, committed(fd));
+}
+
 TEST_F(commit, two_tables)
 {
-	self->other.addr = self->base + 5 * PAGE;
-	ASSERT_TRUE(race(&self->first, "table_store", &self->other));
-	ASSERT_EQ(0, self->first.result);
-	ASSERT_EQ(0, self->other.result);
-	ASSERT_FALSE(self->other.waited);
-	ASSERT_TRUE(nt_run(self->fd, self->base, 3 * PAGE, COMMITTED, RW));
-	ASSERT_TRUE(nt_run(self->fd, self->other.addr, 3 * PAGE, COMMITTED,
-			   RW));
-	ASSERT_EQ(7 * PAGE, committed(self->fd));
+	commit_twice(_metadata, &self->first, &self->other, "table_store");
 }
 
 TEST_F(commit, two_blocks)
 {
-	self->other.addr = self->base + 5 * PAGE;
-	ASSERT_TRUE(race(&self->first, "block_store", &self->other));
-	ASSERT_EQ(0, self->first.result);
-	ASSERT_EQ(0, self->other.result);
-	ASSERT_FALSE(self->other.waited);
-	ASSERT_TRUE(nt_run(self->fd, self->base, 3 * PAGE, COMMITTED, RW));
-	ASSERT_TRUE(nt_run(self->fd, self->other.addr, 3 * PAGE, COMMITTED,
-			   RW));
-	ASSERT_EQ(7 * PAGE, committed(self->fd));
+	commit_twice(_metadata, &self->first, &self->other, "block_store");
 }
 
 /* The block is made by a fault, with a page in it, while COMMIT makes one. */

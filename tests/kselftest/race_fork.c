@@ -17,14 +17,9 @@ FIXTURE(fork)
 
 FIXTURE_SETUP(fork)
 {
-	const char *missing = race_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->fd);
-	self->base = nt_block(self->fd, PAGES * PAGE, RW);
-	ASSERT_NE(0ULL, self->base);
+	self->base = race_block(_metadata, &self->fd, PAGES, RW);
+	if (!self->base)
+		return;
 	memset(nt_ptr(self->base), 1, PAGES * PAGE);
 	ASSERT_EQ(0, nt_gate_init(&self->gate));
 	self->first = (struct racer) {

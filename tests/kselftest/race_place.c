@@ -16,14 +16,9 @@ FIXTURE(place)
 
 FIXTURE_SETUP(place)
 {
-	const char *missing = race_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->fd);
-	self->base = nt_block(self->fd, PAGES * PAGE, RW);
-	ASSERT_NE(0ULL, self->base);
+	self->base = race_block(_metadata, &self->fd, PAGES, RW);
+	if (!self->base)
+		return;
 	self->first = (struct racer) {
 		.fd = self->fd, .addr = self->base, .size = PAGES * PAGE,
 		.prot = RW,
@@ -210,37 +205,33 @@ TEST_F(place, query_against_commit_of_a_block)
 }
 
 /* Free, and reserved before QUERY has looked how much is free. */
+static void query_and_reserve(struct __test_metadata *_metadata,
+			      struct racer *query, struct racer *reserve,
+			      __u64 addr)
+{
+	query->run = race_query;
+	query->addr = addr;
+	reserve->run = race_reserve;
+	reserve->addr = addr;
+	reserve->size = GRAN;
+	ASSERT_TRUE(race(query, "query_outside", reserve));
+	ASSERT_EQ(0, query->result);
+	ASSERT_EQ(0, reserve->result);
+	ASSERT_EQ(addr, query->query.base);
+	ASSERT_LE(PAGE, query->query.size);
+	ASSERT_NE(NTMEM_STATE_FOREIGN, query->query.state);
+}
+
 TEST_F(place, query_against_reserve)
 {
-	self->first.run = race_query;
-	self->first.addr = WANTED;
-	self->other.run = race_reserve;
-	self->other.addr = WANTED;
-	self->other.size = GRAN;
-	ASSERT_TRUE(race(&self->first, "query_outside", &self->other));
-	ASSERT_EQ(0, self->first.result);
-	ASSERT_EQ(0, self->other.result);
-	ASSERT_EQ(WANTED, self->first.query.base);
-	ASSERT_LE(PAGE, self->first.query.size);
-	ASSERT_NE(NTMEM_STATE_FOREIGN, self->first.query.state);
+	query_and_reserve(_metadata, &self->first, &self->other, WANTED);
 }
 
 /* The same where the mapping is there before. */
 TEST_F(place, query_against_reserve_in_an_arena)
 {
-	__u64 free = self->base + PAGES * PAGE;
-
-	self->first.run = race_query;
-	self->first.addr = free;
-	self->other.run = race_reserve;
-	self->other.addr = free;
-	self->other.size = GRAN;
-	ASSERT_TRUE(race(&self->first, "query_outside", &self->other));
-	ASSERT_EQ(0, self->first.result);
-	ASSERT_EQ(0, self->other.result);
-	ASSERT_EQ(free, self->first.query.base);
-	ASSERT_LE(PAGE, self->first.query.size);
-	ASSERT_NE(NTMEM_STATE_FOREIGN, self->first.query.state);
+	query_and_reserve(_metadata, &self->first, &self->other,
+			  self->base + PAGES * PAGE);
 }
 
 /* ------------------------------------------------------------------------

@@ -16,14 +16,9 @@ FIXTURE(share)
 
 FIXTURE_SETUP(share)
 {
-	const char *missing = race_missing();
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->fd);
-	self->base = nt_block(self->fd, PAGES * PAGE, RW);
-	ASSERT_NE(0ULL, self->base);
+	self->base = race_block(_metadata, &self->fd, PAGES, RW);
+	if (!self->base)
+		return;
 	memset(nt_ptr(self->base), 1, PAGES * PAGE);
 	self->first = (struct racer) {
 		.fd = self->fd, .addr = self->base, .size = PAGES * PAGE,

@@ -194,24 +194,31 @@ static int has_subordinate_ids(void *data)
 	return 0;
 }
 
-TEST_F(limits, of_a_user_with_subordinate_ids)
+/* Runs it under a user's limit, and maps the ids of its own namespace. */
+static int in_namespace(int (*run)(void *data), const char *map)
 {
 	struct subordinate s;
 	char text[64];
 	pid_t pid;
 
 	snprintf(text, sizeof(text), "%llu", LIMIT);
-	ASSERT_EQ(0, nt_write_file(PARAM("user_limit"), text));
-	ASSERT_EQ(0, nt_gate_init(&s.made));
-	ASSERT_EQ(0, nt_gate_init(&s.mapped));
-	ASSERT_EQ(0, nt_gate_init(&s.leave));
-	pid = nt_spawn(has_subordinate_ids, &s);
-	ASSERT_EQ(0, nt_gate_wait(&s.made));
+	CHECK(!nt_write_file(PARAM("user_limit"), text));
+	CHECK(!nt_gate_init(&s.made));
+	CHECK(!nt_gate_init(&s.mapped));
+	CHECK(!nt_gate_init(&s.leave));
+	pid = nt_spawn(run, &s);
+	CHECK(!nt_gate_wait(&s.made));
 	/* What newuidmap(1) does. */
 	snprintf(text, sizeof(text), "/proc/%d/uid_map", pid);
-	ASSERT_EQ(0, nt_write_file(text, "0 65533 1\n1 70000 100\n"));
-	ASSERT_EQ(0, nt_gate_open(&s.mapped));
-	ASSERT_EQ(0, nt_reap(pid));
+	CHECK(!nt_write_file(text, map));
+	CHECK(!nt_gate_open(&s.mapped));
+	return nt_reap(pid);
+}
+
+TEST_F(limits, of_a_user_with_subordinate_ids)
+{
+	ASSERT_EQ(0, in_namespace(has_subordinate_ids,
+				  "0 65533 1\n1 70000 100\n"));
 }
 
 /* But those of a container that root made are: its map is root's word. */
@@ -231,20 +238,7 @@ static int is_a_container(void *data)
 
 TEST_F(limits, of_the_users_of_a_container)
 {
-	struct subordinate s;
-	char text[64];
-	pid_t pid;
-
-	snprintf(text, sizeof(text), "%llu", LIMIT);
-	ASSERT_EQ(0, nt_write_file(PARAM("user_limit"), text));
-	ASSERT_EQ(0, nt_gate_init(&s.made));
-	ASSERT_EQ(0, nt_gate_init(&s.mapped));
-	pid = nt_spawn(is_a_container, &s);
-	ASSERT_EQ(0, nt_gate_wait(&s.made));
-	snprintf(text, sizeof(text), "/proc/%d/uid_map", pid);
-	ASSERT_EQ(0, nt_write_file(text, "0 70000 100\n"));
-	ASSERT_EQ(0, nt_gate_open(&s.mapped));
-	ASSERT_EQ(0, nt_reap(pid));
+	ASSERT_EQ(0, in_namespace(is_a_container, "0 70000 100\n"));
 }
 
 /* ------------------------------------------------------------------------

@@ -288,24 +288,14 @@ struct carrier {
 static int sends_handle(void *data)
 {
 	struct carrier *c = data;
-	char byte = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	char byte;
 	int fd;
 
 	close(c->socks[0]);
 	become(ALICE);
 	fd = open(DEVICE, O_RDWR);
 	CHECK(fd >= 0);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	CHECK(sendmsg(c->socks[1], &msg, 0) == 1);
+	CHECK(!nt_send_fd(c->socks[1], fd));
 	CHECK(read(c->socks[1], &byte, 1) == 1);
 	CHECK(nt_all(c->base, GRAN, SECRET));
 	return 0;
@@ -314,19 +304,13 @@ static int sends_handle(void *data)
 static int receives_handle(void *data)
 {
 	struct carrier *c = data;
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
+	char byte;
 	int fd;
 
 	close(c->socks[1]);
 	become(BOB);
-	CHECK(recvmsg(c->socks[0], &msg, 0) == 1);
-	CHECK(CMSG_FIRSTHDR(&msg));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	fd = nt_receive_fd(c->socks[0]);
+	CHECK(fd >= 0);
 	CHECK(!is_worthless(fd, c->base));
 	CHECK(write(c->socks[0], "", 1) == 1);
 	/* Until the owner is gone. */
