@@ -129,7 +129,7 @@ static int ntmem_trap_open(struct inode *inode, struct file *file)
 	list_add_tail(&trap->node, &ntmem_traps);
 	spin_unlock(&ntmem_traps_lock);
 	file->private_data = trap;
-	return nonseekable_open(inode, file);
+	return stream_open(inode, file);
 }
 
 static int ntmem_trap_release(struct inode *inode, struct file *file)

@@ -126,6 +126,8 @@ void server_init(bool leaks)
 	world_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	mkdir(WORLD_CGROUP, 0700);
 	world_write("/proc/sys/kernel/printk", "7");
+	/* What is dropped later is not told. */
+	world_write("/proc/sys/vm/drop_caches", "4");
 	/* A panic prints the whole log, the last program with it. */
 	world_write("/proc/sys/kernel/panic_print", "32");
 	world_write("/proc/sys/kernel/core_pattern", "/dev/shm/core");

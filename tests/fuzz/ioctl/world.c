@@ -24,7 +24,7 @@ int world_write(const char *path, const char *text)
 	return error;
 }
 
-/* 2: shrinkers run; 4: and nothing is said about it. */
+/* Shrinkers run; the server has asked for silence. */
 int world_pressure(const struct op *op)
 {
 	switch (op->arg[0].value & 7) {
@@ -33,7 +33,7 @@ int world_pressure(const struct op *op)
 	case 6:
 		return world_write(WORLD_CGROUP "/memory.reclaim", "1M");
 	default:
-		return world_write("/proc/sys/vm/drop_caches", "6");
+		return world_write("/proc/sys/vm/drop_caches", "2");
 	}
 }
 
