@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../patience.h"
 #include "access.h"
 #include "bad.h"
 #include "run.h"
@@ -502,7 +503,7 @@ static void child_main(struct run *run, size_t from, size_t to, int go)
 	bool ok = true;
 	char c;
 
-	alarm(60);
+	nt_alarm(60);
 	run->late.pid = 0;
 	run->child = true;
 	for (int i = 0; i < run->count; i++) {

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../patience.h"
 #include "run.h"
 #include "shrink.h"
 
@@ -22,7 +23,7 @@ static void child_main(const struct sequence *seq, unsigned int engines,
 	size_t failed_at = 0;
 	bool ok;
 
-	alarm(SECONDS_PER_RUN);
+	nt_alarm(SECONDS_PER_RUN);
 	if (loudness == RUN_SILENT && !freopen("/dev/null", "w", stdout))
 		_exit(2);
 	ok = run_sequence(seq, engines, loudness == RUN_VERBOSE, &failed_at);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../patience.h"
 #include "access.h"
 #include "run.h"
 #include "threads.h"
@@ -120,7 +121,7 @@ bool threads_run(const struct sequence *seqs, unsigned int count,
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		alarm(SECONDS);
+		nt_alarm(SECONDS);
 		exit(!run_teams(seqs, count, engines));
 	}
 	if (pid > 0)

@@ -10,27 +10,10 @@
 #ifndef NTMEM_TEST_H
 #define NTMEM_TEST_H
 
+#include "../patience.h"
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-#include <stdlib.h>
-#include <unistd.h>
-
-/*
- * A debug kernel takes its time: NTMEM_PATIENCE multiplies time limits, and
- * divides how often what is left to chance is tried.
- */
-static inline unsigned int nt_patience(void)
-{
-	const char *patience = getenv("NTMEM_PATIENCE");
-
-	return patience && atoi(patience) > 0 ? atoi(patience) : 1;
-}
-
-static inline unsigned int nt_alarm(unsigned int seconds)
-{
-	return alarm(seconds * nt_patience());
-}
-
 #define alarm(seconds) nt_alarm(seconds)
 #include "kselftest_harness.h"
 #undef alarm
