@@ -48,5 +48,5 @@ fuzz: all tests fuzz-programs
 # What the unit tests make fail; see tests/unit/inject.h.
 INJECTED := ntmem_engine_open_kernel ntmem_engine_open_embedded \
 	ntmem_pool_alloc ntmem_pool_free mmap munmap mprotect madvise \
-	sigaction open ioctl syscall
+	sigaction open read ioctl syscall
 $(OUT)/tests/unit: LIBS += $(addprefix -Wl$(comma)--wrap=,$(INJECTED))

@@ -128,15 +128,16 @@ int embedded_commit(const struct ntmem_range *range)
 
 /*
  * Plain DONTNEED refuses what is locked, be it by LOCK or by the program, with
- * mlockall() for one; older kernels do so with either.
+ * mlockall() for one, and only when it has dropped what lies in front.
  */
 static int drop_content(uint64_t start, uint64_t end)
 {
 	size_t size = end - start;
 
-	if (!madvise(pointer(start), size, MADV_DONTNEED) ||
-	    !madvise(pointer(start), size, MADV_DONTNEED_LOCKED))
+	if (!madvise(pointer(start), size, MADV_DONTNEED_LOCKED))
 		return 0;
+	if (errno != EINVAL)
+		return -errno;
 	if (syscall(SYS_munlock, start, size) ||
 	    madvise(pointer(start), size, MADV_DONTNEED))
 		return -errno;

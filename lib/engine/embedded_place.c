@@ -13,6 +13,7 @@
 #define MAP_FLAGS	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 /* Address space below the main stack that is left for it to grow into. */
 #define STACK_ROOM	(128ULL << 20)
+#define STACK_ROOM_MAX	(USER_END / 6 * 5)
 /* Searches that another thread's mmap may spoil. */
 #define SEARCH_TRIES	8
 
@@ -97,7 +98,8 @@ static uint64_t stack_room(void)
 	if (getrlimit(RLIMIT_STACK, &limit) ||
 	    limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur < STACK_ROOM)
 		return STACK_ROOM;
-	return limit.rlim_cur;
+	return limit.rlim_cur < STACK_ROOM_MAX ? limit.rlim_cur :
+						 STACK_ROOM_MAX;
 }
 
 struct hole {
@@ -128,31 +130,41 @@ static bool try_gap(struct hole *hole, uint64_t start, uint64_t end)
 	return !hole->top_down;
 }
 
-static int find_hole(struct hole *hole)
+static int look_for_hole(struct hole *hole, struct ntmem_maps *maps)
 {
 	uint64_t stack = getauxval(AT_RANDOM);	/* lies on the main stack */
 	struct ntmem_mapping map;
-	struct ntmem_maps maps;
 	uint64_t cursor = 0;
+	int found;
+
+	hole->found = 0;
+	while (cursor < hole->end) {
+		found = ntmem_maps_next(maps, cursor, &map);
+		if (found < 0)
+			return found;
+		if (!found) {
+			try_gap(hole, cursor, hole->end);
+			break;
+		}
+		if (map.start <= stack && stack < map.end)
+			map.start -= stack_room();
+		if (map.start > cursor && try_gap(hole, cursor, map.start))
+			break;
+		cursor = map.end;
+	}
+	return hole->found ? 0 : -ENOSPC;
+}
+
+static int find_hole(struct hole *hole)
+{
+	struct ntmem_maps maps;
 	int error = ntmem_maps_open(&maps);
-	bool done = false;
 
 	if (error)
 		return error;
-	hole->found = 0;
-	while (!done && ntmem_maps_next(&maps, cursor, &map) > 0) {
-		if (map.start <= stack && stack < map.end)
-			map.start -= stack_room();
-		if (map.start > cursor)
-			done = try_gap(hole, cursor, map.start);
-		cursor = map.end;
-		if (cursor >= hole->end)
-			break;
-	}
-	if (!done && cursor < hole->end)
-		try_gap(hole, cursor, hole->end);
+	error = look_for_hole(hole, &maps);
 	ntmem_maps_close(&maps);
-	return hole->found ? 0 : -ENOSPC;
+	return error;
 }
 
 static int place_in_hole(struct hole *hole, int prot, uint64_t *addr)

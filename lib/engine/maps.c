@@ -45,6 +45,7 @@ int ntmem_maps_open(struct ntmem_maps *maps)
 	if (maps->fd < 0)
 		return -errno;
 	maps->by_ioctl = true;
+	maps->error = 0;
 	maps->pos = 0;
 	maps->len = 0;
 	return 0;
@@ -89,6 +90,8 @@ static char next_char(struct ntmem_maps *maps)
 		do {
 			len = read(maps->fd, maps->text, sizeof(maps->text));
 		} while (len < 0 && errno == EINTR);
+		if (len < 0)
+			maps->error = -errno;
 		if (len <= 0)
 			return 0;
 		maps->pos = 0;
@@ -158,5 +161,5 @@ int ntmem_maps_next(struct ntmem_maps *maps, uint64_t addr,
 	do {
 		found = next_line(maps, mapping);
 	} while (found && mapping->end <= addr);
-	return found;
+	return maps->error ? maps->error : found;
 }

@@ -21,6 +21,7 @@ struct ntmem_mapping {
 struct ntmem_maps {
 	int fd;
 	bool by_ioctl;		/* PROCMAP_QUERY, else the text */
+	int error;		/* of reading the text: 0 or -errno */
 	unsigned int pos;	/* of the text not yet looked at */
 	unsigned int len;
 	char text[1024];

@@ -340,6 +340,9 @@ START_TEST(no_hole_is_large_enough)
 		     VirtualAlloc(NULL, 0x7ffffff00000, MEM_RESERVE,
 				  PAGE_READWRITE));
 	assert_fails(ERROR_NOT_ENOUGH_MEMORY,
+		     VirtualAlloc(NULL, 0x7fffffff0000, MEM_RESERVE,
+				  PAGE_READWRITE));
+	assert_fails(ERROR_NOT_ENOUGH_MEMORY,
 		     VirtualAlloc(NULL, 0x7ffffff00000,
 				  MEM_RESERVE | MEM_TOP_DOWN,
 				  PAGE_READWRITE));

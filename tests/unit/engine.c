@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,6 +148,64 @@ START_TEST(batch_stops_where_asked)
 }
 END_TEST
 
+static struct ntmem_op on_range(uint32_t op, char *addr, uint32_t prot)
+{
+	return (struct ntmem_op){
+		.op = op, .status = 99,
+		.range = { .addr = (uintptr_t)addr, .size = PAGE,
+			   .prot = prot },
+	};
+}
+
+/* A life of a page in one call, the reservation's end included. */
+START_TEST(batch_does_all_that_there_is)
+{
+	char *p = find_hole(1);
+	struct ntmem_op ops[] = {
+		on_range(NTMEM_NR_RESERVE, p, PAGE_READWRITE),
+		on_range(NTMEM_NR_COMMIT, p, PAGE_READWRITE),
+		on_range(NTMEM_NR_LOCK, p, 0),
+		on_range(NTMEM_NR_UNLOCK, p, 0),
+		on_range(NTMEM_NR_RESET, p, 0),
+		on_range(NTMEM_NR_RESET_UNDO, p, 0),
+		on_range(NTMEM_NR_PROTECT, p, PAGE_READONLY),
+		on_range(NTMEM_NR_QUERY, p, 0),
+		on_range(NTMEM_NR_DECOMMIT, p, 0),
+		on_range(NTMEM_NR_QUERY, p, 0),
+		on_range(NTMEM_NR_RELEASE, p, 0),
+	};
+	struct ntmem_batch batch = {
+		.ops = (uintptr_t)ops, .count = sizeof(ops) / sizeof(ops[0]),
+	};
+	const struct ntmem_reserve reserve = {
+		.addr = (uintptr_t)p, .size = PAGE, .prot = PAGE_READWRITE,
+	};
+	const struct ntmem_protect protect = {
+		.addr = (uintptr_t)p, .size = PAGE, .prot = PAGE_READONLY,
+	};
+	const struct ntmem_query query = { .addr = (uintptr_t)p };
+	MEMORY_BASIC_INFORMATION info;
+
+	ops[0].reserve = reserve;
+	ops[6].protect = protect;
+	ops[7].query = query;
+	ops[9].query = query;
+	ck_assert_int_eq(ntmem_engine()->batch(&batch), 0);
+	ck_assert_uint_eq(batch.done, batch.count);
+	for (uint32_t i = 0; i < batch.count; i++)
+		ck_assert_msg(!ops[i].status, "operation %u: %d", i,
+			      ops[i].status);
+	ck_assert_uint_eq(ops[6].protect.old_prot, PAGE_READWRITE);
+	ck_assert_uint_eq(ops[7].query.state, NTMEM_STATE_COMMIT);
+	ck_assert_uint_eq(ops[7].query.prot, PAGE_READONLY);
+	ck_assert_uint_eq(ops[9].query.state, NTMEM_STATE_RESERVE);
+	VirtualQuery(p, &info, sizeof(info));
+	ck_assert_uint_eq(info.State, MEM_FREE);
+	batch.ops = 0;
+	ck_assert_int_eq(ntmem_engine()->batch(&batch), -EFAULT);
+}
+END_TEST
+
 START_TEST(granularity_is_fixed_once_used)
 {
 	struct ntmem_granularity granularity = { .granularity = 2 * GRANULE };
@@ -175,6 +234,69 @@ START_TEST(last_fault_is_told_once)
 	ck_assert_uint_eq(fault.prot, PAGE_READONLY);
 	ck_assert_int_eq(engine->last_fault(&fault), -ENODATA);
 	drop(p);
+}
+END_TEST
+
+/*
+ * Linux's protection was changed behind the engine's back: the program's own
+ * handler sees the fault, and the access is not tried for ever.
+ */
+START_TEST(protection_by_others_is_a_fault)
+{
+	struct ntmem_fault fault;
+	char *p;
+
+	if (on_kernel_engine())
+		return;
+	p = commit_pages(1, PAGE_READWRITE);
+	ntmem_engine()->last_fault(&fault);
+	ck_assert_int_eq(mprotect(p, PAGE, PROT_READ), 0);
+	ck_assert(!can_write(p));
+	ck_assert_int_eq(mprotect(p, PAGE, PROT_READ | PROT_WRITE), 0);
+	ck_assert(can_write(p));
+	drop(p);
+}
+END_TEST
+
+/* ------------------------------------------------------------ its choice --- */
+
+/* This program anew, which then only says what it has; see main.c. */
+static int start_anew(const char *engine, const char *what)
+{
+	char *const args[] = { "unit", (char *)what, NULL };
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (engine)
+			setenv("NTMEM_ENGINE", engine, 1);
+		else
+			unsetenv("NTMEM_ENGINE");
+		execv("/proc/self/exe", args);
+		_exit(127);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+START_TEST(an_unknown_engine_is_none)
+{
+	if (under_valgrind())	/* which is then this program */
+		return;
+	ck_assert_int_eq(start_anew("imaginary", "none"), 0);
+}
+END_TEST
+
+START_TEST(the_kernel_engine_is_chosen_where_it_works)
+{
+	bool device = !access("/dev/ntmem", R_OK | W_OK);
+
+	if (under_valgrind())
+		return;
+	ck_assert_int_eq(start_anew(NULL, device ? "kernel" : "embedded"), 0);
+	ck_assert_int_eq(start_anew("", device ? "kernel" : "embedded"), 0);
+	ck_assert_int_eq(start_anew("embedded", "embedded"), 0);
+	ck_assert_int_eq(start_anew("kernel", device ? "kernel" : "none"), 0);
 }
 END_TEST
 
@@ -295,8 +417,12 @@ TCase *engine_tests(void)
 	tcase_add_test(tests, partial_release_splits);
 	tcase_add_test(tests, limits_of_a_reservation);
 	tcase_add_test(tests, batch_stops_where_asked);
+	tcase_add_test(tests, batch_does_all_that_there_is);
 	tcase_add_test(tests, granularity_is_fixed_once_used);
 	tcase_add_test(tests, last_fault_is_told_once);
+	tcase_add_test(tests, protection_by_others_is_a_fault);
+	tcase_add_test(tests, an_unknown_engine_is_none);
+	tcase_add_test(tests, the_kernel_engine_is_chosen_where_it_works);
 	tcase_add_test(tests, commit_stops_at_the_limit);
 	tcase_add_test(tests, running_out_of_mappings_changes_nothing);
 	tcase_add_test(tests, a_program_may_close_all_descriptors);

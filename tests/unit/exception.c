@@ -362,6 +362,21 @@ static LONG touch_another(EXCEPTION_POINTERS *pointers)
 	return EXCEPTION_CONTINUE_SEARCH;
 }
 
+static LONG remove_itself_and_commit(EXCEPTION_POINTERS *pointers)
+{
+	RemoveVectoredExceptionHandler(own_handle);
+	return commit_on_demand(pointers);
+}
+
+/* Is not in the list any more when it faults. */
+static LONG remove_itself_and_fault(EXCEPTION_POINTERS *pointers)
+{
+	note(pointers, 7);
+	if (RemoveVectoredExceptionHandler(own_handle))
+		poke(nested_page, 1);
+	return EXCEPTION_CONTINUE_SEARCH;
+}
+
 START_TEST(a_handler_may_remove_itself)
 {
 	char *p = reserve_pages(1);
@@ -376,6 +391,45 @@ START_TEST(a_handler_may_remove_itself)
 	ck_assert_int_eq(nr_seen, 3);
 	ck_assert_int_eq(order[2], 3);
 	ck_assert_uint_eq(RemoveVectoredExceptionHandler(own_handle), 0);
+	RemoveVectoredExceptionHandler(last);
+	drop(p);
+}
+END_TEST
+
+START_TEST(a_handler_may_remove_itself_and_go_on)
+{
+	char *p = reserve_pages(2);
+
+	own_handle = AddVectoredExceptionHandler(1, remove_itself_and_commit);
+	nr_seen = 0;
+	poke(p, 1);
+	ck_assert_int_eq(nr_seen, 1);
+	ck_assert(!can_read(p + PAGE));
+	ck_assert_int_eq(nr_seen, 1);
+	ck_assert_uint_eq(RemoveVectoredExceptionHandler(own_handle), 0);
+	drop(p);
+}
+END_TEST
+
+START_TEST(a_removed_handler_is_not_called_while_it_runs)
+{
+	PVOID last;
+	char *p;
+
+	if (under_valgrind() || UNDER_TSAN)
+		return;
+	p = reserve_pages(2);
+	nested_page = p + PAGE;
+	last = AddVectoredExceptionHandler(0, commit_on_demand);
+	own_handle = AddVectoredExceptionHandler(1, remove_itself_and_fault);
+	nr_seen = 0;
+	poke(p, 1);
+	ck_assert_int_eq(nr_seen, 3);
+	ck_assert_int_eq(order[0], 7);
+	ck_assert_int_eq(order[1], 3);
+	ck_assert_uint_eq(seen[1].ExceptionInformation[1],
+			  (uintptr_t)nested_page);
+	ck_assert_int_eq(order[2], 3);
 	RemoveVectoredExceptionHandler(last);
 	drop(p);
 }
@@ -434,6 +488,8 @@ TCase *exception_tests(void)
 	tcase_add_test(tests, a_changed_register_is_used);
 	tcase_add_test(tests, execution_goes_on_where_rip_says);
 	tcase_add_test(tests, a_handler_may_remove_itself);
+	tcase_add_test(tests, a_handler_may_remove_itself_and_go_on);
+	tcase_add_test(tests, a_removed_handler_is_not_called_while_it_runs);
 	tcase_add_test(tests, a_handler_may_fault_itself);
 	tcase_add_test(tests, bad_arguments);
 	return tests;

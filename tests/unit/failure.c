@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "engine/maps.h"
 #include "engine/pool.h"
 #include "inject.h"
 #include "unit.h"
@@ -24,7 +25,7 @@
  * committed and hold their number.
  */
 #define READ_ONLY	8	/* and 9 */
-#define GUARDED		12
+#define GUARDED		12	/* and one on either side */
 #define LOCKED		16	/* and 17 */
 #define EXECUTABLE	20
 #define COMMITTED_END	24
@@ -43,7 +44,7 @@ static void make_scene(void)
 		scene[i * PAGE] = (char)i;
 	assert_ok(VirtualProtect(scene + READ_ONLY * PAGE, 2 * PAGE,
 				 PAGE_READONLY, &old));
-	assert_ok(VirtualProtect(scene + GUARDED * PAGE, PAGE,
+	assert_ok(VirtualProtect(scene + (GUARDED - 1) * PAGE, 3 * PAGE,
 				 PAGE_READWRITE | PAGE_GUARD, &old));
 	assert_ok(VirtualProtect(scene + EXECUTABLE * PAGE, PAGE,
 				 PAGE_EXECUTE_READ, &old));
@@ -157,19 +158,34 @@ static bool reserve_committed(void)
 	return made;
 }
 
-static bool reserve_nofork(void)
+static bool reserve_by_engine(struct ntmem_reserve *request)
 {
-	struct ntmem_reserve request = {
-		.size = 3 * PAGE, .prot = PAGE_READWRITE, .align = 4 * GRANULE,
-		.flags = NTMEM_RESERVE_NOFORK,
-	};
-	int error = ntmem_engine()->reserve(&request);
+	int error = ntmem_engine()->reserve(request);
 
-	made = (void *)(uintptr_t)request.addr;
+	made = (void *)(uintptr_t)request->addr;
 	if (error)
 		SetLastError(error == -ENOSPC ? ERROR_NOT_ENOUGH_MEMORY :
 						ERROR_COMMITMENT_LIMIT);
 	return !error;
+}
+
+static bool reserve_nofork(void)
+{
+	struct ntmem_reserve request = {
+		.addr = (uintptr_t)hole, .size = 3 * PAGE,
+		.prot = PAGE_READWRITE, .flags = NTMEM_RESERVE_NOFORK,
+	};
+
+	return reserve_by_engine(&request);
+}
+
+static bool reserve_aligned(void)
+{
+	struct ntmem_reserve request = {
+		.size = 3 * PAGE, .prot = PAGE_READWRITE, .align = 4 * GRANULE,
+	};
+
+	return reserve_by_engine(&request);
 }
 
 static bool commit(void)
@@ -264,6 +280,16 @@ static bool ask_free(void)
 	MEMORY_BASIC_INFORMATION run;
 
 	return VirtualQuery(hole, &run, sizeof(run));
+}
+
+static const struct subject subjects[];
+
+static bool ask_program(void)
+{
+	MEMORY_BASIC_INFORMATION run;
+
+	return VirtualQuery(subjects, &run, sizeof(run)) &&
+	       run.State == MEM_COMMIT;
 }
 
 static bool lock(void)
@@ -363,6 +389,7 @@ static const struct subject subjects[] = {
 	{ "reserve top down", reserve_top_down, NULL, drop_made, 0 },
 	{ "reserve and commit", reserve_committed, NULL, drop_made, 0 },
 	{ "reserve, not for children", reserve_nofork, NULL, drop_made, 0 },
+	{ "reserve, aligned", reserve_aligned, NULL, drop_made, 0 },
 	{ "commit", commit, verify_commit, NULL, 0 },
 	{ "commit guards", commit_guards, NULL, NULL, 0 },
 	{ "decommit", decommit, verify_decommit, NULL, 0 },
@@ -373,6 +400,7 @@ static const struct subject subjects[] = {
 	{ "protect guard", protect_guard, NULL, NULL, 0 },
 	{ "query", ask, NULL, NULL, 0 },
 	{ "query free", ask_free, NULL, NULL, 0 },
+	{ "query the program", ask_program, NULL, NULL, 0 },
 	{ "lock", lock, NULL, NULL, ERROR_WORKING_SET_QUOTA },
 	{ "unlock", unlock, NULL, NULL, 0 },
 	{ "reset", reset, NULL, NULL, 0 },
@@ -395,12 +423,19 @@ static bool out_of_something(const struct subject *subject, DWORD code)
 	       (subject->extra && code == subject->extra);
 }
 
-/*
- * One call with the n-th failing. @want: the promised code; 0 for any that
- * says that something ran out. True when there was no n-th.
- */
-static bool step(const struct subject *subject, enum inject_kind kind,
-		 unsigned int n, int error, DWORD want)
+typedef void (*order)(enum inject_kind kind, unsigned int n, int error);
+
+/* What fails: by inject() or inject_from(). */
+struct failing {
+	order order;
+	enum inject_kind kind;
+	int error;
+	DWORD want;	/* the promised code, 0 for any of having too little */
+};
+
+/* One call with the n-th failing. True when there was no n-th. */
+static bool step(const struct subject *subject, const struct failing *failing,
+		 unsigned int n)
 {
 	struct state before, after;
 	bool ok, hit;
@@ -409,7 +444,7 @@ static bool step(const struct subject *subject, enum inject_kind kind,
 	make_scene();
 	look(&before);
 	SetLastError(UNTOUCHED);
-	inject(kind, n, error);
+	failing->order(failing->kind, n, failing->error);
 	ok = subject->call();
 	hit = inject_end();
 	code = GetLastError();
@@ -422,10 +457,10 @@ static bool step(const struct subject *subject, enum inject_kind kind,
 		if (subject->undo)
 			subject->undo();
 	} else {
-		ck_assert_msg(want ? code == want :
-				     out_of_something(subject, code),
+		ck_assert_msg(failing->want ? code == failing->want :
+			      out_of_something(subject, code),
 			      "%s, %u: error %u, not %u", subject->name, n,
-			      code, want);
+			      code, failing->want);
 		look(&after);
 		assert_same(&before, &after, subject->name, n);
 	}
@@ -433,13 +468,12 @@ static bool step(const struct subject *subject, enum inject_kind kind,
 	return !hit;
 }
 
-static void walk(const struct subject *subject, enum inject_kind kind,
-		 int error, DWORD want)
+static void walk(const struct subject *subject, struct failing failing)
 {
 	int64_t pool = inject_pool_bytes();
 	unsigned int n = 1;
 
-	while (!step(subject, kind, n, error, want))
+	while (!step(subject, &failing, n))
 		ck_assert_msg(++n < 1000, "%s: no end", subject->name);
 	ck_assert_msg(inject_pool_bytes() == pool, "%s: %lld bytes lost",
 		      subject->name,
@@ -486,6 +520,7 @@ static DWORD promise(const struct subject *subject, size_t i)
 static bool is_public(const struct subject *subject)
 {
 	return subject->call != reserve_nofork &&
+	       subject->call != reserve_aligned &&
 	       subject->call != release_middle;
 }
 
@@ -499,17 +534,25 @@ START_TEST(each_failing_operation_has_its_error_code)
 		return;
 	hole = find_hole(1);
 	for (i = 0; i < sizeof(promises) / sizeof(promises[0]); i++)
-		walk(subject, INJECT_OPERATION, promises[i].error,
-		     promise(subject, i));
+		walk(subject, (struct failing){
+			inject, INJECT_OPERATION, promises[i].error,
+			promise(subject, i) });
 }
 END_TEST
+
+/* One is missing; then all that follow. */
+static void walk_short_of(const struct subject *subject, enum inject_kind kind)
+{
+	walk(subject, (struct failing){ inject, kind, ENOMEM, 0 });
+	walk(subject, (struct failing){ inject_from, kind, ENOMEM, 0 });
+}
 
 START_TEST(each_failing_allocation_changes_nothing)
 {
 	if (under_valgrind())
 		return;
 	hole = find_hole(1);
-	walk(&subjects[_i], INJECT_ALLOCATION, ENOMEM, 0);
+	walk_short_of(&subjects[_i], INJECT_ALLOCATION);
 }
 END_TEST
 
@@ -518,7 +561,7 @@ START_TEST(each_failing_system_call_changes_nothing)
 	if (under_valgrind())
 		return;
 	hole = find_hole(1);
-	walk(&subjects[_i], INJECT_SYSTEM_CALL, ENOMEM, 0);
+	walk_short_of(&subjects[_i], INJECT_SYSTEM_CALL);
 }
 END_TEST
 
@@ -536,23 +579,78 @@ START_TEST(a_pool_without_memory_says_so)
 END_TEST
 
 /* The page stays guarded: the next access finds the guard. */
-START_TEST(a_guard_that_cannot_go_stays)
+static bool touch_guard(enum inject_kind kind, unsigned int n)
 {
-	unsigned int n = 0;
+	char *guarded;
 	bool hit;
 
-	do {
-		make_scene();
-		inject(INJECT_ALLOCATION, ++n, ENOMEM);
-		ck_assert(!can_read(scene + GUARDED * PAGE));
-		hit = inject_end();
-		if (hit)
-			assert_run(scene + GUARDED * PAGE, PAGE, MEM_COMMIT,
-				   PAGE_READWRITE | PAGE_GUARD);
-		ck_assert(can_read(scene + GUARDED * PAGE) == !hit);
-		ck_assert(can_read(scene + GUARDED * PAGE));
-		drop(scene);
-	} while (hit);
+	make_scene();
+	guarded = scene + GUARDED * PAGE;
+	inject(kind, n, ENOMEM);
+	ck_assert(!can_read(guarded));
+	hit = inject_end();
+	if (hit)
+		assert_run(guarded, 2 * PAGE, MEM_COMMIT,
+			   PAGE_READWRITE | PAGE_GUARD);
+	ck_assert(can_read(guarded) == !hit);
+	ck_assert(can_read(guarded));
+	drop(scene);
+	return hit;
+}
+
+START_TEST(a_guard_that_cannot_go_stays)
+{
+	static const enum inject_kind kinds[] = {
+		INJECT_ALLOCATION, INJECT_SYSTEM_CALL,
+	};
+	unsigned int n = 1;
+
+	while (touch_guard(kinds[_i], n))
+		n++;
+	/* Unless the kernel sees to guards, something could fail. */
+	ck_assert(n > 1 || on_kernel_engine());
+}
+END_TEST
+
+/* Else all memory would look free. */
+START_TEST(mappings_that_cannot_be_read_are_an_error)
+{
+	struct ntmem_mapping mapping;
+	struct ntmem_maps maps;
+
+	ck_assert_int_eq(ntmem_maps_open(&maps), 0);
+	maps.by_ioctl = false;
+	ck_assert_int_eq(ntmem_maps_next(&maps, 0, &mapping), 1);
+	maps.pos = maps.len;
+	inject(INJECT_SYSTEM_CALL, 1, ENOMEM);
+	ck_assert_int_eq(ntmem_maps_next(&maps, 0, &mapping), -ENOMEM);
+	ck_assert(inject_end());
+	ntmem_maps_close(&maps);
+}
+END_TEST
+
+/*
+ * Linux before 5.18 cannot drop the content of locked pages: EINVAL. The walk
+ * has shown that one of the calls is that one.
+ */
+START_TEST(decommit_of_locked_pages_on_an_old_kernel)
+{
+	struct state before, after;
+
+	if (on_kernel_engine() || under_valgrind())
+		return;
+	make_scene();
+	look(&before);
+	inject_from(INJECT_SYSTEM_CALL, 2, EINVAL);
+	ck_assert(!decommit());
+	ck_assert(inject_end());
+	look(&after);
+	assert_same(&before, &after, "decommit", 2);
+	inject(INJECT_SYSTEM_CALL, 2, EINVAL);
+	ck_assert(decommit());
+	ck_assert(inject_end());
+	verify_decommit();
+	drop(scene);
 }
 END_TEST
 
@@ -589,7 +687,9 @@ TCase *failure_tests(void)
 	tcase_add_loop_test(tests, each_failing_system_call_changes_nothing,
 			    0, SUBJECTS);
 	tcase_add_test(tests, a_pool_without_memory_says_so);
-	tcase_add_test(tests, a_guard_that_cannot_go_stays);
+	tcase_add_loop_test(tests, a_guard_that_cannot_go_stays, 0, 2);
+	tcase_add_test(tests, mappings_that_cannot_be_read_are_an_error);
+	tcase_add_test(tests, decommit_of_locked_pages_on_an_old_kernel);
 	tcase_add_test(tests, decommit_forgets_what_a_program_has_locked);
 	return tests;
 }

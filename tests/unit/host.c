@@ -51,6 +51,38 @@ START_TEST(shared_memory_is_mapped)
 }
 END_TEST
 
+START_TEST(memory_of_others_has_a_windows_protection)
+{
+	static const struct {
+		int prot;
+		DWORD protect;
+	} cases[] = {
+		{ PROT_NONE, PAGE_NOACCESS },
+		{ PROT_READ, PAGE_READONLY },
+		{ PROT_WRITE, PAGE_READWRITE },
+		{ PROT_READ | PROT_WRITE, PAGE_READWRITE },
+		{ PROT_EXEC, PAGE_EXECUTE },
+		{ PROT_READ | PROT_EXEC, PAGE_EXECUTE_READ },
+		{ PROT_WRITE | PROT_EXEC, PAGE_EXECUTE_READWRITE },
+		{ PROT_READ | PROT_WRITE | PROT_EXEC, PAGE_EXECUTE_READWRITE },
+	};
+	MEMORY_BASIC_INFORMATION info;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *map = mmap(NULL, PAGE, cases[i].prot,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		ck_assert_ptr_ne(map, MAP_FAILED);
+		query(map, &info);
+		ck_assert_uint_eq(info.State, MEM_COMMIT);
+		ck_assert_uint_eq(info.Protect, cases[i].protect);
+		ck_assert_uint_eq(info.AllocationProtect, cases[i].protect);
+		munmap(map, PAGE);
+	}
+}
+END_TEST
+
 START_TEST(private_memory_of_others_cannot_be_freed)
 {
 	char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
@@ -139,6 +171,55 @@ START_TEST(the_limit_is_rlimit_memlock)
 }
 END_TEST
 
+/* The stack may grow by as much as its limit says: nothing comes in its way. */
+static void reserve_below_stack(void *arg)
+{
+	const rlim_t *room = arg;
+	const struct rlimit limit = { *room, *room };
+	char here;
+	char *p;
+
+	if (setrlimit(RLIMIT_STACK, &limit))
+		_exit(1);
+	p = VirtualAlloc(NULL, PAGE, MEM_RESERVE | MEM_TOP_DOWN,
+			 PAGE_READWRITE);
+	if (!p)
+		_exit(2);
+	if (p < &here && (rlim_t)(&here - p) < *room)
+		_exit(3);
+}
+
+START_TEST(room_is_left_for_the_stack)
+{
+	rlim_t room = 1 << 30;
+
+	ck_assert_int_eq(in_child(reserve_below_stack, &room), 0);
+}
+END_TEST
+
+/* Larger than what Linux leaves free above or below the stack at random. */
+static void reserve_without_room(void *arg)
+{
+	const rlim_t *room = arg;
+	const struct rlimit limit = { *room, *room };
+
+	if (setrlimit(RLIMIT_STACK, &limit))
+		_exit(1);
+	if (!VirtualAlloc(NULL, (SIZE_T)1 << 35, MEM_RESERVE | MEM_TOP_DOWN,
+			  PAGE_READWRITE))
+		_exit(2);
+}
+
+START_TEST(a_stack_limit_may_be_larger_than_memory)
+{
+	rlim_t room = (rlim_t)1 << 62;
+
+	if (under_valgrind() || UNDER_TSAN)
+		return;
+	ck_assert_int_eq(in_child(reserve_without_room, &room), 0);
+}
+END_TEST
+
 START_TEST(total_memory_is_that_of_linux)
 {
 	MEMORYSTATUSEX status = { .dwLength = sizeof(status) };
@@ -165,10 +246,13 @@ TCase *host_tests(void)
 
 	tcase_add_test(tests, free_space_ends_at_a_linux_mapping);
 	tcase_add_test(tests, shared_memory_is_mapped);
+	tcase_add_test(tests, memory_of_others_has_a_windows_protection);
 	tcase_add_test(tests, private_memory_of_others_cannot_be_freed);
 	tcase_add_test(tests, a_foreign_neighbour_stays_foreign);
 	tcase_add_test(tests, locked_pages_are_resident);
 	tcase_add_test(tests, the_limit_is_rlimit_memlock);
+	tcase_add_test(tests, room_is_left_for_the_stack);
+	tcase_add_test(tests, a_stack_limit_may_be_larger_than_memory);
 	tcase_add_test(tests, total_memory_is_that_of_linux);
 	tcase_add_test(tests, there_is_one_partition);
 	return tests;

@@ -18,8 +18,10 @@
 
 static struct {
 	bool armed;
+	bool all;		/* of this name, once the first was hit */
 	bool hit;
 	bool unmap;
+	const char *name;
 	enum inject_kind kind;
 	unsigned int left;
 	int error;
@@ -30,6 +32,7 @@ static int64_t pool_bytes, mapped_bytes;
 
 void inject(enum inject_kind kind, unsigned int n, int error)
 {
+	order.all = false;
 	order.hit = false;
 	order.unmap = false;
 	order.kind = kind;
@@ -37,6 +40,12 @@ void inject(enum inject_kind kind, unsigned int n, int error)
 	order.error = error;
 	order.thread = gettid();
 	order.armed = true;
+}
+
+void inject_from(enum inject_kind kind, unsigned int n, int error)
+{
+	inject(kind, n, error);
+	order.all = true;
 }
 
 bool inject_end(void)
@@ -65,20 +74,30 @@ static void count(int64_t *counter, int64_t bytes)
 	__atomic_fetch_add(counter, bytes, __ATOMIC_RELAXED);
 }
 
-/* Is this the one? Only the thread that gave the order is meant. */
-static bool fails(enum inject_kind kind)
+/*
+ * Is this the one? Only the thread that gave the order is meant. The name is
+ * that of the function here.
+ */
+static bool fails(enum inject_kind kind, const char *name)
 {
-	if (!order.armed || order.kind != kind || order.thread != gettid() ||
-	    --order.left)
+	if (!order.armed || order.kind != kind || order.thread != gettid())
 		return false;
-	order.armed = false;
+	if (order.hit)
+		return order.name == name;
+	if (--order.left)
+		return false;
+	order.armed = order.all;
 	order.hit = true;
+	order.name = name;
 	return true;
 }
 
-static bool call_fails(void)
+/* They read the list of mappings, one way or the other. */
+static const char reading[] = "read";
+
+static bool call_fails(const char *name)
 {
-	if (!fails(INJECT_SYSTEM_CALL))
+	if (!fails(INJECT_SYSTEM_CALL, name))
 		return false;
 	errno = order.error;
 	return true;
@@ -91,7 +110,7 @@ static const struct ntmem_engine *real;
 #define OPERATION(name, type)						\
 static int failing_##name(type arg)					\
 {									\
-	return fails(INJECT_OPERATION) ? -order.error :		\
+	return fails(INJECT_OPERATION, __func__) ? -order.error :		\
 					 real->name(arg);		\
 }
 
@@ -164,7 +183,7 @@ void *__wrap_ntmem_pool_alloc(struct ntmem_pool *pool, size_t size)
 {
 	void *object;
 
-	if (fails(INJECT_ALLOCATION))
+	if (fails(INJECT_ALLOCATION, __func__))
 		return NULL;
 	object = __real_ntmem_pool_alloc(pool, size);
 	if (object)
@@ -196,6 +215,8 @@ int __wrap_sigaction(int sig, const struct sigaction *action,
 		     struct sigaction *old);
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
+ssize_t __real_read(int fd, void *to, size_t size);
+ssize_t __wrap_read(int fd, void *to, size_t size);
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 long __real_syscall(long number, ...);
@@ -207,7 +228,7 @@ void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd,
 {
 	void *got;
 
-	if (call_fails())
+	if (call_fails(__func__))
 		return MAP_FAILED;
 	got = __real_mmap(addr, size, prot, flags, fd, offset);
 	if (got != MAP_FAILED && (flags & MAP_NORESERVE))
@@ -219,7 +240,7 @@ int __wrap_munmap(void *addr, size_t size)
 {
 	int error;
 
-	if (call_fails()) {
+	if (call_fails(__func__)) {
 		order.unmap = true;
 		return -1;
 	}
@@ -231,18 +252,18 @@ int __wrap_munmap(void *addr, size_t size)
 
 int __wrap_mprotect(void *addr, size_t size, int prot)
 {
-	return call_fails() ? -1 : __real_mprotect(addr, size, prot);
+	return call_fails(__func__) ? -1 : __real_mprotect(addr, size, prot);
 }
 
 int __wrap_madvise(void *addr, size_t size, int advice)
 {
-	return call_fails() ? -1 : __real_madvise(addr, size, advice);
+	return call_fails(__func__) ? -1 : __real_madvise(addr, size, advice);
 }
 
 int __wrap_sigaction(int sig, const struct sigaction *action,
 		     struct sigaction *old)
 {
-	return call_fails() ? -1 : __real_sigaction(sig, action, old);
+	return call_fails(__func__) ? -1 : __real_sigaction(sig, action, old);
 }
 
 int __wrap_open(const char *path, int flags, ...)
@@ -253,7 +274,12 @@ int __wrap_open(const char *path, int flags, ...)
 	va_start(list, flags);
 	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(list, mode_t) : 0;
 	va_end(list);
-	return call_fails() ? -1 : __real_open(path, flags, mode);
+	return call_fails(__func__) ? -1 : __real_open(path, flags, mode);
+}
+
+ssize_t __wrap_read(int fd, void *to, size_t size)
+{
+	return call_fails(reading) ? -1 : __real_read(fd, to, size);
 }
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -264,8 +290,11 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_start(list, request);
 	arg = va_arg(list, void *);
 	va_end(list);
-	return call_fails() ? -1 : __real_ioctl(fd, request, arg);
+	return call_fails(reading) ? -1 : __real_ioctl(fd, request, arg);
 }
+
+/* In coverage builds. */
+void __gcov_dump(void) __attribute__((weak));
 
 long __wrap_syscall(long number, ...)
 {
@@ -277,8 +306,11 @@ long __wrap_syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		arg[i] = va_arg(list, long);
 	va_end(list);
-	if (memory && call_fails())
+	if (memory && call_fails(__func__))
 		return -1;
+	/* The signal that it dies of: its last word. */
+	if (number == SYS_rt_tgsigqueueinfo && __gcov_dump)
+		__gcov_dump();
 	return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4],
 			      arg[5]);
 }

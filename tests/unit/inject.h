@@ -20,6 +20,9 @@ enum inject_kind {
 /* From now on the n-th of this kind, from 1, fails with this errno. */
 void inject(enum inject_kind kind, unsigned int n, int error);
 
+/* The same, and then all like it: allocations, calls of the same function. */
+void inject_from(enum inject_kind kind, unsigned int n, int error);
+
 /* Ends that. True when there was an n-th one. */
 bool inject_end(void);
 

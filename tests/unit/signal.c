@@ -107,6 +107,97 @@ START_TEST(handlers_that_chain_do_not_loop)
 }
 END_TEST
 
+/* Makes the page accessible, as open_page() does, but is told less. */
+static void *simple_at;
+
+static void simple(int sig)
+{
+	DWORD old;
+
+	(void)sig;
+	hits++;
+	VirtualProtect(simple_at, 1, PAGE_READWRITE, &old);
+}
+
+START_TEST(a_simple_handler_is_called)
+{
+	char *p = commit_pages(1, PAGE_READWRITE | PAGE_GUARD);
+	struct sigaction action = { .sa_handler = simple };
+
+	ck_assert(!can_read(p));
+	hits = 0;
+	simple_at = p;
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGSEGV, &action, &program);
+	/* The library's is over it from here on. */
+	assert_ok(VirtualAlloc(p, PAGE, MEM_COMMIT,
+			       PAGE_READWRITE | PAGE_GUARD));
+	poke(p, 1);
+	ck_assert_int_eq(hits, 1);
+	assert_ok(VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_NOACCESS));
+	poke(p, 2);
+	ck_assert_int_eq(hits, 2);
+	sigaction(SIGSEGV, &program, NULL);
+	drop(p);
+}
+END_TEST
+
+#define HANDLERS	12
+
+static int called;
+
+#define HANDLER(n)							\
+static void handler_##n(int sig, siginfo_t *info, void *context)	\
+{									\
+	called = n;							\
+	open_page(sig, info, context);					\
+}
+
+HANDLER(0)
+HANDLER(1)
+HANDLER(2)
+HANDLER(3)
+HANDLER(4)
+HANDLER(5)
+HANDLER(6)
+HANDLER(7)
+HANDLER(8)
+HANDLER(9)
+HANDLER(10)
+HANDLER(11)
+
+/* However often a program changes its mind, its last handler is called. */
+static void change_handlers(void *arg)
+{
+	static void (*const handlers[])(int, siginfo_t *, void *) = {
+		handler_0, handler_1, handler_2, handler_3, handler_4,
+		handler_5, handler_6, handler_7, handler_8, handler_9,
+		handler_10, handler_11,
+	};
+	char *p = arg;
+	int i;
+
+	for (i = 0; i < 2 * HANDLERS; i++) {
+		install(handlers[i % HANDLERS], 0, NULL);
+		if (!VirtualAlloc(p, PAGE, MEM_COMMIT,
+				  PAGE_READWRITE | PAGE_GUARD))
+			_exit(1);
+		called = -1;
+		poke(p, 1);
+		if (called != i % HANDLERS)
+			_exit(2 + i);
+	}
+}
+
+START_TEST(the_newest_of_many_handlers_is_called)
+{
+	char *p = commit_pages(1, PAGE_READWRITE);
+
+	ck_assert_int_eq(in_child(change_handlers, p), 0);
+	drop(p);
+}
+END_TEST
+
 /* The children: each ends by the signal, or exits with 0. */
 
 static void touch(void *addr)
@@ -208,6 +299,8 @@ TCase *signal_tests(void)
 	tcase_add_test(tests, a_handler_gets_the_address);
 	tcase_add_test(tests, a_handler_installed_late_does_not_break_guards);
 	tcase_add_test(tests, handlers_that_chain_do_not_loop);
+	tcase_add_test(tests, a_simple_handler_is_called);
+	tcase_add_test(tests, the_newest_of_many_handlers_is_called);
 	tcase_add_loop_test(tests, without_a_handler_the_process_dies, 0, 4);
 	tcase_add_test(tests, a_sent_signal_may_be_ignored);
 	tcase_add_test(tests, flags_of_the_programs_handler_are_honoured);
