@@ -4,7 +4,8 @@
 
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all)
-COVERAGE_FLAGS := $(if $(COVERAGE),--coverage -fprofile-update=atomic -O0)
+COVERAGE_FLAGS := $(if $(COVERAGE),--coverage -fprofile-update=atomic -O0 \
+	-fno-builtin-fork -include tests/coverage/counts.h)
 BASE_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra -pthread \
 	$(SANITIZE_FLAGS) $(COVERAGE_FLAGS)
 USER_FLAGS := $(BASE_FLAGS) -fPIC -fvisibility=hidden \
