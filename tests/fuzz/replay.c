@@ -33,7 +33,7 @@ static struct progress *progress;
 static void replay_file(const struct fuzz_target *target, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat stat;
+	struct stat stat = { 0 };
 	uint8_t *data;
 
 	snprintf(progress->path, sizeof(progress->path), "%s", path);

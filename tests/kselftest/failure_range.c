@@ -128,7 +128,8 @@ CASE(decommit_shared_big) {
 
 #define PROTECTING(at, length, protection)				\
 	.op = { .op = NTMEM_NR_PROTECT,					\
-		.protect = { .addr = at, .size = length, .prot = protection } }
+		.protect = { .addr = (at), .size = (length),		\
+			     .prot = (protection) } }
 
 CASE(protect_page) {
 	.setup = touched, PROTECTING(PAGE, PAGE, RO),

@@ -81,6 +81,7 @@ static inline void works(struct step *s)
 
 #define RANGE(nr, at, length, protection)				\
 	.op = { .op = NTMEM_NR_##nr,					\
-		.range = { .addr = at, .size = length, .prot = protection } }
+		.range = { .addr = (at), .size = (length),		\
+			   .prot = (protection) } }
 
 #endif /* FAILURE_SPACE_H */

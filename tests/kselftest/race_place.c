@@ -42,7 +42,7 @@ static __u64 reserved(int fd)
 static bool find_vma(__u64 addr, __u64 *start, __u64 *end)
 {
 	FILE *file = fopen("/proc/self/maps", "r");
-	unsigned long long from, to;
+	unsigned long long from = 0, to = 0;
 	char line[512];
 	bool found = false;
 

@@ -393,6 +393,7 @@ struct start {
 static int starts(void *data)
 {
 	struct start *s = data;
+	uid_t euid = s->no_new_privs ? ALICE : 0;
 	char text[64];
 	int fd;
 
@@ -401,8 +402,7 @@ static int starts(void *data)
 	CHECK(fd >= 0);
 	if (s->no_new_privs)
 		CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	snprintf(text, sizeof(text), "%d %llu %u", fd, s->base,
-		 s->no_new_privs ? ALICE : 0);
+	snprintf(text, sizeof(text), "%d %llu %u", fd, s->base, euid);
 	setenv("NTMEM_SECURITY", text, 1);
 	execl(COPY, COPY, NULL);
 	return 2;

@@ -307,7 +307,8 @@ static void *toggles(void *data)
 	int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 200; i++) {
+	w->wrong += !first;
+	for (i = 0; first && i < 200; i++) {
 		w->wrong += nt_protect(w->fd, w->base, w->size, RO, NULL) != 0;
 		memcpy(first, nt_ptr(w->base), w->size);
 		sched_yield();

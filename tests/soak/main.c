@@ -182,7 +182,7 @@ static void disturb(const struct round *round)
 static void work(struct round *round)
 {
 	const struct timespec little = { .tv_nsec = 300000000 };
-	pid_t workers[MOST_WORKERS + 1];
+	pid_t workers[MOST_WORKERS + 1] = { 0 };
 	unsigned int n = round->workers + 1, i;
 	double end = now() + ROUND_SECONDS;
 

@@ -36,9 +36,11 @@ START_TEST(constants_and_macros_are_those_of_windows)
 	} pair;
 
 	/* Of the type that functions return: no long of 64 bits. */
-	ck_assert_uint_eq(sizeof(ERROR_SUCCESS), sizeof(LONG));
-	ck_assert_uint_eq(sizeof(ERROR_NOACCESS), sizeof(DWORD));
-	ck_assert_uint_eq(sizeof(EXCEPTION_CONTINUE_SEARCH), sizeof(LONG));
+	ck_assert_uint_eq(sizeof(__typeof__(ERROR_SUCCESS)), sizeof(LONG));
+	ck_assert_uint_eq(sizeof(__typeof__(ERROR_NOACCESS)),
+			  sizeof(DWORD));
+	ck_assert_uint_eq(sizeof(__typeof__(EXCEPTION_CONTINUE_SEARCH)),
+			  sizeof(LONG));
 	ck_assert_ptr_eq(INVALID_HANDLE_VALUE, (void *)-1);
 	ck_assert_uint_eq(MAKEWORD(0x34, 0x12), 0x1234);
 	ck_assert_uint_eq(MAKELONG(0x5678, 0x1234), 0x12345678);

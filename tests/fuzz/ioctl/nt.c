@@ -214,23 +214,25 @@ int nt_batch(const struct op *op)
 		.ops = (uintptr_t)ops,
 		.flags = op->arg[1].value & 1 ? NTMEM_BATCH_STOP : 0,
 	};
+	unsigned int count = 0;
 	int error;
 
-	while (batch.count < (op->arg[0].value & 7) &&
+	while (count < (op->arg[0].value & 7) &&
 	       cursor->next < cursor->count &&
 	       fits_batch(cursor->ops[cursor->next])) {
 		const struct op *next = cursor->ops[cursor->next++];
 
-		from[batch.count] = next;
-		make_call(next, &calls[batch.count]);
-		ops[batch.count].op = _IOC_NR(calls[batch.count].cmd);
-		ops[batch.count].status = 1;
-		memcpy(ops[batch.count].raw, &calls[batch.count].arg,
-		       _IOC_SIZE(calls[batch.count].cmd));
-		batch.count++;
+		from[count] = next;
+		make_call(next, &calls[count]);
+		ops[count].op = _IOC_NR(calls[count].cmd);
+		ops[count].status = 1;
+		memcpy(ops[count].raw, &calls[count].arg,
+		       _IOC_SIZE(calls[count].cmd));
+		count++;
 	}
+	batch.count = count;
 	error = result_of(ioctl(device, NTMEM_IOC_BATCH, &batch));
-	for (unsigned int i = 0; i < batch.count; i++) {
+	for (unsigned int i = 0; i < count; i++) {
 		if (ops[i].status > 0)
 			continue;
 		memcpy(&calls[i].arg, ops[i].raw, sizeof(ops[i].raw));
