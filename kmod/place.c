@@ -176,7 +176,7 @@ static bool ntmem_near_stack(struct mm_struct *mm, unsigned long addr,
 	if (!vma || !(vma->vm_flags & VM_GROWSDOWN) ||
 	    vma->vm_start - (addr + size) >= NTMEM_STACK_GAP)
 		return false;
-	*below = vma->vm_start - NTMEM_STACK_GAP;
+	*below = max(vma->vm_start, NTMEM_STACK_GAP) - NTMEM_STACK_GAP;
 	return true;
 }
 

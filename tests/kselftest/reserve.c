@@ -242,6 +242,52 @@ TEST_F(space, top_down)
 	ASSERT_EQ(WANTED + 15 * GRAN, r.addr);
 }
 
+/* A mapping that grows down, of one page. */
+static bool map_stack(__u64 addr)
+{
+	return mmap(nt_ptr(addr), PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN |
+		    MAP_FIXED_NOREPLACE, -1, 0) == nt_ptr(addr);
+}
+
+/* Whatever is asked for, a stack can grow by what Linux keeps free below. */
+TEST_F(space, distance_from_stacks)
+{
+	const __u64 stack = WANTED + 4 * MIB;
+	struct ntmem_reserve r = {
+		.size = GRAN, .min_addr = WANTED, .max_addr = stack - 1,
+		.flags = NTMEM_RESERVE_TOP_DOWN,
+	};
+	struct ntmem_reserve one = r;
+
+	ASSERT_TRUE(map_stack(stack));
+	ASSERT_EQ(0, reserve_in(self->fd, &one));
+	ASSERT_EQ(stack - MIB - GRAN, one.addr);
+	one = r;
+	one.min_addr = stack - MIB;
+	ASSERT_UNCHANGED(ENOSPC, reserve_in(self->fd, &one));
+	one.flags = 0;
+	ASSERT_UNCHANGED(ENOSPC, reserve_in(self->fd, &one));
+	/* Upwards there is room behind it. */
+	one.max_addr = stack + 2 * GRAN - 1;
+	ASSERT_EQ(0, reserve_in(self->fd, &one));
+	ASSERT_EQ(stack + GRAN, one.addr);
+}
+
+TEST_F(space, a_stack_at_the_lowest_addresses)
+{
+	struct ntmem_reserve r = {
+		.size = GRAN, .min_addr = GRAN, .max_addr = 4 * GRAN - 1,
+		.flags = NTMEM_RESERVE_TOP_DOWN,
+	};
+
+	if (!map_stack(4 * GRAN))
+		SKIP(return, "vm.mmap_min_addr");
+	ASSERT_UNCHANGED(ENOSPC, reserve_in(self->fd, &r));
+	r.flags = 0;
+	ASSERT_UNCHANGED(ENOSPC, reserve_in(self->fd, &r));
+}
+
 TEST_F(space, address_range)
 {
 	__u64 w = WANTED;
