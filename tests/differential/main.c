@@ -6,7 +6,6 @@
  * This file is the command line and the TAP output.
  */
 #include <dirent.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../options.h"
 #include "generate.h"
 #include "run.h"
 #include "selftest.h"
@@ -207,104 +207,82 @@ static unsigned int parse_engines(const char *name)
 	exit(2);
 }
 
-static u64 parse_number(const char *s)
-{
-	char *end;
-	u64 value = strtoull(s, &end, 0);
+static const struct argp_option table[] = {
+	{ "engine", 'e', "kernel|embedded|both", 0,
+	  "default: NTMEM_ENGINE, else all there are", 0 },
+	{ "seed", 's', "N", 0, "seed of the first round (random)", 0 },
+	{ "steps", 'n', "N", 0, "calls in a round (4000)", 0 },
+	{ "rounds", 'r', "N", 0, "rounds, each with the next seed (36)", 0 },
+	{ "seconds", 'd', "N", 0,
+	  "begin no round after so many; no other limit", 0 },
+	{ "threads", 'j', "N", 0,
+	  "N sequences at once in each round, and no corpus", 0 },
+	{ "verbose", 'v', NULL, 0, "print each call and its result", 0 },
+	{ "print", 'p', NULL, 0,
+	  "print the sequences instead of running them", 0 },
+	{ "replay", 'f', "FILE", 0, "run only the sequence in FILE", 0 },
+	{ "corpus", 'c', "DIR", 0,
+	  "regression sequences (tests/differential/corpus)", 0 },
+	{ "self-test", 't', NULL, 0, "only test the model", 0 },
+	{ "no-shrink", 'x', NULL, 0, "do not shorten a failing sequence", 0 },
+	{ 0 },
+};
 
-	if (end == s || *end) {
-		fprintf(stderr, "differential: \"%s\" is no number\n", s);
-		exit(2);
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'e':
+		o->engines = parse_engines(arg);
+		break;
+	case 's':
+		o->seed = option_number(arg, state);
+		break;
+	case 'n':
+		o->steps = option_number(arg, state);
+		break;
+	case 'r':
+		o->rounds = option_number(arg, state);
+		break;
+	case 'd':
+		o->seconds = option_number(arg, state);
+		o->rounds = ULONG_MAX;
+		break;
+	case 'j':
+		o->threads = option_number(arg, state);
+		if (o->threads > THREADS_MAX)
+			argp_error(state, "at most %d threads", THREADS_MAX);
+		break;
+	case 'v':
+		o->verbose = true;
+		break;
+	case 'p':
+		o->print = true;
+		break;
+	case 'f':
+		o->replay = arg;
+		break;
+	case 'c':
+		o->corpus = arg;
+		break;
+	case 't':
+		o->only_selftest = true;
+		break;
+	case 'x':
+		o->no_shrink = true;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
 	}
-	return value;
+	return 0;
 }
 
-static void usage(FILE *out, int status)
-{
-	fputs("usage: differential [OPTION]...\n"
-	      "  --engine kernel|embedded|both  default: NTMEM_ENGINE, else all there are\n"
-	      "  --seed N        seed of the first round (random)\n"
-	      "  --steps N       calls in a round (4000)\n"
-	      "  --rounds N      rounds, each with the next seed (36)\n"
-	      "  --seconds N     begin no round after so many; no other limit\n"
-	      "  --threads N     N sequences at once in each round, and no corpus\n"
-	      "  --verbose       print each call and its result\n"
-	      "  --print         print the sequences instead of running them\n"
-	      "  --replay FILE   run only the sequence in FILE\n"
-	      "  --corpus DIR    regression sequences (tests/differential/corpus)\n"
-	      "  --self-test     only test the model\n"
-	      "  --no-shrink     do not shorten a failing sequence\n", out);
-	exit(status);
-}
-
-static void parse(int argc, char **argv, struct options *o)
-{
-	static const struct option longs[] = {
-		{ "engine", required_argument, NULL, 'e' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "steps", required_argument, NULL, 'n' },
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "seconds", required_argument, NULL, 'd' },
-		{ "threads", required_argument, NULL, 'j' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "print", no_argument, NULL, 'p' },
-		{ "replay", required_argument, NULL, 'f' },
-		{ "corpus", required_argument, NULL, 'c' },
-		{ "self-test", no_argument, NULL, 't' },
-		{ "no-shrink", no_argument, NULL, 'x' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 'e':
-			o->engines = parse_engines(optarg);
-			break;
-		case 's':
-			o->seed = parse_number(optarg);
-			break;
-		case 'n':
-			o->steps = parse_number(optarg);
-			break;
-		case 'r':
-			o->rounds = parse_number(optarg);
-			break;
-		case 'd':
-			o->seconds = parse_number(optarg);
-			o->rounds = ULONG_MAX;
-			break;
-		case 'j':
-			o->threads = parse_number(optarg);
-			if (o->threads > THREADS_MAX)
-				usage(stderr, 2);
-			break;
-		case 'v':
-			o->verbose = true;
-			break;
-		case 'p':
-			o->print = true;
-			break;
-		case 'f':
-			o->replay = optarg;
-			break;
-		case 'c':
-			o->corpus = optarg;
-			break;
-		case 't':
-			o->only_selftest = true;
-			break;
-		case 'x':
-			o->no_shrink = true;
-			break;
-		default:
-			usage(c == 'h' ? stdout : stderr, c == 'h' ? 0 : 2);
-		}
-	}
-	if (optind < argc)
-		usage(stderr, 2);
-}
+static const struct argp argp = {
+	.options = table,
+	.parser = parse,
+	.doc = "Random sequences of calls, on the engines and on a model of them.",
+};
 
 int main(int argc, char **argv)
 {
@@ -319,7 +297,7 @@ int main(int argc, char **argv)
 		return 2;
 	o.seed >>= 32;
 	o.engines = engine ? parse_engines(engine) : run_available();
-	parse(argc, argv, &o);
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (o.print) {
 		run_rounds(&o);
 		return 0;

@@ -6,7 +6,6 @@
  * are balanced, the module can be unloaded, and nothing of it is left.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../options.h"
 #include "soak.h"
 
 #define CGROUP		"/sys/fs/cgroup/soak"
@@ -283,35 +283,44 @@ static void set_up(void)
 	}
 }
 
-static void usage(FILE *out, int status)
+static unsigned int seconds = 60;
+
+static const struct argp_option table[] = {
+	{ "seconds", 't', "N", 0, "begin no round after so many (60)", 0 },
+	{ "seed", 's', "N", 0, "of all that is random (random)", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	fputs("usage: soak [--seconds N] [--seed N]\n", out);
-	exit(status);
+	switch (key) {
+	case 't':
+		seconds = option_number(arg, state);
+		break;
+	case 's':
+		dice.state = option_number(arg, state);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
 }
+
+static const struct argp argp = {
+	.options = table,
+	.parser = parse,
+	.doc = "Rounds of random load on the module, in a guest.",
+};
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "seconds", required_argument, NULL, 't' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	unsigned int seconds = 60, nr = 0;
+	unsigned int nr = 0;
 	struct utsname name;
 	double end;
-	int c;
 
 	if (getrandom(&dice.state, 4, 0) != 4)
 		return 2;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 't')
-			seconds = strtoul(optarg, NULL, 0);
-		else if (c == 's')
-			dice.state = strtoull(optarg, NULL, 0);
-		else
-			usage(c == 'h' ? stdout : stderr, c == 'h' ? 0 : 2);
-	}
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	uname(&name);
 	printf("TAP version 13\n# Linux %s, seed %llu\n", name.release,
 	       dice.state);

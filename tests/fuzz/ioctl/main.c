@@ -3,7 +3,6 @@
  * The command line of the ioctl fuzzer, its loop, the replay of saved programs
  * as a test, and the shortening of one that fails.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../options.h"
 #include "fuzz.h"
 
 #define STATISTICS_SECONDS	10
@@ -211,77 +211,55 @@ static int minimise(void)
 
 /* --------------------------------------------------------- command line --- */
 
-static void usage(FILE *out, int status)
+static const struct argp_option table[] = {
+	{ "seconds", 't', "N", 0, "for how long (60)", 0 },
+	{ "seed", 's', "N", 0, "of the random programs (random)", 0 },
+	{ "corpus", 'c', "DIR", 0,
+	  "programs to begin with (tests/fuzz/corpus/ioctl)", 0 },
+	{ "leaks", 'l', NULL, 0, "ask kmemleak at the end", 0 },
+	{ "replay", 'r', "DIR", 0,
+	  "only run the programs of a folder; prints TAP", 0 },
+	{ "repeat", 'n', "N", 0, "run each so often (3)", 0 },
+	{ "minimise", 'm', "FILE", 0, "shorten a program that fails", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	fputs("usage: ioctl [OPTION]...\n"
-	      "Runs random programs of ioctls and system calls on the memory of /dev/ntmem.\n"
-	      "  --seconds N      for how long (60)\n"
-	      "  --seed N         of the random programs (random)\n"
-	      "  --corpus DIR     programs to begin with (tests/fuzz/corpus/ioctl)\n"
-	      "  --leaks          ask kmemleak at the end\n"
-	      "  --replay DIR     only run the programs of a folder; prints TAP\n"
-	      "  --repeat N       run each so often (3)\n"
-	      "  --minimise FILE  shorten a program that fails\n"
-	      "Lines that begin with \"corpus\" are programs that reached something new.\n",
-	      out);
-	exit(status);
-}
-
-static u64 number(const char *text)
-{
-	char *end;
-	u64 value = strtoull(text, &end, 0);
-
-	if (end == text || *end)
-		usage(stderr, 2);
-	return value;
-}
-
-static void parse(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "seconds", required_argument, NULL, 't' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "corpus", required_argument, NULL, 'c' },
-		{ "leaks", no_argument, NULL, 'l' },
-		{ "replay", required_argument, NULL, 'r' },
-		{ "repeat", required_argument, NULL, 'n' },
-		{ "minimise", required_argument, NULL, 'm' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 't':
-			options.seconds = number(optarg);
-			break;
-		case 's':
-			options.seed = number(optarg);
-			break;
-		case 'c':
-			options.corpus = optarg;
-			break;
-		case 'l':
-			options.leaks = true;
-			break;
-		case 'r':
-			options.replay = optarg;
-			break;
-		case 'n':
-			options.repeat = number(optarg);
-			break;
-		case 'm':
-			options.minimise = optarg;
-			break;
-		default:
-			usage(c == 'h' ? stdout : stderr, c == 'h' ? 0 : 2);
-		}
+	switch (key) {
+	case 't':
+		options.seconds = option_number(arg, state);
+		break;
+	case 's':
+		options.seed = option_number(arg, state);
+		break;
+	case 'c':
+		options.corpus = arg;
+		break;
+	case 'l':
+		options.leaks = true;
+		break;
+	case 'r':
+		options.replay = arg;
+		break;
+	case 'n':
+		options.repeat = option_number(arg, state);
+		break;
+	case 'm':
+		options.minimise = arg;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
 	}
-	if (optind < argc)
-		usage(stderr, 2);
+	return 0;
 }
+
+static const struct argp argp = {
+	.options = table,
+	.parser = parse,
+	.doc = "Runs random programs of ioctls and system calls on the memory of /dev/ntmem.\v"
+	       "Lines that begin with \"corpus\" are programs that reached something new.",
+};
 
 int main(int argc, char **argv)
 {
@@ -295,7 +273,7 @@ int main(int argc, char **argv)
 	}
 	if (getrandom(&options.seed, 4, 0) != 4)
 		return 2;
-	parse(argc, argv);
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	server_init(options.leaks);
 	if (options.replay)
 		return replay();
