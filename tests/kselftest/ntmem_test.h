@@ -11,6 +11,7 @@
 #define NTMEM_TEST_H
 
 #include "../patience.h"
+#include "../proc.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -576,25 +577,6 @@ static inline int nt_write_file(const char *path, const char *text)
 		error = errno;
 	close(fd);
 	return error;
-}
-
-/* A number from a file of "Name:   number kB" lines, in bytes. */
-static inline __u64 nt_kb_line(const char *path, const char *name)
-{
-	FILE *file = fopen(path, "r");
-	char line[256];
-	__u64 kb = 0;
-
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (strncmp(line, name, strlen(name)))
-			continue;
-		kb = strtoull(line + strlen(name), NULL, 10);
-		break;
-	}
-	fclose(file);
-	return kb * 1024;
 }
 
 /* How many mappings of this process lie in the range, whole or in part. */

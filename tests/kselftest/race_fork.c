@@ -257,22 +257,6 @@ TEST_F(fork, decommit_against_write_of_the_child)
  * Mappings are copied one after the other, reservations may lie in two.
  */
 
-/* The first mapping from addr on. */
-static bool find_vma(__u64 addr, unsigned long long *start,
-		     unsigned long long *end)
-{
-	FILE *file = fopen("/proc/self/maps", "r");
-	char line[512];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "%llx-%llx", start, end) == 2 &&
-			*end > addr;
-	if (file)
-		fclose(file);
-	return found;
-}
-
 static int release_and_reserve(struct racer *r)
 {
 	return nt_release(r->fd, r->addr, 0) ?:
@@ -287,12 +271,12 @@ TEST_F(fork, reserve_across_mappings)
 	int i;
 
 	/* Fills the first arena, so that a second one is made below it. */
-	ASSERT_TRUE(find_vma(self->base, &start, &end));
+	ASSERT_TRUE(nt_mapping(self->base, &start, &end));
 	for (i = 0; i < 4; i++) {
 		full = nt_any(self->fd, 64 * MIB, 0);
 		ASSERT_NE(0ULL, full);
 	}
-	ASSERT_TRUE(find_vma(full, &low, &border));
+	ASSERT_TRUE(nt_mapping(full, &low, &border));
 	if (border != start || self->base != start)
 		SKIP(return, "the arenas are not neighbours");
 	kept = nt_block(self->fd, GRAN, RW);
@@ -328,7 +312,7 @@ TEST_F(fork, arena_that_is_not_inherited)
 
 	/* A mapping of its own brings the child its space. */
 	ASSERT_EQ(0, nt_reserve_at(self->fd, WANTED, GRAN));
-	ASSERT_TRUE(find_vma(self->base, &start, &end));
+	ASSERT_TRUE(nt_mapping(self->base, &start, &end));
 	ASSERT_EQ(0, madvise(nt_ptr(start), end - start, MADV_DONTFORK));
 	ASSERT_EQ(0, nt_in_child(reserve_in_child, NULL));
 }

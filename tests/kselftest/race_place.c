@@ -38,24 +38,6 @@ static __u64 reserved(int fd)
 	return nt_info(fd, &info) ? NONE : info.space_reserved;
 }
 
-/* The mapping that an address lies in. */
-static bool find_vma(__u64 addr, __u64 *start, __u64 *end)
-{
-	FILE *file = fopen("/proc/self/maps", "r");
-	unsigned long long from = 0, to = 0;
-	char line[512];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "%llx-%llx", &from, &to) == 2 &&
-			from <= addr && addr < to;
-	if (file)
-		fclose(file);
-	*start = from;
-	*end = to;
-	return found;
-}
-
 /* ------------------------------------------------------------------------
  * Looked up, and released before it is locked.
  */
@@ -409,7 +391,7 @@ static bool unmap_at(struct racer *first, const char *name, __u64 addr)
 		return false;
 	if (!addr)
 		addr = new_map(&before);
-	if (!addr || !find_vma(addr, &start, &end) ||
+	if (!addr || !nt_mapping(addr, &start, &end) ||
 	    munmap(nt_ptr(start), end - start))
 		fprintf(stderr, "# nothing was unmapped\n");
 	stop_go(stop);
@@ -440,7 +422,7 @@ TEST_F(place, reserve_in_a_new_unmapped_arena)
 	/* The one there is cannot serve any more. */
 	__u64 start, end;
 
-	ASSERT_TRUE(find_vma(self->base, &start, &end));
+	ASSERT_TRUE(nt_mapping(self->base, &start, &end));
 	ASSERT_EQ(0, munmap(nt_ptr(start), end - start));
 	self->first.run = race_reserve;
 	self->first.addr = 0;

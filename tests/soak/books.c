@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../proc.h"
 #include "soak.h"
 
 #define MODULE		"/lib/modules/ntmem.ko"
@@ -90,24 +91,10 @@ bool module_is_idle(char *why, unsigned int size)
 	return idle;
 }
 
-static u64 meminfo(const char *name)
-{
-	FILE *file = fopen("/proc/meminfo", "r");
-	char line[128];
-	u64 value = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)))
-			value = strtoull(line + strlen(name), NULL, 10) * KIB;
-	if (file)
-		fclose(file);
-	return value;
-}
-
 void books_read(struct books *books)
 {
-	books->committed_as = meminfo("Committed_AS:");
-	books->free = meminfo("MemFree:");
+	books->committed_as = nt_kb_line("/proc/meminfo", "Committed_AS:");
+	books->free = nt_kb_line("/proc/meminfo", "MemFree:");
 }
 
 /* Objects in slab caches of the module's own, which all have its name. */
