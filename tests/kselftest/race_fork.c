@@ -5,6 +5,8 @@
  */
 #include "race.h"
 
+#include <sys/uio.h>
+
 #define PAGES	16
 
 FIXTURE(fork)
@@ -95,7 +97,7 @@ static int read_direct(struct racer *r)
 
 static bool direct_file(void)
 {
-	char page[PAGE];
+	char page[2 * PAGE];
 	int file = open("/scratch/direct", O_RDWR | O_CREAT, 0600);
 	bool ok;
 
@@ -315,6 +317,54 @@ TEST_F(fork, arena_that_is_not_inherited)
 	ASSERT_TRUE(nt_mapping(self->base, &start, &end));
 	ASSERT_EQ(0, madvise(nt_ptr(start), end - start, MADV_DONTFORK));
 	ASSERT_EQ(0, nt_in_child(reserve_in_child, NULL));
+}
+
+/* A page, which is pinned, and another, for which fork has to be over. */
+static void *not_there;
+
+static int read_direct_and_wait(struct racer *r)
+{
+	struct iovec iov[] = { { nt_ptr(r->addr), PAGE }, { not_there, PAGE } };
+
+	return ERRNO_OF(preadv(r->other, iov, 2, 0));
+}
+
+/*
+ * A reservation in two mappings: when the first is copied the child shares
+ * all of its pages, but one in the second can still be pinned, and is when
+ * the second is copied.
+ */
+TEST_F(fork, pin_between_two_mappings)
+{
+	unsigned long long start, end;
+	__u64 base;
+
+	if (!direct_file())
+		SKIP(return, "no /scratch");
+	ASSERT_TRUE(nt_mapping(self->base, &start, &end));
+	ASSERT_EQ(self->base, start);
+	ASSERT_EQ(0, nt_release(self->fd, self->base, 0));
+	base = start - GRAN;
+	ASSERT_EQ(0, nt_reserve(self->fd, &base, 2 * GRAN, RW,
+				NTMEM_RESERVE_COMMIT));
+	ASSERT_EQ(2, nt_count_vmas(base, base + 2 * GRAN));
+	ASSERT_EQ(0, nt_poke(base, 1));
+	ASSERT_EQ(0, nt_poke(start, 1));
+	self->first.run = fork_a_child;
+	self->first.addr = start;
+	self->other.run = read_direct_and_wait;
+	self->other.addr = start;
+	self->other.other = open("/scratch/direct", O_RDONLY | O_DIRECT);
+	ASSERT_LE(0, self->other.other);
+	not_there = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, not_there);
+	ASSERT_TRUE(race(&self->first, "fork_vma", &self->other));
+	ASSERT_EQ(0, self->other.result);
+	ASSERT_TRUE(self->other.waited);
+	ASSERT_EQ(2, nt_peek(start));
+	ASSERT_EQ(0, nt_gate_open(&self->gate));
+	ASSERT_EQ(1, nt_reap(self->first.result));
 }
 
 TEST_HARNESS_MAIN

@@ -254,4 +254,50 @@ TEST_F(reset, fork)
 	ASSERT_EQ(0, lost(self->base, 0, PAGES));
 }
 
+/* What lies behind a part that is released has its own place in the queue. */
+TEST_F(reset, dropped_behind_a_cut)
+{
+	ASSERT_EQ(0, nt_reset(self->fd, self->base, PAGES * PAGE));
+	ASSERT_EQ(0, nt_release(self->fd, self->base + 20 * PAGE, 8 * PAGE));
+	ASSERT_EQ(0, squeeze());
+	ASSERT_EQ(EBUSY, nt_reset_undo(self->fd, self->base + 28 * PAGE,
+				       PAGE));
+	ASSERT_EQ(36, lost(self->base, 28, 36));
+	ASSERT_EQ(EBUSY, nt_reset_undo(self->fd, self->base, PAGE));
+	ASSERT_EQ(20, lost(self->base, 0, 20));
+}
+
+/*
+ * Reclaim runs inside of anybody's allocation: a call looks at a few page
+ * tables' worth only, and the next goes on from there.
+ */
+#define CHUNK	(2 * MIB)
+#define CHUNKS	2048		/* calls of one squeeze() see fewer */
+
+TEST_F(reset, pressure_looks_at_a_little_at_a_time)
+{
+	__u64 base = nt_any(self->fd, CHUNKS * CHUNK, 0), last;
+	static struct ntmem_op ops[256];
+	unsigned int i, k;
+	__u32 done;
+
+	ASSERT_NE(0ULL, base);
+	for (i = 0; i < CHUNKS; i += k) {
+		for (k = 0; k < ARRAY_SIZE(ops); k++)
+			nt_op_range(&ops[k], NTMEM_NR_COMMIT,
+				    base + (i + k) * CHUNK, PAGE, RW);
+		ASSERT_EQ(0, nt_batch(self->fd, ops, k, NTMEM_BATCH_STOP,
+				      &done));
+		ASSERT_EQ(k, done);
+	}
+	last = base + (CHUNKS - 1) * CHUNK;
+	memset(nt_ptr(last), 1, PAGE);
+	ASSERT_EQ(0, nt_reset(self->fd, last, PAGE));
+	ASSERT_EQ(0, squeeze());
+	ASSERT_EQ(0, lost(last, 0, 1));
+	for (i = 0; i < CHUNKS && !lost(last, 0, 1); i++)
+		ASSERT_EQ(0, squeeze());
+	ASSERT_EQ(1, lost(last, 0, 1));
+}
+
 TEST_HARNESS_MAIN
