@@ -33,11 +33,14 @@ static struct progress *progress;
 static void replay_file(const struct fuzz_target *target, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat stat = { 0 };
+	struct stat stat;
 	uint8_t *data;
 
 	snprintf(progress->path, sizeof(progress->path), "%s", path);
-	fuzz_check(fd >= 0 && !fstat(fd, &stat), "%s: %m", path);
+	if (fd < 0 || fstat(fd, &stat)) {
+		fuzz_check(false, "%s: %m", path);
+		return;
+	}
 	/* Of just this size, so that sanitizers see who reads on. */
 	data = malloc(stat.st_size);
 	if (read(fd, data, stat.st_size) != stat.st_size)
