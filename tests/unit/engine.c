@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -396,7 +397,29 @@ static void close_everything(void *arg)
 	close(3);
 	require(VirtualAlloc(p, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE));
 	require(VirtualFree(p, 0, MEM_RELEASE));
+	closefrom(4);
 }
+
+/* With few numbers to have, the library takes none of the low ones. */
+static void open_few(void *arg)
+{
+	const struct rlimit few = { 64, 64 };
+
+	require(!setrlimit(RLIMIT_NOFILE, &few));
+	closefrom(3);
+	require(VirtualAlloc(arg, PAGE, MEM_COMMIT, PAGE_READWRITE));
+	require(open("/dev/null", O_RDONLY | O_CLOEXEC) == 3);
+	require(open("/dev/null", O_RDONLY | O_CLOEXEC) == 4);
+}
+
+START_TEST(low_descriptors_are_the_programs)
+{
+	char *p = reserve_pages(2);
+
+	ck_assert_int_eq(in_child(open_few, p), 0);
+	drop(p);
+}
+END_TEST
 
 START_TEST(a_program_may_close_all_descriptors)
 {
@@ -426,5 +449,6 @@ TCase *engine_tests(void)
 	tcase_add_test(tests, commit_stops_at_the_limit);
 	tcase_add_test(tests, running_out_of_mappings_changes_nothing);
 	tcase_add_test(tests, a_program_may_close_all_descriptors);
+	tcase_add_test(tests, low_descriptors_are_the_programs);
 	return tests;
 }

@@ -6,6 +6,7 @@
  * code that is promised, has changed nothing and lost nothing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -629,6 +630,38 @@ START_TEST(mappings_that_cannot_be_read_are_an_error)
 }
 END_TEST
 
+/* It fails until the device can be opened again, and then is as it was. */
+static void lose_the_device(void *arg)
+{
+	unsigned int n = 0;
+	bool ok, hit;
+
+	do {
+		closefrom(3);
+		inject_from(INJECT_SYSTEM_CALL, ++n, ENOMEM);
+		ok = VirtualAlloc(arg, PAGE, MEM_COMMIT, PAGE_READWRITE);
+		hit = inject_end();
+		if (ok == hit)
+			_exit(1);
+		if (!VirtualAlloc(arg, PAGE, MEM_COMMIT, PAGE_READWRITE) ||
+		    open("/dev/null", O_RDONLY | O_CLOEXEC) != 3)
+			_exit(2);
+	} while (hit);
+	_exit(n > 3 ? 0 : 3);
+}
+
+START_TEST(a_device_that_cannot_be_opened_again)
+{
+	char *p;
+
+	if (!on_kernel_engine())
+		return;
+	p = reserve_pages(1);
+	ck_assert_int_eq(in_child(lose_the_device, p), 0);
+	drop(p);
+}
+END_TEST
+
 /*
  * Linux before 5.18 cannot drop the content of locked pages: EINVAL. The walk
  * has shown that one of the calls is that one.
@@ -689,6 +722,7 @@ TCase *failure_tests(void)
 	tcase_add_test(tests, a_pool_without_memory_says_so);
 	tcase_add_loop_test(tests, a_guard_that_cannot_go_stays, 0, 2);
 	tcase_add_test(tests, mappings_that_cannot_be_read_are_an_error);
+	tcase_add_test(tests, a_device_that_cannot_be_opened_again);
 	tcase_add_test(tests, decommit_of_locked_pages_on_an_old_kernel);
 	tcase_add_test(tests, decommit_forgets_what_a_program_has_locked);
 	return tests;
