@@ -231,14 +231,11 @@ static int ntmem_fork_regions(struct ntmem_space *space,
 	int err = 0;
 
 	while (start < end) {
-		MA_STATE(mas, &from->regions, start, start);
-
-		rcu_read_lock();
-		parent = mas_find(&mas, end - 1);
-		start = parent ? max(start, mas.index) : end;
-		rcu_read_unlock();
+		parent = ntmem_region_next(from, start, end);
 		if (!parent)
 			break;
+		start = max(start, parent->start);
+		ntmem_region_put(parent);
 		parent = ntmem_region_lock(from, start, true);
 		if (!parent) {
 			/* Released meanwhile by another thread. */

@@ -362,6 +362,8 @@ void ntmem_region_unlock(struct ntmem_region *region, bool write);
 void ntmem_region_put(struct ntmem_region *region);
 int ntmem_region_publish(struct ntmem_region *region);
 void ntmem_region_kill(struct ntmem_region *region, bool zap);
+struct ntmem_region *ntmem_region_next(struct ntmem_space *space,
+				       unsigned long start, unsigned long end);
 void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
 			    unsigned long end);
 int ntmem_region_release(struct ntmem_space *space, unsigned long addr,

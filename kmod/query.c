@@ -59,15 +59,16 @@ static void ntmem_query_foreign(const struct vm_area_struct *vma,
 static unsigned long ntmem_next_region(struct ntmem_space *space,
 				       unsigned long addr, unsigned long top)
 {
-	MA_STATE(mas, &space->regions, addr, addr);
-	unsigned long next = top + 1;
+	struct ntmem_region *region;
+	unsigned long next;
 
 	if (addr > top)
 		return ULONG_MAX;
-	rcu_read_lock();
-	if (mas_find(&mas, top))
-		next = max(mas.index, addr);
-	rcu_read_unlock();
+	region = ntmem_region_next(space, addr, top + 1);
+	if (!region)
+		return top + 1;
+	next = max(region->start, addr);
+	ntmem_region_put(region);
 	return next;
 }
 

@@ -227,22 +227,29 @@ void ntmem_region_kill(struct ntmem_region *region, bool zap)
 	ntmem_region_put(region);
 }
 
-/*
- * The next region of [start, end), with a reference, or NULL. Read under RCU:
- * one that comes or goes meanwhile may be missed or found.
+/**
+ * ntmem_region_next() - the lowest region of a range
+ * @space: in which
+ * @start: first byte
+ * @end: byte behind the last
+ *
+ * Under the tree's lock and not under RCU, where 6.1's mas_find() follows a
+ * pointer to nowhere when the tree loses its last entry beneath it.
+ *
+ * Return: the region, with a reference, or NULL; what comes or goes meanwhile
+ * may be missed or found.
  */
-static struct ntmem_region *ntmem_region_next(struct ntmem_space *space,
-					      unsigned long start,
-					      unsigned long end)
+struct ntmem_region *ntmem_region_next(struct ntmem_space *space,
+				       unsigned long start, unsigned long end)
 {
 	MA_STATE(mas, &space->regions, start, start);
 	struct ntmem_region *region;
 
-	rcu_read_lock();
-	do {
-		region = mas_find(&mas, end - 1);
-	} while (region && !refcount_inc_not_zero(&region->refs));
-	rcu_read_unlock();
+	mtree_lock(&space->regions);
+	region = mas_find(&mas, end - 1);
+	if (region)
+		refcount_inc(&region->refs);
+	mtree_unlock(&space->regions);
 	return region;
 }
 

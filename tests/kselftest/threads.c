@@ -667,4 +667,46 @@ TEST_F_TIMEOUT(space, fork_under_load, 120)
 	ASSERT_TRUE(consistent(self->fd));
 }
 
+/* ------------------------------------------------------------------------
+ * The last reservation goes, and comes back, while others look for the next
+ * one from an address on, as QUERY does where nothing is reserved.
+ */
+static void *comes_and_goes(void *data)
+{
+	struct worker *w = data;
+	int i;
+
+	pthread_barrier_wait(w->barrier);
+	for (i = 0; i < 20000 / (int)nt_patience(); i++) {
+		w->wrong += nt_reserve_at(w->fd, WANTED, GRAN) != 0;
+		w->wrong += nt_release(w->fd, WANTED, 0) != 0;
+	}
+	stop(w);
+	return NULL;
+}
+
+static void *looks_for_the_next(void *data)
+{
+	struct worker *w = data;
+	struct ntmem_query q;
+
+	pthread_barrier_wait(w->barrier);
+	for (; !stopped(w); w->done++)
+		w->wrong += nt_query(w->fd, WANTED - GRAN, &q) != 0 ||
+			    q.state != FREE;
+	return NULL;
+}
+
+TEST_F_TIMEOUT(space, the_last_one_goes, 120)
+{
+	struct worker workers[] = {
+		{ .run = comes_and_goes }, { .run = looks_for_the_next },
+	};
+	int i;
+
+	for (i = 0; i < 2; i++)
+		workers[i].fd = self->fd;
+	ASSERT_EQ(0L, run(workers, 2));
+}
+
 TEST_HARNESS_MAIN
