@@ -44,7 +44,7 @@ static int ntmem_check_reserve(struct ntmem_space *space,
 	if ((reserve->flags & ~NTMEM_RESERVE_FLAGS) ||
 	    ntmem_prot_to_state(reserve->prot, state))
 		return -EINVAL;
-	if (!reserve->size || reserve->size > top || reserve->addr > top)
+	if (!reserve->size || reserve->size - 1 > top || reserve->addr > top)
 		return -EINVAL;
 	if (reserve->addr && (reserve->addr < NTMEM_MIN_ADDRESS ||
 			      reserve->size - 1 > top - reserve->addr))

@@ -432,8 +432,10 @@ TEST_F(space, address_limits)
 	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, WANTED, NONE));
 	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, WANTED,
 					       NONE - WANTED + 1));
-	/* Larger than user space is no size; nearly as large is no hole. */
+	/* Larger than user space is no size; as large is no hole. */
 	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, 0, NONE));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, 0, top + 1));
+	ASSERT_UNCHANGED(ENOSPC, nt_reserve_at(self->fd, 0, top));
 	ASSERT_UNCHANGED(EINVAL, nt_reserve_at(self->fd, 0, 1ULL << 63));
 	ASSERT_UNCHANGED(ENOSPC, nt_reserve_at(self->fd, 0,
 					       top - info.min_address));
