@@ -183,8 +183,6 @@ static void ntmem_untold(struct ntmem_space *space, unsigned int nr,
 {
 	if (nr == NTMEM_NR_RESERVE)
 		ntmem_reserve_undo(space, arg->reserve.addr);
-	else if (nr == NTMEM_NR_LAST_FAULT)
-		ntmem_reason_note(space, &arg->fault);
 }
 
 /* One operation of a batch; whatever it results in is in its status. */
@@ -246,7 +244,7 @@ static int ntmem_run(struct ntmem_space *space, unsigned int nr,
 	case NTMEM_NR_BATCH:
 		return ntmem_batch(space, &arg->batch);
 	case NTMEM_NR_LAST_FAULT:
-		return ntmem_reason_take(space, &arg->fault);
+		return ntmem_reason_tell(space, &arg->fault);
 	default:
 		return ntmem_run_op(space, nr, arg);
 	}
@@ -285,11 +283,15 @@ static noinline long ntmem_ioctl_any(struct ntmem_space *space,
 	if ((cmd & IOC_IN) && copy_from_user(&arg, user, _IOC_SIZE(cmd)))
 		return -EFAULT;
 	err = ntmem_run(space, nr, &arg);
-	if (err || !(cmd & IOC_OUT) ||
-	    !copy_to_user(user, &arg, _IOC_SIZE(cmd)))
+	if (err || !(cmd & IOC_OUT))
 		return err;
-	ntmem_untold(space, nr, &arg);
-	return -EFAULT;
+	if (copy_to_user(user, &arg, _IOC_SIZE(cmd))) {
+		ntmem_untold(space, nr, &arg);
+		return -EFAULT;
+	}
+	if (nr == NTMEM_NR_LAST_FAULT)
+		ntmem_reason_forget(space);
+	return 0;
 }
 
 static long ntmem_ioctl_range(struct ntmem_space *space, unsigned int cmd,

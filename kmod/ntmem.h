@@ -528,7 +528,8 @@ int ntmem_fault_init(void);
 /* reason.c */
 void ntmem_reason_note(struct ntmem_space *space,
 		       const struct ntmem_fault *fault);
-int ntmem_reason_take(struct ntmem_space *space, struct ntmem_fault *fault);
+int ntmem_reason_tell(struct ntmem_space *space, struct ntmem_fault *fault);
+void ntmem_reason_forget(struct ntmem_space *space);
 void ntmem_reasons_free(struct ntmem_space *space);
 
 /* fork.c */

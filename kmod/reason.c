@@ -75,8 +75,21 @@ void ntmem_reason_note(struct ntmem_space *space,
 	kfree(old);
 }
 
-/* LAST_FAULT: hands the calling thread's reason over, and forgets it. */
-int ntmem_reason_take(struct ntmem_space *space, struct ntmem_fault *fault)
+/* LAST_FAULT: the calling thread's reason. */
+int ntmem_reason_tell(struct ntmem_space *space, struct ntmem_fault *fault)
+{
+	struct ntmem_reason *reason;
+
+	spin_lock(&space->reason_lock);
+	reason = ntmem_reason_find(space);
+	if (reason)
+		*fault = reason->fault;
+	spin_unlock(&space->reason_lock);
+	return reason ? 0 : -ENODATA;
+}
+
+/* It was told. Until then it stays, since to put it back could fail. */
+void ntmem_reason_forget(struct ntmem_space *space)
 {
 	struct ntmem_reason *reason;
 
@@ -87,11 +100,7 @@ int ntmem_reason_take(struct ntmem_space *space, struct ntmem_fault *fault)
 		space->nr_reasons--;
 	}
 	spin_unlock(&space->reason_lock);
-	if (!reason)
-		return -ENODATA;
-	*fault = reason->fault;
 	kfree(reason);
-	return 0;
 }
 
 void ntmem_reasons_free(struct ntmem_space *space)

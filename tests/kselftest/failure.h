@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A walk through every allocation, and every copy to or from user space, that
+ * Walks through every allocation, and every copy to or from user space, that
  * can fail while the kernel does one thing for a process: the first one fails,
- * the second, and so on, until there is no n-th. After each failure the result
- * must be what was promised, the space as before, and a second try must work;
- * after the end of the process nothing may be left of it.
+ * the second, and so on, until there is no n-th; in one walk only that, in
+ * others also the next allocation, or all that follow. After each failure the
+ * result must be what was promised, the space as before, and a second try must
+ * work; after the end of the process nothing may be left of it.
  *
  * Each step of a walk is a process of its own: what is a first time for it is
  * one. A process takes several of them where that makes no difference.
@@ -31,10 +32,13 @@ struct span {
  * @base: of the reservation that the case is about
  * @file: what else the case needs open
  * @n: which allocation or copy is to fail
- * @nth: fail-nth of this thread
+ * @times: how many allocations in a row
  * @stopped: nothing more is to fail
  * @injected: something was made to fail
+ * @over: there will be no second try, or nothing to make it with
+ * @ours: what failed is seen to have been an allocation of ours
  * @before: the space before the operation, where @fd is open
+ * @mapped: how much was mapped for it
  * @span: what must stay in memory
  * @spans: how many
  * @child: a process that shares the memory, or 0
@@ -46,10 +50,13 @@ struct step {
 	__u64 base;
 	int file;
 	unsigned int n;
-	int nth;
+	unsigned int times;
 	bool stopped;
 	bool injected;
+	bool over;
+	bool ours;
 	struct nt_snapshot before;
+	__u64 mapped;
 	struct span span[8];
 	int spans;
 	pid_t child;
@@ -75,6 +82,7 @@ FIXTURE_VARIANT(failure)
 	bool alone;	/* one process for each step */
 	bool itself;	/* @run injects, in a child, and sets @injected */
 	bool may_die;	/* of SIGSEGV: the frame of a signal is user memory */
+	bool sparse;	/* costly, and mostly not ours: see stride() */
 };
 
 #define CASE(name)	FIXTURE_VARIANT_ADD(failure, name)
@@ -108,6 +116,34 @@ static inline void fill(struct step *s, __u64 addr, __u64 size,
 {
 	memset(nt_ptr(addr), value, size);
 	s->span[s->spans++] = (struct span) { addr, size, value };
+}
+
+/* The next mapping of ours in /proc/self/maps. */
+static inline bool next_mapping(FILE *maps, unsigned long *start,
+				unsigned long *end)
+{
+	char line[256], rights[5];
+
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, "/ntmem") &&
+		    sscanf(line, "%lx-%lx %4s", start, end, rights) == 3 &&
+		    rights[3] == 's')
+			return true;
+	return false;
+}
+
+/* How much is mapped, whether it is reserved or not. */
+static inline __u64 mapped(void)
+{
+	unsigned long start, end;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	__u64 sum = 0;
+
+	CHECK(maps);
+	while (next_mapping(maps, &start, &end))
+		sum += end - start;
+	fclose(maps);
+	return sum;
 }
 
 /* First and last byte of every page. */
@@ -154,10 +190,15 @@ static inline void share(struct step *s)
 
 static inline void share_end(struct step *s)
 {
+	int status;
+
 	if (!s->child)
 		return;
 	CHECK(!nt_gate_open(&s->ask));
-	CHECK(!nt_reap(s->child));
+	status = nt_reap(s->child);
+	if (status)
+		fprintf(stderr, "# who shares it: status %d\n", status);
+	CHECK(!status);
 	s->child = 0;
 }
 
@@ -283,7 +324,7 @@ static inline void stop(struct step *s)
 {
 	if (s->stopped)
 		return;
-	s->injected = inject_end(s->nth);
+	s->injected = inject_end(s->times);
 	s->stopped = true;
 }
 
@@ -310,55 +351,126 @@ static inline void step_failed(struct step *s, int result)
 /* The space itself goes with its last mapping and its last descriptor. */
 static inline void forget_space(struct step *s)
 {
-	FILE *maps = fopen("/proc/self/maps", "r");
 	unsigned long start, end;
-	char line[256], rights[5];
+	FILE *maps = fopen("/proc/self/maps", "r");
 
 	CHECK(maps);
-	while (fgets(line, sizeof(line), maps)) {
-		if (strstr(line, "/ntmem") && sscanf(line, "%lx-%lx %4s",
-						     &start, &end,
-						     rights) == 3 &&
-		    rights[3] == 's')
-			CHECK(!munmap(nt_ptr(start), end - start));
-	}
+	while (next_mapping(maps, &start, &end))
+		CHECK(!munmap(nt_ptr(start), end - start));
 	fclose(maps);
 	close(s->fd);
 }
 
+static inline void second_try(struct step *s, int (*run)(struct step *s))
+{
+	int result = run(s);
+
+	if (result != s->is->result)
+		fprintf(stderr, "# second try: %d\n", result);
+	CHECK(result == s->is->result);
+}
+
+static inline void step_done(struct step *s)
+{
+	if (s->is->done)
+		s->is->done(s);
+	else if (!s->is->run)
+		done_op(s);
+}
+
 #define STEP_COMPLETE	2	/* exit status: there was no n-th */
 
-/* One step; memory that it does not give back is left to the process's end. */
-static inline int step(const struct _fixture_variant_failure *is,
-		       unsigned int n, bool gives_back)
+/**
+ * struct walk - where a walk is; shared by all its processes
+ * @is: its case
+ * @times: how many allocations in a row are made to fail
+ * @n: which of them is the first, in the next step
+ * @now: and in this one
+ * @steps: how many there were
+ * @used: the most that failed in one step
+ */
+struct walk {
+	const struct _fixture_variant_failure *is;
+	unsigned int times;
+	unsigned int n;
+	unsigned int now;
+	unsigned int steps;
+	unsigned int used;
+};
+
+/* The points of a case that the walk of one failure found to be ours. */
+static struct {
+	const struct _fixture_variant_failure *is;
+	unsigned int first;
+	unsigned int last;
+} *ours;		/* shared by all tests of a program */
+
+static void __attribute__((constructor)) ours_init(void)
 {
-	struct step s = { .fd = -1, .file = -1, .is = is, .n = n };
+	ours = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+static inline void ours_note(const struct step *s)
+{
+	if (s->times != ONE || !s->ours)
+		return;
+	if (ours->is != s->is) {
+		ours->is = s->is;
+		ours->first = s->n;
+	}
+	ours->last = s->n;
+}
+
+#define FAR	8
+
+/*
+ * From one point to the next. Where most of a long walk is through what the core
+ * does before and after, the other walks look there at a few points only.
+ */
+static inline unsigned int stride(const struct walk *walk)
+{
+	if (!walk->is->sparse || walk->times == ONE || ours->is != walk->is)
+		return 1;
+	return walk->n + 2 * FAR < ours->first ||
+	       walk->n > ours->last + 3 * FAR ? FAR : 1;
+}
+
+/* One step; memory that it does not give back is left to the process's end. */
+static inline int step(struct walk *walk, bool gives_back)
+{
+	const struct _fixture_variant_failure *is = walk->is;
+	struct step s = {
+		.fd = -1, .file = -1, .is = is, .n = walk->n,
+		.times = walk->times,
+	};
 	int (*run)(struct step *s) = is->run ? is->run : run_op;
 	int result;
 
-	s.nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	CHECK(s.nth >= 0);
+	walk->now = walk->n;
+	walk->n += stride(walk);
+	walk->steps++;
+	injection_open();
 	CHECK(!nt_gate_init(&s.tell));
 	nt_catch_faults();
 	is->setup(&s);
 	if (s.fd >= 0)
 		nt_snapshot(s.fd, &s.before);
+	s.mapped = mapped();
 
 	if (!is->itself)
-		inject(s.nth, n);
+		inject(s.n, s.times);
 	result = run(&s);
 	stop(&s);
 	if (result != is->result) {
 		step_failed(&s, result);
-		result = run(&s);
-		if (result != is->result)
-			fprintf(stderr, "# second try: %d\n", result);
-		CHECK(result == is->result);
+		if (is->sparse && s.n % FAR)
+			s.over = true;
+		if (!s.over)
+			second_try(&s, run);
 	}
-	if (is->done)
-		is->done(&s);
-	else if (!is->run)
-		done_op(&s);
+	if (!s.over)
+		step_done(&s);
 	share_end(&s);
 	if (s.fd >= 0 && gives_back) {
 		release_all(&s);
@@ -367,20 +479,22 @@ static inline int step(const struct _fixture_variant_failure *is,
 	close(s.tell.pipe[0]);
 	close(s.tell.pipe[1]);
 	close(s.file);
-	close(s.nth);
+	ours_note(&s);
+	if (walk->used < injection.used)
+		walk->used = injection.used;
 	return s.injected ? 0 : STEP_COMPLETE;
 }
 
 /* Steps that one process takes; to make and end one is what costs most. */
 #define STEPS	10
 
-static inline int steps(const struct _fixture_variant_failure *is,
-			volatile unsigned int *n)
+static inline int steps(struct walk *walk)
 {
 	int more, status = 0;
 
-	for (more = is->alone ? 0 : STEPS - 1; !status && more >= 0; more--)
-		status = step(is, (*n)++, more > 0);
+	for (more = walk->is->alone ? 0 : STEPS - 1; !status && more >= 0;
+	     more--)
+		status = step(walk, more > 0);
 	return status;
 }
 
@@ -420,42 +534,68 @@ static inline bool nothing_left(int fd, const struct ntmem_info *start)
 	return false;
 }
 
-TEST_F_TIMEOUT(failure, walk, 600)
+/* Children that a step left behind die with it. */
+static inline int walk_on(struct walk *walk)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(steps(walk));
+	status = nt_reap(pid);
+	while (wait(NULL) > 0)
+		;
+	/* Whoever died may have left that to us. */
+	injection_times(0);
+	if (status == 128 + SIGSEGV && walk->is->may_die)
+		return 0;
+	return status;
+}
+
+static inline void walk(struct __test_metadata *_metadata,
+			const struct _test_data_failure *self,
+			const struct _fixture_variant_failure *variant,
+			unsigned int times)
 {
 	const __u64 slack = MIB;	/* of this process; a step is more */
-	volatile unsigned int *n;
+	struct walk *walk;
 	int status = 0;
-	pid_t pid;
 
-	n = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, (void *)n);
+	walk = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)walk);
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
-	*n = 1;
+	*walk = (struct walk) { .is = variant, .times = times, .n = 1 };
 	while (status != STEP_COMPLETE) {
-		pid = fork();
-		ASSERT_LE(0, pid);
-		if (!pid)
-			_exit(steps(variant, n));
-		status = nt_reap(pid);
-		/* Children that it left behind die with it. */
-		while (wait(NULL) > 0)
-			;
-		if (status == 128 + SIGSEGV && variant->may_die)
-			status = 0;
+		status = walk_on(walk);
 		ASSERT_TRUE(!status || status == STEP_COMPLETE) {
-			TH_LOG("failure %u: status %d", *n - 1, status);
+			TH_LOG("failure %u: status %d", walk->now, status);
 		}
 		ASSERT_TRUE(nothing_left(self->fd, &self->start)) {
-			TH_LOG("failure %u or before", *n - 1);
+			TH_LOG("failure %u or before", walk->now);
 		}
 	}
 	/* A worker of the kernel gives it back, when it is its turn. */
 	while (nt_kb_line("/proc/meminfo", "Committed_AS:") >
 	       self->committed_as + slack)
 		sched_yield();
-	printf("# %u points\n", *n - 2);
+	printf("# %u points, %u failed at most\n", walk->steps - 1, walk->used);
 	fflush(stdout);
+}
+
+TEST_F_TIMEOUT(failure, of_one, 600)
+{
+	walk(_metadata, self, variant, ONE);
+}
+
+TEST_F_TIMEOUT(failure, of_two, 600)
+{
+	walk(_metadata, self, variant, TWO);
+}
+
+TEST_F_TIMEOUT(failure, of_all, 600)
+{
+	walk(_metadata, self, variant, ALL);
 }
 
 #endif /* FAILURE_H */

@@ -50,8 +50,7 @@ static void forked(struct step *s)
 		CHECK(holds_all(s));
 		_exit(status);
 	}
-	s->nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	CHECK(s->nth >= 0);
+	injection_open();
 	s->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
 	CHECK(s->fd >= 0);
 }

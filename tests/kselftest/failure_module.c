@@ -44,7 +44,6 @@ static int uses(void *data)
 FIXTURE(module)
 {
 	int file;
-	int nth;
 };
 
 FIXTURE_SETUP(module)
@@ -53,8 +52,6 @@ FIXTURE_SETUP(module)
 	self->file = open_module();
 	if (self->file < 0)
 		SKIP(return, "the module's file is not here");
-	self->nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->nth);
 	ASSERT_EQ(0, unload());
 	ASSERT_TRUE(is_gone());
 }
@@ -65,19 +62,21 @@ FIXTURE_TEARDOWN(module)
 
 	EXPECT_TRUE(!error || error == EEXIST);
 	close(self->file);
-	close(self->nth);
 }
 
-TEST_F_TIMEOUT(module, load, 900)
+static void load_failing(struct __test_metadata *_metadata,
+			 const struct _test_data_module *self,
+			 unsigned int times)
 {
 	bool injected = true;
 	unsigned int n;
 	int error;
 
 	for (n = 1; injected; n++) {
-		inject(self->nth, n);
+		injection_open();
+		inject(n, times);
 		error = load(self->file);
-		injected = inject_end(self->nth);
+		injected = inject_end(times);
 		if (error) {
 			ASSERT_TRUE(injected);
 			ASSERT_TRUE(error == ENOMEM || error == EFAULT) {
@@ -98,7 +97,9 @@ TEST_F_TIMEOUT(module, load, 900)
 	fflush(stdout);
 }
 
-TEST_F_TIMEOUT(module, unload, 900)
+static void unload_failing(struct __test_metadata *_metadata,
+			   const struct _test_data_module *self,
+			   unsigned int times)
 {
 	bool injected = true;
 	unsigned int n;
@@ -107,9 +108,10 @@ TEST_F_TIMEOUT(module, unload, 900)
 	for (n = 1; injected; n++) {
 		ASSERT_EQ(0, load(self->file));
 		ASSERT_EQ(0, nt_in_child(uses, NULL));
-		inject(self->nth, n);
+		injection_open();
+		inject(n, times);
 		error = unload();
-		injected = inject_end(self->nth);
+		injected = inject_end(times);
 		if (error) {
 			ASSERT_TRUE(injected);
 			ASSERT_TRUE(error == ENOMEM || error == EFAULT);
@@ -122,6 +124,36 @@ TEST_F_TIMEOUT(module, unload, 900)
 	}
 	printf("# %u points\n", n - 2);
 	fflush(stdout);
+}
+
+TEST_F_TIMEOUT(module, load_of_one, 900)
+{
+	load_failing(_metadata, self, ONE);
+}
+
+TEST_F_TIMEOUT(module, load_of_two, 900)
+{
+	load_failing(_metadata, self, TWO);
+}
+
+TEST_F_TIMEOUT(module, load_of_all, 900)
+{
+	load_failing(_metadata, self, ALL);
+}
+
+TEST_F_TIMEOUT(module, unload_of_one, 900)
+{
+	unload_failing(_metadata, self, ONE);
+}
+
+TEST_F_TIMEOUT(module, unload_of_two, 900)
+{
+	unload_failing(_metadata, self, TWO);
+}
+
+TEST_F_TIMEOUT(module, unload_of_all, 900)
+{
+	unload_failing(_metadata, self, ALL);
 }
 
 FAILURE_MAIN

@@ -32,6 +32,23 @@ static void locked(struct step *s)
 	CHECK(!nt_lock(s->fd, s->base, 3 * GRAN));
 }
 
+/*
+ * To allow execution the core maps the memory anew. If there is no memory for
+ * that, however often it is asked, and the old mapping is gone, then so is the
+ * reservation, as a whole.
+ */
+static void unchanged_or_gone(struct step *s, int error)
+{
+	(void)error;
+	if (s->times != ALL || !nt_is_free(s->fd, s->base)) {
+		unchanged(s);
+		return;
+	}
+	CHECK(nt_peek(s->base) == -SIGSEGV);
+	CHECK(nt_is_free(s->fd, s->base + 16 * PAGE));
+	s->over = true;
+}
+
 static void first_commit(struct step *s)
 {
 	opened(s);
@@ -80,10 +97,12 @@ CASE(commit_guard) {
 
 CASE(commit_executable) {
 	.setup = touched, RANGE(COMMIT, 0, MIB, RX),
+	.failed = unchanged_or_gone,
 };
 
 CASE(commit_executable_wanted) {
 	.setup = wanted, RANGE(COMMIT, 0, MIB, RWX),
+	.failed = unchanged_or_gone,
 };
 
 CASE(commit_shared) {
@@ -157,14 +176,17 @@ CASE(protect_guard) {
 
 CASE(protect_executable) {
 	.setup = touched, PROTECTING(0, GRAN, RWX),
+	.failed = unchanged_or_gone,
 };
 
 CASE(protect_executable_wanted) {
 	.setup = wanted, PROTECTING(0, PAGE, RX),
+	.failed = unchanged_or_gone,
 };
 
 CASE(protect_executable_again) {
 	.setup = executable, PROTECTING(0, MIB, RWX),
+	.failed = unchanged_or_gone,
 };
 
 CASE(protect_shared) {
@@ -173,6 +195,7 @@ CASE(protect_shared) {
 
 CASE(protect_shared_executable) {
 	.setup = shared, PROTECTING(0, GRAN, RX),
+	.failed = unchanged_or_gone,
 };
 
 CASE(protect_shared_big) {

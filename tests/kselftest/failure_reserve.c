@@ -68,6 +68,18 @@ static void nothing_reserved(struct step *s, int error)
 	CHECK(!nt_set_granularity(s->fd, GRAN));
 }
 
+/*
+ * The same of one with a mapping of its own, which is gone, too, unless there
+ * was no memory even to unmap it.
+ */
+static void nothing_mapped(struct step *s, int error)
+{
+	(void)error;
+	unchanged(s);
+	CHECK(s->times == ALL || mapped() == s->mapped);
+	CHECK(s->before.reserved || !nt_set_granularity(s->fd, GRAN));
+}
+
 CASE(reserve_first) {
 	.setup = opened, RESERVING(.size = MIB, .prot = RW),
 	.done = done_reserve, .failed = nothing_reserved,
@@ -93,44 +105,44 @@ CASE(reserve_committed_big) {
 CASE(reserve_executable) {
 	.setup = touched,
 	RESERVING(.size = MIB, .prot = RWX, .flags = NTMEM_RESERVE_COMMIT),
-	.done = done_reserve,
+	.done = done_reserve, .failed = nothing_mapped,
 };
 
 CASE(reserve_large) {
 	.setup = opened, RESERVING(.size = GIB, .prot = RW),
-	.done = done_reserve, .failed = nothing_reserved,
+	.done = done_reserve, .failed = nothing_mapped,
 };
 
 CASE(reserve_top_down) {
 	.setup = touched,
 	RESERVING(.size = MIB, .prot = RW, .flags = NTMEM_RESERVE_TOP_DOWN),
-	.done = done_reserve,
+	.done = done_reserve, .failed = nothing_mapped,
 };
 
 CASE(reserve_not_for_a_child) {
 	.setup = touched,
 	RESERVING(.size = 65 * MIB, .prot = RW, .flags = NTMEM_RESERVE_NOFORK),
-	.done = done_reserve,
+	.done = done_reserve, .failed = nothing_mapped,
 };
 
 CASE(reserve_in_a_range) {
 	.setup = opened,
 	RESERVING(.size = MIB, .prot = RW, .min_addr = WANTED,
 		  .max_addr = WANTED + GIB - 1, .align = 8 * MIB),
-	.done = done_reserve, .failed = nothing_reserved,
+	.done = done_reserve, .failed = nothing_mapped,
 };
 
 CASE(reserve_at) {
 	.setup = opened,
 	RESERVING(.addr = WANTED + 5 * PAGE, .size = MIB, .prot = RW),
-	.done = done_reserve, .failed = nothing_reserved,
+	.done = done_reserve, .failed = nothing_mapped,
 };
 
 CASE(reserve_at_executable) {
 	.setup = opened,
 	RESERVING(.addr = WANTED, .size = MIB, .prot = RWX,
 		  .flags = NTMEM_RESERVE_COMMIT),
-	.done = done_reserve, .failed = nothing_reserved,
+	.done = done_reserve, .failed = nothing_mapped,
 };
 
 /* Between two others, so that a mapping is there in part. */
@@ -144,7 +156,7 @@ static void two_wanted(struct step *s)
 CASE(reserve_at_between) {
 	.setup = two_wanted,
 	RESERVING(.addr = WANTED + MIB / 2, .size = MIB + MIB / 2, .prot = RW),
-	.done = done_reserve,
+	.done = done_reserve, .failed = nothing_mapped,
 };
 
 /* No room is left in the first arena. */
