@@ -11,11 +11,13 @@
 #ifdef NTMEM_TEST
 #include <linux/debugfs.h>
 #include <linux/ktime.h>
+#include <linux/mmdebug.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/version.h>
 #include <linux/wait.h>
 #include "ntmem.h"
 #include "test.h"
@@ -114,6 +116,17 @@ void ntmem_stop_task(const char *name, bool spin)
 				    !ntmem_trap_is(trap, NTMEM_TRAP_SPRUNG));
 	ntmem_trap_put(trap);
 }
+
+/*
+ * With CONFIG_DEBUG_VM, 6.1's vm_flags_set() calls this when it is about to stop
+ * the machine, and modules cannot.
+ */
+#if defined(CONFIG_DEBUG_VM) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+void dump_mm(const struct mm_struct *mm)
+{
+	pr_emerg("an assertion about an address space failed\n");
+}
+#endif
 
 /* ---------------------------------------------------------------- debugfs --- */
 
