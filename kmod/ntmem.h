@@ -11,6 +11,8 @@
  *	region->lock		state of a region's pages
  *	i_mmap_rwsem		the core's; inside unmap_mapping_pages()
  *	region->state_lock	spinlock
+ *	lock of space->regions	spinlock; the tree takes it for changes, we to
+ *				find the next region
  *	page table lock		spinlock; never together with state_lock
  *
  * Nothing takes mmap_lock inside region->lock, and nothing copies to or from
@@ -212,7 +214,8 @@ struct ntmem_user {
  * @file: pseudo file that the VMAs map; a forked child shares its parent's.
  *	Its offsets are the virtual addresses, so that unmap_mapping_pages()
  *	finds the PTEs of a page by its address
- * @regions: regions by address; RCU for readers
+ * @regions: regions by address; RCU for who looks one address up, the tree's
+ *	lock for who looks for the next one
  * @recent: regions used last, by address; only ones that are not dying
  * @map_lock: serializes RESERVE, what releases VMAs, SET_GRANULARITY
  * @arena_lock: guards the next two

@@ -2,10 +2,11 @@
 /*
  * The life of a reservation: made, found and locked, split, killed.
  *
- * The space's tree is read under RCU. A region that is found there is locked
- * by a trylock inside the RCU section and then looked at once more; who has
- * to wait for the lock takes a reference first. Whoever unlocks does so inside
- * an RCU section too, so that the lock is not freed under the unlocking.
+ * The space's tree is read under RCU, but for ntmem_region_next(). A region
+ * that is found there is locked by a trylock inside the RCU section and then
+ * looked at once more; who has to wait for the lock takes a reference first.
+ * Whoever unlocks does so inside an RCU section too, so that the lock is not
+ * freed under the unlocking.
  */
 #include <linux/mm.h>
 #include <linux/mman.h>
