@@ -4,6 +4,7 @@
 #define NTMEM_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/list_lru.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/sched/coredump.h>
@@ -46,38 +47,88 @@ static inline int ntmem_notify_change(struct dentry *dentry, struct iattr *attr)
 }
 
 /*
- * A shrinker whose callbacks do not look at it: allocated and registered by
- * the core since 6.7, a static object before.
+ * A shrinker of what is on a list by memory cgroup and node, which this makes
+ * as well. The core allocates and registers it in two steps since 6.7; before,
+ * it may call from the first on, when the list is not there yet.
  */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline unsigned long ntmem_shrinker_idle(struct shrinker *shrinker,
+						struct shrink_control *sc)
+{
+	return SHRINK_EMPTY;
+}
+
 static inline struct shrinker *
-ntmem_shrinker_register(unsigned long (*count)(struct shrinker *shrinker,
+ntmem_shrinker_register(struct list_lru *lru,
+			unsigned long (*count)(struct shrinker *shrinker,
+					       struct shrink_control *sc),
+			unsigned long (*scan)(struct shrinker *shrinker,
+					      struct shrink_control *sc))
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->flags = SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE;
+	shrinker->count_objects = ntmem_shrinker_idle;
+	shrinker->scan_objects = scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	if (register_shrinker(shrinker, "ntmem"))
+		goto free;
+	if (list_lru_init_memcg(lru, shrinker))
+		goto unregister;
+	/* Who counts sees the list that was just made. */
+	smp_store_release(&shrinker->count_objects, count);
+	return shrinker;
+unregister:
+	unregister_shrinker(shrinker);
+free:
+	kfree(shrinker);
+	return NULL;
+}
+#else
+static inline struct shrinker *
+ntmem_shrinker_register(struct list_lru *lru,
+			unsigned long (*count)(struct shrinker *shrinker,
 					       struct shrink_control *sc),
 			unsigned long (*scan)(struct shrinker *shrinker,
 					      struct shrink_control *sc))
 {
 	struct shrinker *shrinker;
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
-	shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+	shrinker = shrinker_alloc(SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE,
+				  "ntmem");
 	if (!shrinker)
 		return NULL;
-#else
-	shrinker = shrinker_alloc(0, "ntmem");
-	if (!shrinker)
+	if (list_lru_init_memcg(lru, shrinker)) {
+		shrinker_free(shrinker);
 		return NULL;
-#endif
+	}
 	shrinker->count_objects = count;
 	shrinker->scan_objects = scan;
 	shrinker->seeks = DEFAULT_SEEKS;
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
-	if (register_shrinker(shrinker, "ntmem")) {
-		kfree(shrinker);
-		return NULL;
-	}
-#else
 	shrinker_register(shrinker);
-#endif
 	return shrinker;
+}
+#endif
+
+/* @item is in memory that was allocated for @lru. */
+static inline bool ntmem_lru_add(struct list_lru *lru, struct list_head *item)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return list_lru_add(lru, item);
+#else
+	return list_lru_add_obj(lru, item);
+#endif
+}
+
+static inline bool ntmem_lru_del(struct list_lru *lru, struct list_head *item)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return list_lru_del(lru, item);
+#else
+	return list_lru_del_obj(lru, item);
+#endif
 }
 
 static inline void ntmem_shrinker_free(struct shrinker *shrinker)

@@ -415,6 +415,7 @@ static const struct {
 	{ ntmem_page_init, ntmem_page_exit },
 	{ ntmem_fault_init, ntmem_nothing },
 	{ ntmem_table_init, ntmem_table_exit },
+	{ ntmem_region_init, ntmem_region_exit },
 	{ ntmem_charge_init, ntmem_charge_exit },
 	{ ntmem_reclaim_init, ntmem_reclaim_exit },
 	{ ntmem_space_init, ntmem_space_exit },

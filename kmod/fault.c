@@ -7,7 +7,9 @@
  * comes before or after a fault and never between. What has to be changed
  * before the page can be mapped (a guard, shared pages after fork, content
  * that mattered no more) makes the fault begin again with the lock held for
- * writing.
+ * writing. Nobody waits for a free page with the lock held, since reclaim may
+ * find what it looks for in this very region: the fault begins again with the
+ * page in hand.
  *
  * Only here do PTEs become writable. vm_insert_pages() makes them read-only,
  * since the VMA has a ->page_mkwrite; ntmem_upgrade() then gives what the state
@@ -26,7 +28,7 @@
 /* What is in the PTE of a data page, by whether it may be written. */
 static pgprot_t ntmem_pte_prot[2] __ro_after_init;
 
-/* A fault that has to begin again with the lock held for writing. */
+/* A fault that has to begin again, with a page or the lock held for writing. */
 #define NTMEM_FAULT_AGAIN	((__force vm_fault_t)0)
 
 /**
@@ -40,6 +42,8 @@ static pgprot_t ntmem_pte_prot[2] __ro_after_init;
  * @first: first page of the block that has the same state and VMA
  * @last: last one
  * @reason: NTMEM_FAULT_*, when refused
+ * @wait: no page is easily had: wait for one, without the lock
+ * @page: this one then, cleared
  */
 struct ntmem_try {
 	struct vm_fault *vmf;
@@ -51,6 +55,8 @@ struct ntmem_try {
 	unsigned long first;
 	unsigned long last;
 	u32 reason;
+	bool wait;
+	struct page *page;
 };
 
 static bool ntmem_is_write(const struct vm_fault *vmf)
@@ -277,6 +283,27 @@ static void ntmem_choose_window(struct ntmem_try *try, unsigned long *first,
 	WRITE_ONCE(region->seq_next, *last + 1);
 }
 
+static struct page *ntmem_page_in_hand(struct ntmem_try *try)
+{
+	struct page *page = try->page;
+
+	try->page = NULL;
+	try->wait = !page;
+	return page;
+}
+
+/* Cleared pages, up to @nr; none when the fault has to wait for one. */
+static unsigned int ntmem_take_pages(struct ntmem_try *try,
+				     struct page **pages, unsigned int nr)
+{
+	unsigned int got = ntmem_pages_get(try->region->space, pages, nr);
+
+	if (likely(got))
+		return got;
+	pages[0] = ntmem_page_in_hand(try);
+	return pages[0] ? 1 : 0;
+}
+
 /* Gives new pages to the block, where no other fault did so meanwhile. */
 static void ntmem_install(struct ntmem_try *try, unsigned long first,
 			  struct page **pages, unsigned int nr)
@@ -307,17 +334,11 @@ static void ntmem_install(struct ntmem_try *try, unsigned long first,
 static vm_fault_t ntmem_bring_window(struct ntmem_try *try,
 				     unsigned long first, unsigned long last)
 {
-	struct ntmem_space *space = try->region->space;
 	struct page *pages[NTMEM_BLOCK_PAGES];
-	unsigned int got;
+	unsigned int got = ntmem_take_pages(try, pages, last - first + 1);
 
-	got = ntmem_pages_get(space, pages, last - first + 1);
-	if (!got) {
-		pages[0] = ntmem_page_get(space);
-		if (!pages[0])
-			return VM_FAULT_OOM;
-		got = 1;
-	}
+	if (unlikely(!got))
+		return NTMEM_FAULT_AGAIN;
 	/* Too few reach from the page itself, as far as there are free slots. */
 	if (got < last - first + 1)
 		first = min(try->index, last - got + 1);
@@ -336,9 +357,8 @@ static vm_fault_t ntmem_bring_pages(struct ntmem_try *try)
 	ntmem_choose_window(try, &first, &last);
 	if (first != last)
 		return ntmem_bring_window(try, first, last);
-	page = ntmem_page_get(try->region->space);
-	if (!page)
-		return VM_FAULT_OOM;
+	if (unlikely(!ntmem_take_pages(try, &page, 1)))
+		return NTMEM_FAULT_AGAIN;
 	ntmem_install(try, first, &page, 1);
 	return ntmem_map_around(try, first, first);
 }
@@ -443,9 +463,10 @@ static int ntmem_unshare_page(struct ntmem_try *try)
 	page = *slot;
 	if (!page || ntmem_page_exclusive(try, page))
 		return 0;
-	copy = ntmem_page_alloc(try->vmf->vma->vm_mm, false);
+	copy = ntmem_page_alloc(try->vmf->vma->vm_mm, NTMEM_GFP_EASY) ?:
+	       ntmem_page_in_hand(try);
 	if (!copy)
-		return -ENOMEM;
+		return -EAGAIN;
 	copy_user_highpage(copy, page, try->vmf->address, try->vmf->vma);
 	ntmem_stop_point("cow_copied");
 	/* Out of our page table before the others may find themselves alone. */
@@ -477,23 +498,26 @@ static bool ntmem_needs_repair(const struct ntmem_try *try,
 	       (page && !ntmem_page_exclusive(try, page));
 }
 
-static vm_fault_t ntmem_repair(struct ntmem_try *try)
+/* -EAGAIN: has to wait for a page first. */
+static int ntmem_repair(struct ntmem_try *try)
 {
-	if (try->region->cow && ntmem_unshare_page(try))
-		return VM_FAULT_OOM;
-	if ((try->state & NTMEM_S_DISCARD) && ntmem_is_write(try->vmf)) {
-		if (ntmem_fault_set(try, (u8)~NTMEM_S_DISCARD))
-			return VM_FAULT_OOM;
+	int err = 0;
+
+	if (try->region->cow)
+		err = ntmem_unshare_page(try);
+	if (err || !(try->state & NTMEM_S_DISCARD) || !ntmem_is_write(try->vmf))
+		return err;
+	err = ntmem_fault_set(try, (u8)~NTMEM_S_DISCARD);
+	if (!err)
 		try->state &= ~NTMEM_S_DISCARD;
-	}
-	return 0;
+	return err;
 }
 
 /* One attempt, with the region locked. */
 static vm_fault_t ntmem_attempt(struct ntmem_try *try)
 {
 	struct ntmem_table *table;
-	vm_fault_t ret;
+	int err;
 
 	if (unlikely(try->region->dead))
 		return VM_FAULT_SIGBUS;
@@ -504,9 +528,10 @@ static vm_fault_t ntmem_attempt(struct ntmem_try *try)
 
 	ntmem_stop_point("fault_look");
 	if (try->write) {
-		ret = ntmem_repair(try);
-		if (ret)
-			return ret;
+		err = ntmem_repair(try);
+		if (err)
+			return err == -EAGAIN ? NTMEM_FAULT_AGAIN :
+						VM_FAULT_OOM;
 	}
 	table = ntmem_table_get(try->region, try->index);
 	if (unlikely(!table))
@@ -548,6 +573,19 @@ static void ntmem_note_refusal(struct ntmem_space *space,
 	ntmem_reason_note(space, &fault);
 }
 
+/* Gets what the last attempt lacked; false when there is no memory. */
+static bool ntmem_next_try(struct ntmem_try *try)
+{
+	if (!try->wait) {
+		try->write = true;
+		return true;
+	}
+	try->wait = false;
+	try->page = ntmem_page_alloc(try->vmf->vma->vm_mm,
+				     NTMEM_GFP_WAIT | __GFP_ZERO);
+	return try->page;
+}
+
 static vm_fault_t ntmem_handle(struct vm_fault *vmf)
 {
 	struct ntmem_space *space = vmf->vma->vm_private_data;
@@ -560,7 +598,7 @@ static vm_fault_t ntmem_handle(struct vm_fault *vmf)
 	/* A fork went wrong here. */
 	if (unlikely(!space || space->dead))
 		return VM_FAULT_SIGBUS;
-	for (;; try.write = true) {
+	for (;;) {
 		try.region = ntmem_region_lock(space, vmf->address, try.write);
 		if (unlikely(!try.region)) {
 			try.reason = NTMEM_FAULT_FREE;
@@ -574,7 +612,13 @@ static vm_fault_t ntmem_handle(struct vm_fault *vmf)
 		if (likely(ret != NTMEM_FAULT_AGAIN))
 			break;
 		ntmem_stop_point("fault_again");
+		if (!ntmem_next_try(&try)) {
+			ret = VM_FAULT_OOM;
+			break;
+		}
 	}
+	if (unlikely(try.page))
+		__free_page(try.page);
 	if (unlikely(ret == VM_FAULT_SIGSEGV))
 		ntmem_note_refusal(space, &try, prot);
 	return ret;

@@ -63,7 +63,7 @@ static int ntmem_copy_pinned(struct ntmem_region *child, unsigned long index,
 
 	if (!ntmem_has_page(child, index, page))
 		return 0;
-	copy = ntmem_page_alloc(current->mm, false);
+	copy = ntmem_page_alloc(current->mm, NTMEM_GFP_WAIT);
 	if (!copy)
 		return -ENOMEM;
 	err = ntmem_unshare(child, index);

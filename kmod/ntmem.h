@@ -371,6 +371,8 @@ void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
 			    unsigned long end);
 int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 			 unsigned long size);
+int ntmem_region_init(void);
+void ntmem_region_exit(void);
 
 /* table.c */
 u8 ntmem_run_load(struct ntmem_region *region, unsigned long index);
@@ -459,10 +461,15 @@ static inline unsigned long ntmem_last(const struct ntmem_region *region)
 }
 
 /* page.c */
-struct page *ntmem_page_alloc(struct mm_struct *mm, bool zero);
+
+/* Pages of user memory: by all means, or without waiting. */
+#define NTMEM_GFP_WAIT	(GFP_HIGHUSER | __GFP_ACCOUNT)
+#define NTMEM_GFP_EASY	((NTMEM_GFP_WAIT | __GFP_NORETRY | __GFP_NOWARN) & \
+			 ~__GFP_DIRECT_RECLAIM)
+
+struct page *ntmem_page_alloc(struct mm_struct *mm, gfp_t gfp);
 unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
 			       unsigned int nr);
-struct page *ntmem_page_get(struct ntmem_space *space);
 unsigned int ntmem_pages_get(struct ntmem_space *space, struct page **pages,
 			     unsigned int nr);
 void ntmem_pages_recycle(struct ntmem_space *space, struct page **pages,
@@ -543,5 +550,6 @@ void ntmem_reclaim_add(struct ntmem_region *region, unsigned long pages);
 void ntmem_reclaim_remove(struct ntmem_region *region);
 int ntmem_reclaim_init(void);
 void ntmem_reclaim_exit(void);
+extern struct list_lru ntmem_reset_lru;
 
 #endif

@@ -62,15 +62,19 @@ static void ntmem_charge_owner_end(struct mem_cgroup *memcg,
 	mem_cgroup_put(memcg);
 }
 
-/* One page for the space of @mm; may wait, and may kill in a full cgroup. */
-struct page *ntmem_page_alloc(struct mm_struct *mm, bool zero)
+/**
+ * ntmem_page_alloc() - one page
+ * @mm: whose
+ * @gfp: NTMEM_GFP_WAIT, which may kill in a full cgroup, or NTMEM_GFP_EASY;
+ *	 and __GFP_ZERO
+ */
+struct page *ntmem_page_alloc(struct mm_struct *mm, gfp_t gfp)
 {
 	struct mem_cgroup *memcg, *old = NULL;
 	struct page *page;
 
 	memcg = ntmem_charge_owner(mm, &old);
-	page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT |
-			  (zero ? __GFP_ZERO : 0));
+	page = alloc_page(gfp);
 	ntmem_charge_owner_end(memcg, old);
 	return page;
 }
@@ -89,9 +93,6 @@ struct page *ntmem_page_alloc(struct mm_struct *mm, bool zero)
 unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
 			       unsigned int nr)
 {
-	const gfp_t gfp = (GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT |
-			   __GFP_NORETRY | __GFP_NOWARN) &
-			  ~__GFP_DIRECT_RECLAIM;
 	struct mem_cgroup *memcg, *old = NULL;
 	unsigned int order, i, done = 0;
 	struct page *page;
@@ -99,7 +100,7 @@ unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
 	memcg = ntmem_charge_owner(mm, &old);
 	while (done < nr) {
 		order = ilog2(nr - done);
-		page = alloc_pages(gfp, order);
+		page = alloc_pages(NTMEM_GFP_EASY | __GFP_ZERO, order);
 		if (!page)
 			break;
 		if (order)
@@ -150,16 +151,6 @@ static unsigned int ntmem_spare_take(struct ntmem_space *space,
 	for (i = 0; i < nr; i++)
 		clear_highpage(pages[i]);
 	return nr;
-}
-
-/* A cleared page; may wait like ntmem_page_alloc(). */
-struct page *ntmem_page_get(struct ntmem_space *space)
-{
-	struct page *page;
-
-	if (ntmem_spare_take(space, &page, 1))
-		return page;
-	return ntmem_page_alloc(space->mm, true);
 }
 
 /* Cleared pages, as many as are easily had. */

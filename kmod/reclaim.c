@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory pressure: pages whose content was declared not to matter by RESET
- * are dropped, region by region, in the order in which they were reset. A region
- * that somebody has locked is passed over: reclaim may run inside of an
- * allocation of ours. Since it runs inside of everybody's, a call looks at a
- * few tables only, and the next goes on from there.
+ * are dropped, region by region, in the order in which they were reset, of all
+ * memory cgroups or of the one that is at its limit. A region that somebody has
+ * locked is passed over: reclaim may run inside of an allocation of ours. Since
+ * it runs inside of everybody's, a call looks at a few tables only, and the next
+ * goes on from there.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -17,12 +18,14 @@
 
 static struct shrinker *ntmem_shrinker;
 
-/* Regions with reset pages, oldest first; each has a reference. */
-static DEFINE_SPINLOCK(ntmem_reset_lock);
-static LIST_HEAD(ntmem_reset_regions);
-static unsigned int ntmem_nr_reset_regions;
+/*
+ * Regions with reset pages, oldest first; each has a reference. A region is on
+ * the list of the cgroup that paid for it, when it was reserved.
+ */
+struct list_lru ntmem_reset_lru;
 
-/* What the regions on the list estimate together. */
+/* How many they are, and what they estimate together. */
+static atomic_long_t ntmem_reset_regions;
 static atomic_long_t ntmem_reset_total;
 
 static void ntmem_reset_estimate(struct ntmem_region *region,
@@ -38,28 +41,21 @@ void ntmem_reclaim_add(struct ntmem_region *region, unsigned long pages)
 	ntmem_reset_estimate(region, region->reset_pages + pages);
 	region->reclaim_next = 0;
 	region->reclaim_left = 0;
-	spin_lock(&ntmem_reset_lock);
-	if (list_empty(&region->reset_node)) {
-		refcount_inc(&region->refs);
-		list_add_tail(&region->reset_node, &ntmem_reset_regions);
-		ntmem_nr_reset_regions++;
-	}
-	spin_unlock(&ntmem_reset_lock);
+	refcount_inc(&region->refs);
+	if (ntmem_lru_add(&ntmem_reset_lru, &region->reset_node))
+		atomic_long_inc(&ntmem_reset_regions);
+	else
+		refcount_dec(&region->refs);
 }
 
 /* None are left, or the region dies; it is locked for writing. */
 void ntmem_reclaim_remove(struct ntmem_region *region)
 {
-	bool listed;
-
 	ntmem_reset_estimate(region, 0);
-	spin_lock(&ntmem_reset_lock);
-	listed = !list_empty(&region->reset_node);
-	list_del_init(&region->reset_node);
-	ntmem_nr_reset_regions -= listed;
-	spin_unlock(&ntmem_reset_lock);
-	if (listed)
+	if (ntmem_lru_del(&ntmem_reset_lru, &region->reset_node)) {
+		atomic_long_dec(&ntmem_reset_regions);
 		ntmem_region_put(region);
+	}
 }
 
 /*
@@ -147,34 +143,45 @@ static unsigned long ntmem_reclaim_region(struct ntmem_region *region,
 	return dropped;
 }
 
-/* The oldest region on the list, which moves to its end, with a reference. */
-static struct ntmem_region *ntmem_reclaim_next(void)
+static enum lru_status ntmem_reclaim_take(struct list_head *item,
+					  struct list_lru_one *list,
+					  spinlock_t *lock, void *data)
 {
-	struct ntmem_region *region;
+	struct ntmem_region **region = data;
 
-	spin_lock(&ntmem_reset_lock);
-	region = list_first_entry_or_null(&ntmem_reset_regions,
-					  struct ntmem_region, reset_node);
-	if (region) {
-		refcount_inc(&region->refs);
-		list_move_tail(&region->reset_node, &ntmem_reset_regions);
-	}
-	spin_unlock(&ntmem_reset_lock);
+	*region = container_of(item, struct ntmem_region, reset_node);
+	refcount_inc(&(*region)->refs);
+	return LRU_ROTATE;
+}
+
+/* The oldest region on the list, which moves to its end, with a reference. */
+static struct ntmem_region *ntmem_reclaim_next(struct shrink_control *sc)
+{
+	struct ntmem_region *region = NULL;
+	unsigned long nr = 1;
+
+	list_lru_walk_one(&ntmem_reset_lru, sc->nid, sc->memcg,
+			  ntmem_reclaim_take, &region, &nr);
 	return region;
 }
 
+/* As if the pages were spread evenly: to count them would take too long. */
 static unsigned long ntmem_shrinker_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
+	unsigned long listed = list_lru_shrink_count(&ntmem_reset_lru, sc);
+	long all = atomic_long_read(&ntmem_reset_regions);
 	long total = atomic_long_read(&ntmem_reset_total);
 
-	return total > 0 ? total : SHRINK_EMPTY;
+	if (!listed)
+		return SHRINK_EMPTY;
+	return mult_frac(max(total, 1L), listed, max_t(long, all, listed));
 }
 
 static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
 					 struct shrink_control *sc)
 {
-	unsigned int tries = READ_ONCE(ntmem_nr_reset_regions);
+	unsigned long tries = list_lru_shrink_count(&ntmem_reset_lru, sc);
 	unsigned int looks = NTMEM_RECLAIM_LOOKS;
 	struct ntmem_region *region;
 	unsigned long dropped = 0;
@@ -185,7 +192,7 @@ static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
 		if (!looks)
 			return dropped;
 		looks--;
-		region = ntmem_reclaim_next();
+		region = ntmem_reclaim_next(sc);
 		if (!region)
 			break;
 		ntmem_stop_point("reclaim_found");
@@ -203,7 +210,8 @@ static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
 
 int ntmem_reclaim_init(void)
 {
-	ntmem_shrinker = ntmem_shrinker_register(ntmem_shrinker_count,
+	ntmem_shrinker = ntmem_shrinker_register(&ntmem_reset_lru,
+						 ntmem_shrinker_count,
 						 ntmem_shrinker_scan);
 	return ntmem_shrinker ? 0 : -ENOMEM;
 }
@@ -211,4 +219,5 @@ int ntmem_reclaim_init(void)
 void ntmem_reclaim_exit(void)
 {
 	ntmem_shrinker_free(ntmem_shrinker);
+	list_lru_destroy(&ntmem_reset_lru);
 }

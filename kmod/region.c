@@ -16,12 +16,15 @@
 #include "ntmem.h"
 #include "test.h"
 
+static struct kmem_cache *ntmem_region_cache;
+
 /* A region without a place; the caller has the one reference. */
 struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space)
 {
 	struct ntmem_region *region;
 
-	region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+	region = kmem_cache_alloc_lru(ntmem_region_cache, &ntmem_reset_lru,
+				      GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!region)
 		return NULL;
 	region->space = space;
@@ -35,10 +38,16 @@ struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space)
 	return region;
 }
 
+static void ntmem_region_free(struct rcu_head *rcu)
+{
+	kmem_cache_free(ntmem_region_cache,
+			container_of(rcu, struct ntmem_region, rcu));
+}
+
 void ntmem_region_put(struct ntmem_region *region)
 {
 	if (refcount_dec_and_test(&region->refs))
-		kfree_rcu(region, rcu);
+		call_rcu(&region->rcu, ntmem_region_free);
 }
 
 static bool ntmem_region_trylock(struct ntmem_region *region, bool write)
@@ -439,4 +448,17 @@ int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 	if (!err)
 		ntmem_unplace(space, start, end, exec);
 	return err;
+}
+
+int ntmem_region_init(void)
+{
+	ntmem_region_cache = KMEM_CACHE(ntmem_region, SLAB_ACCOUNT);
+	return ntmem_region_cache ? 0 : -ENOMEM;
+}
+
+void ntmem_region_exit(void)
+{
+	/* Until the last is free. */
+	rcu_barrier();
+	kmem_cache_destroy(ntmem_region_cache);
 }

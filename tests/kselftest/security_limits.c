@@ -462,6 +462,46 @@ TEST_F_TIMEOUT(limits, of_a_cgroup, 100)
 	ASSERT_EQ(0, rmdir(CGROUP));
 }
 
+/* Never needs more than a few pages at a time. */
+static int resets_what_it_wrote(void *data)
+{
+	int fd = open(DEVICE, O_RDWR);
+	__u64 base, at;
+
+	(void)data;
+	/* It is who reserves that has pages to give. */
+	cgroup_join();
+	base = nt_block(fd, 32 * MIB, RW);
+	CHECK(base);
+	for (at = 0; at < 32 * MIB; at += MIB) {
+		memset(nt_ptr(base + at), 1, MIB);
+		CHECK(!nt_reset(fd, base + at, MIB));
+	}
+	CHECK(nt_reset_undo(fd, base, 32 * MIB) == EBUSY);
+	return 0;
+}
+
+/*
+ * What was reset goes before anybody is killed, in the cgroup that is full and
+ * nowhere else.
+ */
+TEST_F_TIMEOUT(limits, reset_pages_of_a_cgroup, 100)
+{
+	__u64 base = nt_block(self->fd, MIB, RW);
+	int error = cgroup_make("8M");
+
+	if (is_missing(error))
+		SKIP(return, "no memory controller");
+	ASSERT_EQ(0, error);
+	ASSERT_NE(0ULL, base);
+	memset(nt_ptr(base), 1, MIB);
+	ASSERT_EQ(0, nt_reset(self->fd, base, MIB));
+	EXPECT_EQ(0, nt_in_child(resets_what_it_wrote, NULL));
+	EXPECT_EQ(0, nt_reset_undo(self->fd, base, MIB));
+	EXPECT_TRUE(nt_all(base, MIB, 1));
+	ASSERT_EQ(0, rmdir(CGROUP));
+}
+
 static __u64 page_tables(void)
 {
 	return nt_kb_line("/proc/self/status", "VmPTE:");
