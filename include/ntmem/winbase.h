@@ -9,6 +9,7 @@
 #include "minwindef.h"
 #include "winerror.h"
 #include "errhandlingapi.h"
+#include "heapapi.h"
 #include "memoryapi.h"
 #include "minwinbase.h"
 #include "processthreadsapi.h"

@@ -123,6 +123,41 @@ typedef struct _MEMORY_BASIC_INFORMATION {
 } MEMORY_BASIC_INFORMATION, *PMEMORY_BASIC_INFORMATION;
 
 /* ------------------------------------------------------------------------
+ * Heaps: flags of HeapCreate and of the calls.
+ */
+#define HEAP_NO_SERIALIZE		0x00000001
+#define HEAP_GROWABLE			0x00000002
+#define HEAP_GENERATE_EXCEPTIONS	0x00000004
+#define HEAP_ZERO_MEMORY		0x00000008
+#define HEAP_REALLOC_IN_PLACE_ONLY	0x00000010
+#define HEAP_TAIL_CHECKING_ENABLED	0x00000020
+#define HEAP_FREE_CHECKING_ENABLED	0x00000040
+#define HEAP_DISABLE_COALESCE_ON_FREE	0x00000080
+#define HEAP_CREATE_SEGMENT_HEAP	0x00000100
+#define HEAP_CREATE_HARDENED		0x00000200
+#define HEAP_CREATE_ALIGN_16		0x00010000
+#define HEAP_CREATE_ENABLE_TRACING	0x00020000
+#define HEAP_CREATE_ENABLE_EXECUTE	0x00040000
+#define HEAP_MAXIMUM_TAG		0x0FFF
+#define HEAP_PSEUDO_TAG_FLAG		0x8000
+#define HEAP_TAG_SHIFT			18
+#define HEAP_MAKE_TAG_FLAGS(base, tag)	((uint32_t)((base) + ((tag) << 18)))
+
+/* What HeapSetInformation sets. */
+typedef enum _HEAP_INFORMATION_CLASS {
+	HeapCompatibilityInformation = 0,
+	HeapEnableTerminationOnCorruption = 1,
+	HeapOptimizeResources = 3
+} HEAP_INFORMATION_CLASS;
+
+#define HEAP_OPTIMIZE_RESOURCES_CURRENT_VERSION	1
+
+typedef struct _HEAP_OPTIMIZE_RESOURCES_INFORMATION {
+	uint32_t Version;		/* ..._CURRENT_VERSION */
+	uint32_t Flags;			/* 0 */
+} HEAP_OPTIMIZE_RESOURCES_INFORMATION, *PHEAP_OPTIMIZE_RESOURCES_INFORMATION;
+
+/* ------------------------------------------------------------------------
  * The machine, as SYSTEM_INFO tells it.
  */
 #define PROCESSOR_ARCHITECTURE_AMD64	9
@@ -133,6 +168,8 @@ typedef struct _MEMORY_BASIC_INFORMATION {
  */
 #define STATUS_GUARD_PAGE_VIOLATION	((uint32_t)0x80000001)
 #define STATUS_ACCESS_VIOLATION		((uint32_t)0xC0000005)
+#define STATUS_NO_MEMORY		((uint32_t)0xC0000017)
+#define STATUS_HEAP_CORRUPTION		((uint32_t)0xC0000374)
 
 #define EXCEPTION_NONCONTINUABLE	0x1
 #define EXCEPTION_MAXIMUM_PARAMETERS	15
