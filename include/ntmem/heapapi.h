@@ -204,8 +204,8 @@ WINBASEAPI BOOL WINAPI HeapSummary(HANDLE hHeap, DWORD dwFlags,
  * @HeapHandle: the heap; NULL where it is said
  * @HeapInformationClass:
  *	HeapCompatibilityInformation: a ULONG, 2 for the low-fragmentation
- *	heap. Each heap is one from its beginning, except with
- *	HEAP_NO_SERIALIZE or a maximum size, and none can be made otherwise.
+ *	heap. Cannot be undone, and changes nothing but what
+ *	HeapQueryInformation says: the heap is always as good.
  *	HeapEnableTerminationOnCorruption: HeapInformation is NULL and the
  *	length 0; HeapHandle does not matter. Cannot be undone.
  *	HeapOptimizeResources: a HEAP_OPTIMIZE_RESOURCES_INFORMATION with
@@ -213,9 +213,9 @@ WINBASEAPI BOOL WINAPI HeapSummary(HANDLE hHeap, DWORD dwFlags,
  * @HeapInformation, @HeapInformationLength: as the class has it
  *
  * FALSE with ERROR_INSUFFICIENT_BUFFER (122) for a short buffer;
- * ERROR_GEN_FAILURE (31) for a heap that has its low-fragmentation heap;
- * ERROR_INVALID_PARAMETER for other classes and values, and for a heap that
- * can have none. Microsoft's page: "HeapSetInformation function (heapapi.h)".
+ * ERROR_GEN_FAILURE (31) for a heap for which 2 was set before;
+ * ERROR_INVALID_PARAMETER for other classes and values, and for 2 with a heap
+ * that has HEAP_NO_SERIALIZE. Microsoft's page: "HeapSetInformation function (heapapi.h)".
  */
 WINBASEAPI BOOL WINAPI
 HeapSetInformation(HANDLE HeapHandle,
@@ -226,7 +226,7 @@ HeapSetInformation(HANDLE HeapHandle,
  * HeapQueryInformation - how a heap behaves
  * @HeapHandle: the heap; NULL: ERROR_NOACCESS (998)
  * @HeapInformationClass: HeapCompatibilityInformation: a ULONG, 2 for a heap
- *	that is a low-fragmentation heap, else 0
+ *	that has become a low-fragmentation heap, else 0
  * @HeapInformation, @HeapInformationLength: where to; a longer buffer is fine
  * @ReturnLength: gets the size of the answer, also when the buffer is short;
  *	may be NULL

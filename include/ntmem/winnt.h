@@ -15,6 +15,7 @@
 #define DECLSPEC_ALIGN(bytes)	__attribute__((aligned(bytes)))
 #define FORCEINLINE		static inline __attribute__((always_inline))
 #define NTAPI
+#define STDAPICALLTYPE
 #define DUMMYUNIONNAME
 #define DUMMYSTRUCTNAME
 
@@ -27,6 +28,19 @@ typedef int32_t LONG, *PLONG;
 typedef unsigned char UCHAR, *PUCHAR;
 typedef uint16_t USHORT, *PUSHORT;
 typedef uint32_t ULONG, *PULONG;
+/*
+ * A UTF-16 code unit, as on Windows; wchar_t of Linux has 32 bits. So literals
+ * are u"..." in C11 and C++11; L"..." where all is compiled -fshort-wchar.
+ */
+#if __SIZEOF_WCHAR_T__ == 2
+typedef wchar_t WCHAR;
+#elif defined(__cplusplus)
+typedef char16_t WCHAR;
+#else
+typedef __CHAR16_TYPE__ WCHAR;
+#endif
+typedef WCHAR *PWCHAR, *LPWCH, *PWCH, *LPWSTR, *PWSTR;
+typedef const WCHAR *LPCWCH, *PCWCH, *LPCWSTR, *PCWSTR;
 typedef char *LPSTR, *PSTR;
 typedef const char *LPCSTR, *PCSTR;
 __extension__ typedef long long LONGLONG, *PLONGLONG;
