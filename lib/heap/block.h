@@ -28,7 +28,7 @@ static inline void block_link(struct block *block, const struct block *next)
 static inline struct block *blocks_take_remote(uintptr_t *remote)
 {
 	return (struct block *)__atomic_exchange_n(remote, 0,
-						   __ATOMIC_ACQUIRE);
+						   __ATOMIC_ACQ_REL);
 }
 
 #endif

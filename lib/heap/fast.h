@@ -9,6 +9,7 @@
 #include "heap/block.h"
 #include "heap/table.h"
 #include "heap/thread.h"
+#include "heap/trailer.h"
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
@@ -57,6 +58,29 @@ static inline enum fast_push fast_push(struct shard *shard, struct span *span,
 	span->list.free = block;
 	if (unlikely(!--span->list.used))
 		return PUSH_LOW;
+	return PUSH_DONE;
+}
+
+/* The same for a block of a mixed slice, which is never low. */
+static inline enum fast_push fast_push_mixed(struct shard *shard,
+					     struct span *span, void *p)
+{
+	struct block *block = p;
+	struct blocks *list;
+	uint8_t tag;
+
+	if (OWNER(span) != ((uintptr_t)shard | OWNER_MIXED) ||
+	    (uintptr_t)p % GRAIN || block->freed_to == shard)
+		return PUSH_MISSED;
+	tag = span->tags[((uintptr_t)p & (SLICE - 1)) / GRAIN];
+	if (unlikely(!tag))
+		return PUSH_MISSED;
+	list = &shard->mixed[tag - 1];
+	if (shard->heap->trailer && !trailer_is_whole(p, list->size))
+		return PUSH_MISSED;
+	block->freed_to = shard;
+	block_link(block, list->free);
+	list->free = block;
 	return PUSH_DONE;
 }
 

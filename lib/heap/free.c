@@ -20,14 +20,10 @@
 static enum fast_push push_inside(struct shard *shard, struct span *span,
 				  void *p)
 {
-	const struct block *block = p;
-
 	if (span->kind == SPAN_BLOCKS)
 		return fast_push(shard, span, p);
-	if (span->kind == SPAN_MIXED && block->freed_to != shard) {
-		mixed_push(shard, span, p);
-		return PUSH_DONE;
-	}
+	if (span->kind == SPAN_MIXED)
+		return fast_push_mixed(shard, span, p);
 	if (span->kind == SPAN_RUN &&
 	    shard->cached + span->slices <= store_slack(shard->heap->store)) {
 		run_push(shard, span);
@@ -80,7 +76,7 @@ static void collect_unowned(struct shard *shard)
 	if (__atomic_load_n(&shard->thread, __ATOMIC_SEQ_CST))
 		return;
 	shard_lock(shard);
-	if (!shard->thread)
+	if (!__atomic_load_n(&shard->thread, __ATOMIC_RELAXED))
 		shard_collect(shard);
 	shard_leave(shard);
 }

@@ -8,6 +8,7 @@
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/region.h"
+#include "heap/shard.h"
 #include "heap/trailer.h"
 #include "ntmem/windows.h"
 #include "ntmem/winternl.h"
@@ -72,15 +73,18 @@ LPVOID WINAPI HeapAlloc(HANDLE hHeap, DWORD dwFlags, SIZE_T dwBytes)
 {
 	struct heap *heap = heap_of(hHeap);
 	struct blocks *list;
+	struct shard *shard;
 	void *p;
 
 	if (unlikely((dwFlags & ~QUIET_FLAGS) | heap->slow) ||
 	    dwBytes > STEP_MAX - TRAILER)
 		return alloc_slow(heap, dwFlags, dwBytes);
 	inside_begin();
-	list = heap_view(heap->index)->current[(dwBytes + TRAILER + GRAIN - 1) /
-					       GRAIN];
+	shard = heap_view(heap->index);
+	list = shard->current[(dwBytes + TRAILER + GRAIN - 1) / GRAIN];
 	p = fast_pop(list);
+	if (unlikely(!p))
+		p = shard_bump(shard, list);
 	if (likely(p))
 		trailer_set(p, list->size, dwBytes);
 	inside_end();
@@ -125,8 +129,9 @@ BOOL WINAPI HeapFree(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem)
 		return ntmem_refuse(ERROR_INVALID_HANDLE);
 	inside_begin();
 	shard = heap_view(heap->index);
-	if (likely(OWNER(span) == (uintptr_t)shard &&
-		   trailer_get(lpMem, span->list.size) != (size_t)-1))
+	if (unlikely(OWNER(span) != (uintptr_t)shard))
+		pushed = fast_push_mixed(shard, span, lpMem);
+	else if (likely(trailer_is_whole(lpMem, span->list.size)))
 		pushed = fast_push(shard, span, lpMem);
 	inside_end();
 	if (likely(pushed == PUSH_DONE))

@@ -44,7 +44,7 @@ static bool make_blocks(struct span *span)
 		last = capacity;
 	for (i = last; i > first; i--)
 		add(span, base + (i - 1) * size);
-	span->made = last;
+	__atomic_store_n(&span->made, last, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -116,6 +116,8 @@ bool span_has_block(const struct span *span, const void *p)
 {
 	size_t offset = (const char *)p - span_base(span);
 
+	/* Of a block of another thread, more may be made just now. */
 	return offset % span->list.size == 0 &&
-	       offset / span->list.size < span->made;
+	       offset / span->list.size <
+	       __atomic_load_n(&span->made, __ATOMIC_RELAXED);
 }

@@ -17,7 +17,9 @@ static inline struct span *span_of_list(struct blocks *list)
 
 static inline struct shard *span_shard(const struct span *span)
 {
-	return (struct shard *)(span->owner & ~OWNER_FLAGS);
+	return (struct shard *)(__atomic_load_n(&span->owner,
+						__ATOMIC_RELAXED) &
+				~OWNER_FLAGS);
 }
 
 static inline uint32_t span_slices(unsigned int class)

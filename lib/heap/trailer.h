@@ -36,4 +36,9 @@ static inline size_t trailer_get(const void *block, size_t block_size)
 							 (size_t)-1;
 }
 
+static inline bool trailer_is_whole(const void *block, size_t block_size)
+{
+	return trailer_get(block, block_size) != (size_t)-1;
+}
+
 #endif

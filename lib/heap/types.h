@@ -103,7 +103,7 @@ struct span {
 	uint32_t next_of_shard;	/* all that the shard has; shard's lock */
 	uint32_t prev_of_shard;
 	uint32_t next_incoming;	/* who pushed it; then owner */
-	uint16_t made;		/* blocks that exist; owner */
+	uint16_t made;		/* blocks that exist; owner, atomic */
 	uint16_t low;		/* owner, under the lock */
 	uint16_t dropped;	/* pages without content, one bit each; same */
 	uint8_t kind;		/* enum span_kind */

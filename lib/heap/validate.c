@@ -17,7 +17,7 @@
 static bool end_is_whole(const struct span *span, const void *p)
 {
 	return !span_shard(span)->heap->trailer ||
-	       trailer_get(p, find_block_size(span, p)) != (size_t)-1;
+	       trailer_is_whole(p, find_block_size(span, p));
 }
 
 /* Blocks that the span counts as in use. */

@@ -56,9 +56,14 @@ void *malloc(size_t size)
 __attribute__((noinline))
 static void free_slow(struct span *span, void *p, enum fast_push pushed)
 {
-	if (pushed == PUSH_LOW)
+	if (pushed == PUSH_LOW) {
 		heap_span_low((struct shard *)span->owner, span);
-	else if (p)
+		return;
+	}
+	inside_begin();
+	pushed = fast_push_mixed(malloc_view(), span, p);
+	inside_end();
+	if (pushed == PUSH_MISSED && p)
 		heap_free(&heap_malloc, p, "free");
 }
 
