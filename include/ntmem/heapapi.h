@@ -146,8 +146,9 @@ WINBASEAPI SIZE_T WINAPI HeapCompact(HANDLE hHeap, DWORD dwFlags);
  * @hHeap: the heap
  *
  * The thread that has the lock may take it again, and uses the heap as ever;
- * others wait in their calls, but not in those with HEAP_NO_SERIALIZE. A heap
- * created with HEAP_NO_SERIALIZE has no lock: TRUE, and nobody waits.
+ * others wait in their calls. (On Windows, calls with HEAP_NO_SERIALIZE do not
+ * wait, nor do most that need little memory.) A heap created with
+ * HEAP_NO_SERIALIZE has no lock: TRUE, and nobody waits.
  *
  * FALSE with ERROR_INVALID_HANDLE for what is no heap. Microsoft's page:
  * "HeapLock function (heapapi.h)".

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "compat/memory.h"
-#include "ntmem/winternl.h"
 
 /* The bits have the same values in both families, but for DISCARDABLE. */
 #define MOVEABLE	GMEM_MOVEABLE
@@ -152,13 +151,12 @@ SIZE_T ntmem_memory_size(HANDLE handle)
 
 HANDLE ntmem_memory_handle(LPCVOID address)
 {
-	void *block = (void *)(uintptr_t)address;
-	PVOID handle = NULL;
+	HANDLE handle;
 
 	if (!address)
 		return finish(ERROR_INVALID_PARAMETER, NULL);
 	if (!memory_is_block(address))
 		return finish(ERROR_INVALID_HANDLE, NULL);
-	RtlGetUserInfoHeap(GetProcessHeap(), 0, block, &handle, NULL);
-	return handle ? handle : block;
+	handle = ntmem_moveable_of(address);
+	return handle ? handle : (HANDLE)(uintptr_t)address;
 }

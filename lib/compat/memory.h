@@ -69,6 +69,9 @@ DWORD ntmem_moveable_unlock(HANDLE handle, bool *still);
 /* The entry's flags, and the size of the block (0 for a discarded one). */
 DWORD ntmem_moveable_query(HANDLE handle, uintptr_t *flags, SIZE_T *size);
 
+/* The object whose block this is, or NULL. */
+HANDLE ntmem_moveable_of(const void *block);
+
 /* ------------------------------------------------------ both families --- */
 
 /* Is there a block of the process heap at this address? */

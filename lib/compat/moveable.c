@@ -6,15 +6,9 @@
 #include <stddef.h>
 
 #include "compat/memory.h"
-#include "ntmem/winternl.h"
 
 #define NR_ENTRIES	65536
-
-/*
- * A block carries its handle as user value, from which GlobalHandle has it. The
- * flag is there since Windows' blocks have it.
- */
-#define BLOCK_FLAGS	(HEAP_SETTABLE_USER_VALUE | HEAP_SETTABLE_USER_FLAG1)
+#define NR_CHAINS	32768	/* a power of two */
 
 /* An entry of the table. One that is free holds the next free one in flags. */
 struct entry {
@@ -26,6 +20,10 @@ struct entry {
  * The lock guards all of this. It is held over calls of the heap, so that no
  * thread sees an object between its two addresses; the heap's own locks come
  * after it, over fork too.
+ *
+ * An entry with a block is in the chain that the block's address says, so that
+ * GlobalHandle finds it. Windows writes the handle into the block instead.
+ * Chains count entries from 1.
  */
 static struct {
 	pthread_mutex_t lock;
@@ -33,6 +31,8 @@ static struct {
 	struct entry *free;
 	unsigned int nr_fresh;	/* entries that were in use at some time */
 	struct entry entries[NR_ENTRIES] __attribute__((aligned(16)));
+	uint32_t first[NR_CHAINS];
+	uint32_t next[NR_ENTRIES];
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT };
 
 static void lock_table(void)
@@ -97,24 +97,60 @@ static bool is_locked(const struct entry *entry)
 	return entry->flags >> MEMORY_LOCK_SHIFT;
 }
 
+static uint32_t *chain_of(const void *block)
+{
+	return &table.first[((uintptr_t)block * 0x9e3779b97f4a7c15) >> 32 &
+			    (NR_CHAINS - 1)];
+}
+
+/* Gives an entry its block, another one, or none. */
+static void set_block(struct entry *entry, void *block)
+{
+	uint32_t number = entry - table.entries + 1;
+	uint32_t *link;
+
+	if (entry->block) {
+		link = chain_of(entry->block);
+		while (*link != number)
+			link = &table.next[*link - 1];
+		*link = table.next[number - 1];
+	}
+	entry->block = block;
+	if (block) {
+		link = chain_of(block);
+		table.next[number - 1] = *link;
+		*link = number;
+		entry->flags &= ~(uintptr_t)MEMORY_DISCARDED;
+	} else {
+		entry->flags |= MEMORY_DISCARDED;
+	}
+}
+
+static struct entry *find_block(const void *block)
+{
+	uint32_t number = *chain_of(block);
+
+	while (number && table.entries[number - 1].block != block)
+		number = table.next[number - 1];
+	return number ? &table.entries[number - 1] : NULL;
+}
+
 static DWORD get_block(struct entry *entry, SIZE_T size, DWORD heap_flags)
 {
-	HANDLE heap = GetProcessHeap();
-	void *block = HeapAlloc(heap, heap_flags | BLOCK_FLAGS, size);
+	void *block = HeapAlloc(GetProcessHeap(), heap_flags, size);
 
 	if (!block)
 		return ERROR_NOT_ENOUGH_MEMORY;
-	RtlSetUserValueHeap(heap, 0, block, handle_of(entry));
-	entry->block = block;
-	entry->flags &= ~(uintptr_t)MEMORY_DISCARDED;
+	set_block(entry, block);
 	return ERROR_SUCCESS;
 }
 
 static void drop_block(struct entry *entry)
 {
-	HeapFree(GetProcessHeap(), 0, entry->block);
-	entry->block = NULL;
-	entry->flags |= MEMORY_DISCARDED;
+	void *block = entry->block;
+
+	set_block(entry, NULL);
+	HeapFree(GetProcessHeap(), 0, block);
 }
 
 /* ------------------------------------------------------ the operations --- */
@@ -162,11 +198,11 @@ static DWORD resize(struct entry *entry, SIZE_T size, DWORD heap_flags)
 
 	if (!entry->block)
 		return get_block(entry, size, heap_flags);
-	block = HeapReAlloc(GetProcessHeap(), heap_flags | BLOCK_FLAGS,
-			    entry->block, size);
+	block = HeapReAlloc(GetProcessHeap(), heap_flags, entry->block, size);
 	if (!block)
 		return ERROR_NOT_ENOUGH_MEMORY;
-	entry->block = block;
+	if (block != entry->block)
+		set_block(entry, block);
 	return ERROR_SUCCESS;
 }
 
@@ -264,4 +300,14 @@ DWORD ntmem_moveable_query(HANDLE handle, uintptr_t *flags, SIZE_T *size)
 	}
 	unlock_table();
 	return entry ? ERROR_SUCCESS : ERROR_INVALID_HANDLE;
+}
+
+HANDLE ntmem_moveable_of(const void *block)
+{
+	struct entry *entry;
+
+	lock_table();
+	entry = find_block(block);
+	unlock_table();
+	return entry ? handle_of(entry) : NULL;
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * HeapSetInformation and HeapQueryInformation, HeapCompact, user values.
+ * HeapSetInformation and HeapQueryInformation, HeapCompact.
  */
-#include <winternl.h>
-
 #include "heap.h"
 
 /* What the heap says of itself. */
@@ -174,86 +172,6 @@ START_TEST(a_compact_heap_has_its_blocks)
 }
 END_TEST
 
-/* ----------------------------------------------------------- user values --- */
-
-static const SIZE_T value_sizes[] = { 0, 1, 24, 1000, 50000, 2 * MIB };
-
-/* A block with a user value, which is the address of value_sizes. */
-static unsigned char *make_valued(HANDLE heap, SIZE_T size)
-{
-	unsigned char *block;
-
-	assert_ok(block = HeapAlloc(heap, HEAP_SETTABLE_USER_VALUE |
-				    HEAP_SETTABLE_USER_FLAG1, size));
-	ck_assert(RtlSetUserValueHeap(heap, 0, block, (PVOID)value_sizes));
-	fill(block, 0, size, 1);
-	return block;
-}
-
-static void check_value(HANDLE heap, void *block)
-{
-	PVOID value = NULL;
-	ULONG flags = 77;
-
-	ck_assert(RtlGetUserInfoHeap(heap, 0, block, &value, &flags));
-	ck_assert_ptr_eq(value, value_sizes);
-	ck_assert_uint_eq(flags, HEAP_SETTABLE_USER_FLAG1);
-}
-
-START_TEST(a_block_has_a_value_beside_its_content)
-{
-	HANDLE heap = make_heap(0, 0);
-	unsigned char *block = make_valued(heap, value_sizes[_i]);
-
-	ck_assert_uint_eq(HeapSize(heap, 0, block), value_sizes[_i]);
-	check_value(heap, block);
-	ck_assert(is_filled(block, 0, value_sizes[_i], 1));
-	assert_ok(HeapValidate(heap, 0, block));
-	ck_assert_uint_eq(times_in_walk(heap, block, value_sizes[_i]), 1);
-	free_block(heap, block);
-	destroy(heap);
-}
-END_TEST
-
-/* _i: from which size; to all of them, there and back. */
-START_TEST(a_block_takes_its_value_along)
-{
-	HANDLE heap = make_heap(0, 0);
-	unsigned char *block;
-	unsigned int i;
-
-	for (i = 0; i < COUNT(value_sizes); i++) {
-		block = make_valued(heap, value_sizes[_i]);
-		assert_ok(block = HeapReAlloc(heap, HEAP_SETTABLE_USER_VALUE |
-					      HEAP_SETTABLE_USER_FLAG1, block,
-					      value_sizes[i]));
-		check_value(heap, block);
-		ck_assert_uint_eq(HeapSize(heap, 0, block), value_sizes[i]);
-		fill(block, 0, value_sizes[i], 2);
-		check_value(heap, block);
-		assert_ok(HeapValidate(heap, 0, block));
-		free_block(heap, block);
-	}
-	destroy(heap);
-}
-END_TEST
-
-START_TEST(another_block_has_none)
-{
-	HANDLE heap = make_heap(0, 0);
-	unsigned char *block = make_block(heap, 100, 1);
-	PVOID value = NULL;
-	ULONG flags = 77;
-
-	ck_assert(!RtlSetUserValueHeap(heap, 0, block, block));
-	ck_assert(RtlGetUserInfoHeap(heap, 0, block, &value, &flags));
-	ck_assert_ptr_eq(value, NULL);
-	ck_assert_uint_eq(flags, 0);
-	ck_assert(is_filled(block, 0, 100, 1));
-	destroy(heap);
-}
-END_TEST
-
 TCase *heap_info_tests(void)
 {
 	TCase *tests = tcase_create("heap information");
@@ -266,10 +184,5 @@ TCase *heap_info_tests(void)
 	tcase_add_test(tests, termination_on_corruption_is_for_the_process);
 	tcase_add_test(tests, resources_are_optimized_without_harm);
 	tcase_add_test(tests, a_compact_heap_has_its_blocks);
-	tcase_add_loop_test(tests, a_block_has_a_value_beside_its_content, 0,
-			    COUNT(value_sizes));
-	tcase_add_loop_test(tests, a_block_takes_its_value_along, 0,
-			    COUNT(value_sizes));
-	tcase_add_test(tests, another_block_has_none);
 	return tests;
 }

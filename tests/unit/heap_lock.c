@@ -15,7 +15,6 @@
 /* One other thread, and how far it is. */
 struct other {
 	HANDLE heap;
-	DWORD flags;
 	bool locks;		/* takes the heap's lock itself */
 	bool started;
 	bool done;
@@ -30,8 +29,8 @@ static void *allocate_once(void *arg)
 	__atomic_store_n(&other->started, true, __ATOMIC_RELEASE);
 	if (other->locks)
 		ok = HeapLock(other->heap);
-	block = HeapAlloc(other->heap, other->flags, SIZE);
-	ok = ok && block && HeapFree(other->heap, other->flags, block);
+	block = HeapAlloc(other->heap, 0, SIZE);
+	ok = ok && block && HeapFree(other->heap, 0, block);
 	if (other->locks)
 		ok = HeapUnlock(other->heap) && ok;
 	__atomic_store_n(&other->done, true, __ATOMIC_RELEASE);
@@ -114,18 +113,6 @@ START_TEST(another_heap_is_not_locked)
 	finish(&other, start(&other));
 	assert_ok(HeapUnlock(heap));
 	destroy(other.heap);
-	destroy(heap);
-}
-END_TEST
-
-START_TEST(a_call_without_serialization_does_not_wait)
-{
-	HANDLE heap = make_heap(0, 0);
-	struct other other = { .heap = heap, .flags = HEAP_NO_SERIALIZE };
-
-	assert_ok(HeapLock(heap));
-	finish(&other, start(&other));
-	assert_ok(HeapUnlock(heap));
 	destroy(heap);
 }
 END_TEST
@@ -378,7 +365,6 @@ TCase *heap_lock_tests(void)
 	tcase_add_loop_test(tests, a_lock_keeps_others_out, 0, 2);
 	tcase_add_test(tests, a_lock_is_taken_as_often_as_one_likes);
 	tcase_add_loop_test(tests, another_heap_is_not_locked, 0, 2);
-	tcase_add_test(tests, a_call_without_serialization_does_not_wait);
 	tcase_add_loop_test(tests, a_heap_without_serialization_is_not_locked,
 			    0, 2);
 	tcase_add_test(tests,

@@ -61,6 +61,9 @@ int main(int argc, char **argv)
 	suite_add_tcase(suite, fork_tests());
 	suite_add_tcase(suite, engine_tests());
 	suite_add_tcase(suite, failure_tests());
+	suite_add_tcase(suite, region_tests());
+	suite_add_tcase(suite, region_model_tests());
+	suite_add_tcase(suite, region_failure_tests());
 	printf("engine: %s\n", ntmem_engine()->name);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
