@@ -25,6 +25,7 @@ void add_windows_tests(Suite *suite)
 	suite_add_tcase(suite, heap_walk_tests());
 	suite_add_tcase(suite, heap_lock_tests());
 	suite_add_tcase(suite, heap_info_tests());
+	suite_add_tcase(suite, heap_model_tests());
 	suite_add_tcase(suite, global_tests());
 	suite_add_tcase(suite, bstr_tests());
 	suite_add_tcase(suite, crt_tests());

@@ -37,6 +37,7 @@ TCase *heap_create_tests(void);
 TCase *heap_host_tests(void);
 TCase *heap_info_tests(void);
 TCase *heap_lock_tests(void);
+TCase *heap_model_tests(void);
 TCase *heap_realloc_tests(void);
 TCase *heap_walk_tests(void);
 TCase *hints_tests(void);
