@@ -237,9 +237,12 @@ static inline void *_MallocS(size_t size)
 /* _freea - free what _malloca returned; NULL does nothing */
 static inline void _freea(void *memory)
 {
-	char *marked = (char *)memory - _ALLOCA_S_MARKER_SIZE;
+	char *marked = (char *)memory;
 
-	if (memory && *(unsigned int *)(void *)marked == _ALLOCA_S_HEAP_MARKER)
+	if (!memory)
+		return;
+	marked -= _ALLOCA_S_MARKER_SIZE;
+	if (*(unsigned int *)(void *)marked == _ALLOCA_S_HEAP_MARKER)
 		free(marked);
 }
 

@@ -66,12 +66,12 @@ static HANDLE handle_of(struct entry *entry)
 static struct entry *find(HANDLE handle)
 {
 	uintptr_t offset = (uintptr_t)handle - (uintptr_t)table.entries;
-	struct entry *entry = &table.entries[offset / sizeof(*entry)];
+	struct entry *entry;
 
-	if (offset >= sizeof(table.entries) || !moveable_looks_so(handle) ||
-	    !(entry->flags & MEMORY_USED))
+	if (offset >= sizeof(table.entries) || !moveable_looks_so(handle))
 		return NULL;
-	return entry;
+	entry = &table.entries[offset / sizeof(*entry)];
+	return entry->flags & MEMORY_USED ? entry : NULL;
 }
 
 static struct entry *take_entry(void)
