@@ -8,7 +8,7 @@
 #include "workloads.h"
 
 #define SIZE	16
-#define ROUNDS	240000UL
+#define ROUNDS	400000UL
 #define WRITES	800
 
 static void write_often(struct worker *worker)
@@ -21,7 +21,7 @@ static void write_often(struct worker *worker)
 		volatile char *block = take(SIZE);
 
 		for (unsigned int j = 0; j < WRITES; j++)
-			block[j % SIZE]++;
+			block[j % SIZE] = j;
 		free((void *)block);
 	}
 	worker->operations = n;

@@ -48,7 +48,7 @@ static void spell(char *word, uint32_t nr)
 
 static void resize(struct table *table, unsigned long size)
 {
-	struct entry **chains = calloc(size, sizeof(*chains));
+	struct entry **chains = calloc(size, sizeof(void *));
 
 	if (!chains)
 		abort();
