@@ -38,6 +38,7 @@ include mk/debug.mk
 include mk/fuzz.mk
 include mk/fuzz-ioctl.mk
 include mk/soak.mk
+include mk/bench.mk
 include mk/tests.mk
 include mk/wine.mk
 include mk/lint.mk

@@ -5,7 +5,7 @@
 GUEST ?= 6.12
 
 .PHONY: tests
-tests: $(UNIT) $(DIFFERENTIAL) $(KSELFTESTS) $(FUZZ_IOCTL) $(SOAK)
+tests: $(UNIT) $(DIFFERENTIAL) $(KSELFTESTS) $(FUZZ_IOCTL) $(SOAK) $(BENCH_PROGRAMS)
 
 # All that make test runs, the sanitized programs included.
 .PHONY: test-programs

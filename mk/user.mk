@@ -14,7 +14,9 @@ TEST_FLAGS := $(BASE_FLAGS) -Iinclude/uapi -Iinclude/ntmem -Iinclude -Ilib
 KSELFTEST_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra -pthread \
 	-Iinclude/uapi -isystem build/kselftest -static
 
-LIB_SOURCES := $(shell find lib -name '*.c' | LC_ALL=C sort)
+LIB_SOURCES := $(filter-out lib/malloc/%,\
+	$(shell find lib -name '*.c' | LC_ALL=C sort))
+MALLOC_SOURCES := $(sort $(wildcard lib/malloc/*.c))
 TOOL_SOURCES := $(sort $(wildcard tools/ntmem/*.c))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c))
 DIFFERENTIAL_SOURCES := $(sort $(wildcard tests/differential/*.c))
@@ -22,7 +24,8 @@ KSELFTEST_SOURCES := $(sort $(wildcard tests/kselftest/*.c))
 
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
-LIB := $(OUT)/lib/libntmem.a $(OUT)/lib/libntmem.so
+LIB := $(OUT)/lib/libntmem.a $(OUT)/lib/libntmem.so \
+	$(OUT)/lib/libntmem-malloc.so
 TOOL := $(if $(TOOL_SOURCES),$(OUT)/bin/ntmem)
 UNIT := $(if $(UNIT_SOURCES),$(OUT)/tests/unit)
 DIFFERENTIAL := $(if $(DIFFERENTIAL_SOURCES),$(OUT)/tests/differential)
@@ -36,6 +39,7 @@ tools: $(TOOL)
 $(eval $(call remember,$(OUT)/flags,$(CC) $(USER_FLAGS) $(TEST_FLAGS) \
 	$(VERSION) $(LDFLAGS)))
 $(eval $(call remember,$(OUT)/lib/objects,$(LIB_SOURCES)))
+$(eval $(call remember,$(OUT)/lib/malloc-objects,$(MALLOC_SOURCES)))
 $(eval $(call remember,$(OUT)/bin/objects,$(TOOL_SOURCES)))
 $(eval $(call remember,$(OUT)/tests/objects,$(UNIT_SOURCES) \
 	$(DIFFERENTIAL_SOURCES)))
@@ -43,6 +47,8 @@ $(eval $(call remember,$(OUT)/tests/objects,$(UNIT_SOURCES) \
 COMPILE_READY := $(OUT)/flags | build/have/cc build/have/libc
 
 $(OUT)/obj/lib/%.o $(OUT)/obj/tools/%.o: FLAGS = $(USER_FLAGS)
+# What is malloc must not be taken for a call of it.
+$(OUT)/obj/lib/malloc/%.o: FLAGS = $(USER_FLAGS) -fno-builtin
 $(OUT)/obj/tests/%.o: FLAGS = $(TEST_FLAGS)
 $(OUT)/obj/tools/%.o: | build/have/json-c build/have/readline
 $(OUT)/obj/tests/unit/%.o: | build/have/check
@@ -63,6 +69,17 @@ $(OUT)/lib/libntmem.so: $(call objects,$(LIB_SOURCES)) lib/libntmem.map \
 		-Wl,-soname,libntmem.so.$(SOVERSION) \
 		-Wl,--version-script,lib/libntmem.map $(filter %.o,$^)
 	$(Q)ln -sf libntmem.so $@.$(SOVERSION)
+
+# All of the library, so that there is one heap in a process that has both. The
+# handlers of fork are to be the first that are registered.
+$(OUT)/lib/libntmem-malloc.so: $(call objects,$(LIB_SOURCES) \
+		$(MALLOC_SOURCES)) lib/libntmem.map lib/libntmem-malloc.map \
+		$(OUT)/lib/objects $(OUT)/lib/malloc-objects
+	$(say) LD $@
+	$(Q)$(CC) -shared $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -pthread -o $@ \
+		-Wl,-soname,libntmem-malloc.so.$(SOVERSION) -Wl,-z,initfirst \
+		-Wl,--version-script,lib/libntmem.map \
+		-Wl,--version-script,lib/libntmem-malloc.map $(filter %.o,$^)
 
 $(OUT)/bin/ntmem: LIBS := -ljson-c -lreadline
 $(OUT)/tests/unit: LIBS := -lcheck -lsubunit -lrt

@@ -17,6 +17,8 @@ typedef unsigned int UINT, *PUINT;
 typedef int32_t *LPLONG;
 typedef void *LPVOID;
 typedef const void *LPCVOID;
+typedef HANDLE HGLOBAL;
+typedef HANDLE HLOCAL;
 
 #ifndef FALSE
 #define FALSE	0

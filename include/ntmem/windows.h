@@ -8,5 +8,8 @@
 
 #include "windef.h"
 #include "winbase.h"
+#ifndef WIN32_LEAN_AND_MEAN
+#include "ole2.h"
+#endif
 
 #endif

@@ -15,6 +15,7 @@
 #define DECLSPEC_ALIGN(bytes)	__attribute__((aligned(bytes)))
 #define FORCEINLINE		static inline __attribute__((always_inline))
 #define NTAPI
+#define STDAPICALLTYPE
 #define DUMMYUNIONNAME
 #define DUMMYSTRUCTNAME
 
@@ -27,6 +28,19 @@ typedef int32_t LONG, *PLONG;
 typedef unsigned char UCHAR, *PUCHAR;
 typedef uint16_t USHORT, *PUSHORT;
 typedef uint32_t ULONG, *PULONG;
+/*
+ * A UTF-16 code unit, as on Windows; wchar_t of Linux has 32 bits. So literals
+ * are u"..." in C11 and C++11; L"..." where all is compiled -fshort-wchar.
+ */
+#if __SIZEOF_WCHAR_T__ == 2
+typedef wchar_t WCHAR;
+#elif defined(__cplusplus)
+typedef char16_t WCHAR;
+#else
+typedef __CHAR16_TYPE__ WCHAR;
+#endif
+typedef WCHAR *PWCHAR, *LPWCH, *PWCH, *LPWSTR, *PWSTR;
+typedef const WCHAR *LPCWCH, *PCWCH, *LPCWSTR, *PCWSTR;
 typedef char *LPSTR, *PSTR;
 typedef const char *LPCSTR, *PCSTR;
 __extension__ typedef long long LONGLONG, *PLONGLONG;
@@ -123,6 +137,41 @@ typedef struct _MEMORY_BASIC_INFORMATION {
 } MEMORY_BASIC_INFORMATION, *PMEMORY_BASIC_INFORMATION;
 
 /* ------------------------------------------------------------------------
+ * Heaps: flags of HeapCreate and of the calls.
+ */
+#define HEAP_NO_SERIALIZE		0x00000001
+#define HEAP_GROWABLE			0x00000002
+#define HEAP_GENERATE_EXCEPTIONS	0x00000004
+#define HEAP_ZERO_MEMORY		0x00000008
+#define HEAP_REALLOC_IN_PLACE_ONLY	0x00000010
+#define HEAP_TAIL_CHECKING_ENABLED	0x00000020
+#define HEAP_FREE_CHECKING_ENABLED	0x00000040
+#define HEAP_DISABLE_COALESCE_ON_FREE	0x00000080
+#define HEAP_CREATE_SEGMENT_HEAP	0x00000100
+#define HEAP_CREATE_HARDENED		0x00000200
+#define HEAP_CREATE_ALIGN_16		0x00010000
+#define HEAP_CREATE_ENABLE_TRACING	0x00020000
+#define HEAP_CREATE_ENABLE_EXECUTE	0x00040000
+#define HEAP_MAXIMUM_TAG		0x0FFF
+#define HEAP_PSEUDO_TAG_FLAG		0x8000
+#define HEAP_TAG_SHIFT			18
+#define HEAP_MAKE_TAG_FLAGS(base, tag)	((uint32_t)((base) + ((tag) << 18)))
+
+/* What HeapSetInformation sets. */
+typedef enum _HEAP_INFORMATION_CLASS {
+	HeapCompatibilityInformation = 0,
+	HeapEnableTerminationOnCorruption = 1,
+	HeapOptimizeResources = 3
+} HEAP_INFORMATION_CLASS;
+
+#define HEAP_OPTIMIZE_RESOURCES_CURRENT_VERSION	1
+
+typedef struct _HEAP_OPTIMIZE_RESOURCES_INFORMATION {
+	uint32_t Version;		/* ..._CURRENT_VERSION */
+	uint32_t Flags;			/* 0 */
+} HEAP_OPTIMIZE_RESOURCES_INFORMATION, *PHEAP_OPTIMIZE_RESOURCES_INFORMATION;
+
+/* ------------------------------------------------------------------------
  * The machine, as SYSTEM_INFO tells it.
  */
 #define PROCESSOR_ARCHITECTURE_AMD64	9
@@ -133,6 +182,8 @@ typedef struct _MEMORY_BASIC_INFORMATION {
  */
 #define STATUS_GUARD_PAGE_VIOLATION	((uint32_t)0x80000001)
 #define STATUS_ACCESS_VIOLATION		((uint32_t)0xC0000005)
+#define STATUS_NO_MEMORY		((uint32_t)0xC0000017)
+#define STATUS_HEAP_CORRUPTION		((uint32_t)0xC0000374)
 
 #define EXCEPTION_NONCONTINUABLE	0x1
 #define EXCEPTION_MAXIMUM_PARAMETERS	15

@@ -128,6 +128,7 @@ static const struct ntmem_engine embedded_engine = {
 	.set_granularity = embedded_set_granularity,
 	.batch = embedded_batch,
 	.last_fault = embedded_last_fault,
+	.drop = embedded_drop,
 };
 
 /* NTMEM_COMMIT_LIMIT: bytes, or with a suffix K, M, G or T. False if bad. */

@@ -106,6 +106,7 @@ void note_hole(uint64_t start, uint64_t end);
 /* embedded_pages.c */
 int embedded_commit(const struct ntmem_range *range);
 int embedded_decommit(const struct ntmem_range *range);
+int embedded_drop(const struct ntmem_range *ranges, unsigned int count);
 int embedded_protect(struct ntmem_protect *protect);
 bool commit_fits(uint64_t bytes);
 int free_range(const struct ntmem_range *range, struct reservation **res,

@@ -189,6 +189,18 @@ int embedded_decommit(const struct ntmem_range *range)
 	return error;
 }
 
+/* Access and the books stay as they are. */
+int embedded_drop(const struct ntmem_range *ranges, unsigned int count)
+{
+	int saved_errno = errno, error = 0;
+
+	for (; count && !error; ranges++, count--)
+		error = drop_content(ranges->addr,
+				     ranges->addr + ranges->size);
+	errno = saved_errno;
+	return error;
+}
+
 static int protect_locked(struct ntmem_protect *protect, uint32_t *old)
 {
 	struct reservation *res;

@@ -16,6 +16,7 @@
 #define NTMEM_ENGINE_H
 
 #include <linux/ntmem.h>
+#include <stdbool.h>
 
 struct ntmem_engine {
 	const char *name;	/* "kernel" or "embedded" */
@@ -34,6 +35,17 @@ struct ntmem_engine {
 	int (*set_granularity)(const struct ntmem_granularity *granularity);
 	int (*batch)(struct ntmem_batch *batch);
 	int (*last_fault)(struct ntmem_fault *fault);	/* signal safe */
+
+	/*
+	 * The one that is no ioctl: the content of committed pages, that are
+	 * all PAGE_READWRITE or all EXECUTE_READWRITE, is needed no more. They
+	 * give their memory back, and read zero when they are used again; where
+	 * drop_decommits is set they must be committed before. At worst
+	 * they stay as they are. For a caller that will use most of them
+	 * again: where DECOMMIT would split a mapping this does not.
+	 */
+	int (*drop)(const struct ntmem_range *ranges, unsigned int count);
+	bool drop_decommits;
 };
 
 /*

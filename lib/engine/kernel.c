@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -176,6 +177,30 @@ static int kernel_last_fault(struct ntmem_fault *fault)
 	return call(NTMEM_IOC_LAST_FAULT, fault);
 }
 
+#define DROPS	64
+
+/* All in as few calls as there are times DROPS. */
+static int kernel_drop(const struct ntmem_range *ranges, unsigned int count)
+{
+	struct ntmem_op ops[DROPS];
+	struct ntmem_batch batch = { .ops = (unsigned long)ops };
+	unsigned int i;
+	int error = 0;
+
+	for (; count && !error; ranges += batch.count, count -= batch.count) {
+		batch.count = count < DROPS ? count : DROPS;
+		memset(ops, 0, batch.count * sizeof(*ops));
+		for (i = 0; i < batch.count; i++) {
+			ops[i].op = NTMEM_NR_DECOMMIT;
+			ops[i].range = ranges[i];
+		}
+		error = kernel_batch(&batch);
+		for (i = 0; i < batch.count && !error; i++)
+			error = ops[i].status;
+	}
+	return error;
+}
+
 static const struct ntmem_engine kernel_engine = {
 	.name = "kernel",
 	.info = kernel_info,
@@ -192,6 +217,8 @@ static const struct ntmem_engine kernel_engine = {
 	.set_granularity = kernel_set_granularity,
 	.batch = kernel_batch,
 	.last_fault = kernel_last_fault,
+	.drop = kernel_drop,
+	.drop_decommits = true,
 };
 
 const struct ntmem_engine *ntmem_engine_open_kernel(int *error)

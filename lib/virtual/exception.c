@@ -5,11 +5,15 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #include "engine/lock.h"
 #include "engine/pool.h"
 #include "engine/segv.h"
+#include "virtual/exception.h"
 #include "virtual/virtual.h"
 
 /*
@@ -196,6 +200,42 @@ static bool on_exception(const struct ntmem_segv *segv)
 		return true;
 	}
 	return false;
+}
+
+/* -------------------------------------------------- raised by ourselves --- */
+
+static void die_of(DWORD code)
+{
+	char text[] = "ntmem: exception 0x00000000 was not handled\n";
+	char *digit = text + 27;
+
+	for (; code; code >>= 4)
+		*--digit = "0123456789abcdef"[code & 15];
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		abort();
+	abort();
+}
+
+void ntmem_raise(DWORD code)
+{
+	EXCEPTION_RECORD record = {
+		.ExceptionCode = code,
+		.ExceptionAddress = __builtin_return_address(0),
+	};
+	CONTEXT context;
+	EXCEPTION_POINTERS pointers = { &record, &context };
+	struct vectored *handler = next_handler(NULL);
+	ucontext_t here;
+
+	getcontext(&here);
+	context_fill(&context, &here);
+	for (; handler; handler = next_handler(handler)) {
+		if (handler->call(&pointers) != EXCEPTION_CONTINUE_EXECUTION)
+			continue;
+		end_call(handler);
+		return;
+	}
+	die_of(code);
 }
 
 /* ------------------------------------------------------- the functions --- */

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Allocation: which kind of block, and the ways to one from the quickest on.
+ */
+#include <string.h>
+
+#include "heap/fast.h"
+#include "heap/heap.h"
+#include "heap/heaps.h"
+#include "heap/huge.h"
+#include "heap/region.h"
+#include "heap/run.h"
+#include "heap/trailer.h"
+
+static void *alloc_block_locked(struct heap *heap, size_t size)
+{
+	struct shard *shard = shard_enter(heap);
+	unsigned int class = class_of(size);
+	struct blocks *list;
+	void *p = NULL;
+
+	if (!shard)
+		return NULL;
+	list = shard->current[current_of(size)];
+	if (!list->free)
+		list = shard_refill(shard, class);
+	if (list)
+		p = list->free ? shard_pop(list) : shard_bump(shard, list);
+	shard_leave(shard);
+	return p;
+}
+
+static void *alloc_block(struct heap *heap, size_t size)
+{
+	struct blocks *list;
+	struct shard *shard;
+	void *p;
+
+	inside_begin();
+	shard = heap_view(heap->index);
+	list = shard->current[current_of(size)];
+	p = fast_pop(list);
+	if (!p)
+		p = shard_bump(shard, list);
+	inside_end();
+	return likely(p) ? p : alloc_block_locked(heap, size);
+}
+
+static void *alloc_run(struct heap *heap, size_t size, bool zero)
+{
+	struct shard *shard;
+	struct span *span;
+
+	inside_begin();
+	span = run_pop(heap_view(heap->index), size);
+	inside_end();
+	if (!span) {
+		shard = shard_enter(heap);
+		if (!shard)
+			return NULL;
+		span = run_alloc(shard, size);
+		shard_leave(shard);
+	}
+	if (!span)
+		return NULL;
+	if (zero && !span->zero)
+		memset(span_base(span), 0, size);
+	return span_base(span);
+}
+
+static void *alloc_huge(struct heap *heap, size_t size, size_t align,
+			size_t room)
+{
+	struct span *span;
+
+	heap_take(heap);
+	span = huge_alloc(heap, size, align, room);
+	heap_give(heap);
+	return span ? span_base(span) : NULL;
+}
+
+static void *alloc_region(struct heap *heap, size_t size, size_t align,
+			  bool zero)
+{
+	void *p;
+
+	heap_take(heap);
+	p = heap_region_alloc(heap->region, size, align, zero);
+	heap_give(heap);
+	return p;
+}
+
+/* A block of a class is there: it says how large it is, and is cleared. */
+static void *finish_block(struct heap *heap, void *p, size_t block_size,
+			  size_t size, bool zero)
+{
+	if (!p)
+		return NULL;
+	if (heap->trailer)
+		trailer_set(p, block_size, size);
+	return zero ? memset(p, 0, size) : p;
+}
+
+void *heap_alloc(struct heap *heap, size_t size, bool zero)
+{
+	size_t need = size + heap->trailer;
+
+	heap_init();
+	if (unlikely(heap->region))
+		return alloc_region(heap, size, GRAIN, zero);
+	if (size > RUN_MAX)
+		return alloc_huge(heap, size, 0, 0);
+	if (need > CLASS_MAX)
+		return alloc_run(heap, size, zero);
+	return finish_block(heap, alloc_block(heap, need),
+			    class_size(class_of(need)), size, zero);
+}
+
+void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room)
+{
+	if (size > RUN_MAX && !heap->region)
+		return alloc_huge(heap, size, 0, room);
+	return heap_alloc(heap, size, false);
+}
+
+/* ---------------------------------------------------------------- aligned --- */
+
+/* The smallest class of blocks that are all aligned so. */
+static unsigned int aligned_class(size_t size, size_t align)
+{
+	unsigned int class = class_of(size);
+
+	while (class < CLASSES && class_size(class) % align)
+		class++;
+	return class;
+}
+
+static void *alloc_aligned_block(struct heap *heap, unsigned int class)
+{
+	struct shard *shard = shard_enter(heap);
+	void *p;
+
+	if (!shard)
+		return NULL;
+	p = shard_alloc_aligned(shard, class);
+	shard_leave(shard);
+	return p;
+}
+
+void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
+			 bool zero)
+{
+	size_t need = size + heap->trailer;
+	unsigned int class;
+
+	if (align <= GRAIN)
+		return heap_alloc(heap, size, zero);
+	heap_init();
+	if (heap->region)
+		return alloc_region(heap, size, align, zero);
+	if (size > RUN_MAX || align > SLICE)
+		return alloc_huge(heap, size ? size : 1, align, 0);
+	class = need <= CLASS_MAX ? aligned_class(need, align) : CLASSES;
+	if (class == CLASSES)
+		return alloc_run(heap, size ? size : 1, zero);
+	return finish_block(heap, alloc_aligned_block(heap, class),
+			    class_size(class), size, zero);
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Arenas and their bits. See arena.h.
+ */
+#include <string.h>
+
+#include "engine/engine.h"
+#include "heap/arena.h"
+#include "heap/meta.h"
+#include "heap/table.h"
+
+#define ARENA_SHIFT	10		/* log2 of ARENA_SLICES */
+#define ARENAS		(1U << (TABLE_BITS - SLICE_SHIFT - ARENA_SHIFT))
+#define ARENA_LEAST	8		/* slices, where space is short */
+#define COMMIT_GROUP	8		/* slices that are committed together */
+
+/* By the address, of which an arena's base is a multiple. */
+static struct arena *arenas[ARENAS];
+
+struct arena *arena_of(uint32_t slice)
+{
+	if (slice >> ARENA_SHIFT >= ARENAS)
+		return NULL;
+	return __atomic_load_n(&arenas[slice >> ARENA_SHIFT],
+			       __ATOMIC_ACQUIRE);
+}
+
+/* ------------------------------------------------------------------- bits --- */
+
+static void bits_set(uint64_t *bits, uint32_t at, uint32_t count)
+{
+	for (; count; at++, count--)
+		bits[at / 64] |= 1ULL << at % 64;
+}
+
+static void bits_clear(uint64_t *bits, uint32_t at, uint32_t count)
+{
+	for (; count; at++, count--)
+		bits[at / 64] &= ~(1ULL << at % 64);
+}
+
+static uint32_t bits_count(const uint64_t *bits, uint32_t at, uint32_t count)
+{
+	uint32_t n = 0;
+
+	for (; count; at++, count--)
+		n += bits[at / 64] >> at % 64 & 1;
+	return n;
+}
+
+/* The first bit from at on that has this value; end without. */
+static uint32_t bits_next(const uint64_t *bits, uint32_t at, uint32_t end,
+			  bool value)
+{
+	uint64_t invert = value ? 0 : ~0ULL, word;
+
+	if (at >= end)
+		return end;
+	word = (bits[at / 64] ^ invert) >> at % 64;
+	if (word) {
+		at += __builtin_ctzl(word);
+		return at < end ? at : end;
+	}
+	for (at = (at / 64 + 1) * 64; at < end; at += 64) {
+		word = bits[at / 64] ^ invert;
+		if (!word)
+			continue;
+		at += __builtin_ctzl(word);
+		return at < end ? at : end;
+	}
+	return end;
+}
+
+/* -------------------------------------------------------------- finding --- */
+
+int arena_find(const struct arena *arena, uint32_t count, uint32_t align,
+	       bool warm)
+{
+	uint64_t want[ARENA_WORDS];
+	uint32_t at = 0, end, i;
+
+	if ((warm ? arena->warm : arena->free) < count)
+		return -1;
+	for (i = 0; i < ARENA_WORDS; i++)
+		want[i] = ~arena->used[i] & (warm ? arena->dirty[i] : ~0ULL);
+	for (;;) {
+		at = bits_next(want, at, arena->slices, true);
+		at = (at + align - 1) & ~(align - 1);
+		if (at + count > arena->slices)
+			return -1;
+		end = bits_next(want, at, at + count, false);
+		if (end == at + count)
+			return at;
+		at = end + 1;
+	}
+}
+
+bool arena_is_free(const struct arena *arena, uint32_t at, uint32_t count)
+{
+	return bits_next(arena->used, at, at + count, true) == at + count;
+}
+
+uint32_t arena_warm(const struct arena *arena, uint32_t at, uint32_t count)
+{
+	return bits_count(arena->dirty, at, count);
+}
+
+uint32_t arena_next_warm(const struct arena *arena, uint32_t *at)
+{
+	uint64_t want[ARENA_WORDS];
+	uint32_t i;
+
+	if (!arena->warm)
+		return 0;
+	for (i = 0; i < ARENA_WORDS; i++)
+		want[i] = ~arena->used[i] & arena->dirty[i];
+	*at = bits_next(want, *at, arena->slices, true);
+	return bits_next(want, *at, arena->slices, false) - *at;
+}
+
+/* ------------------------------------------------------------- changing --- */
+
+void arena_use(struct arena *arena, uint32_t at, uint32_t count)
+{
+	arena->warm -= arena_warm(arena, at, count);
+	arena->free -= count;
+	bits_set(arena->used, at, count);
+	bits_set(arena->dirty, at, count);
+}
+
+void arena_unuse(struct arena *arena, uint32_t at, uint32_t count)
+{
+	bits_clear(arena->used, at, count);
+	arena->free += count;
+	arena->warm += count;
+}
+
+void arena_uncommit(struct arena *arena, uint32_t at, uint32_t count)
+{
+	bits_clear(arena->committed, at, count);
+}
+
+void arena_hold(struct arena *arena, uint32_t at, uint32_t count)
+{
+	bits_set(arena->used, at, count);
+	arena->free -= count;
+	arena->warm -= count;
+}
+
+void arena_unhold(struct arena *arena, uint32_t at, uint32_t count,
+		  enum arena_fate fate)
+{
+	bits_clear(arena->used, at, count);
+	arena->free += count;
+	if (fate == ARENA_WARM) {
+		arena->warm += count;
+		return;
+	}
+	bits_clear(arena->dirty, at, count);
+	if (fate == ARENA_COLD)
+		bits_clear(arena->committed, at, count);
+}
+
+/* The end of what to commit: of a group, as far as that is free and cold. */
+static uint32_t commit_end(const struct arena *arena, uint32_t at,
+			   uint32_t end)
+{
+	uint32_t group = (end + COMMIT_GROUP - 1) & ~(COMMIT_GROUP - 1);
+
+	if (group > arena->slices || group - at > 2 * COMMIT_GROUP)
+		return end;
+	group = bits_next(arena->used, end, group, true);
+	return bits_next(arena->committed, end, group, true);
+}
+
+bool arena_commit(struct arena *arena, uint32_t at, uint32_t count)
+{
+	uint32_t end = at + count;
+	struct ntmem_range range = { .prot = arena->store->prot };
+
+	at = bits_next(arena->committed, at, end, false);
+	if (at == end)
+		return true;
+	end = commit_end(arena, at, end);
+	range.addr = (uintptr_t)slice_base(arena->first + at);
+	range.size = (end - at) * SLICE;
+	if (ntmem_engine()->commit(&range))
+		return false;
+	bits_set(arena->committed, at, end - at);
+	return true;
+}
+
+/* --------------------------------------------------------------- making --- */
+
+static char *reserve(const struct store *store, uint32_t slices)
+{
+	const struct ntmem_engine *engine = ntmem_engine();
+	struct ntmem_reserve reserve = {
+		.size = slices * SLICE, .prot = store->prot,
+		.align = ARENA_SLICES * SLICE,
+	};
+
+	if (!engine || engine->reserve(&reserve))
+		return NULL;
+	return (char *)(uintptr_t)reserve.addr;
+}
+
+static void release(char *base)
+{
+	struct ntmem_range range = { .addr = (uintptr_t)base };
+
+	ntmem_engine()->release(&range);
+}
+
+static struct arena *arena_describe(struct store *store, char *base,
+				    uint32_t slices)
+{
+	struct arena *arena;
+
+	if ((uintptr_t)base >> TABLE_BITS ||
+	    table_cover(slice_of(base), slices))
+		return NULL;
+	arena = meta_alloc(sizeof(*arena));
+	if (!arena)
+		return NULL;
+	arena->store = store;
+	arena->first = slice_of(base);
+	arena->slices = slices;
+	arena->free = slices;
+	return arena;
+}
+
+struct arena *arena_make(struct store *store, uint32_t count)
+{
+	struct arena *arena;
+	char *base = NULL;
+	uint32_t slices;
+
+	for (slices = ARENA_SLICES; slices >= ARENA_LEAST && slices >= count;
+	     slices /= 4) {
+		base = reserve(store, slices);
+		if (base)
+			break;
+	}
+	if (!base)
+		return NULL;
+	arena = arena_describe(store, base, slices);
+	if (!arena) {
+		release(base);
+		return NULL;
+	}
+	__atomic_store_n(&arenas[arena->first >> ARENA_SHIFT], arena,
+			 __ATOMIC_RELEASE);
+	arena->next = store->arenas;
+	store->arenas = arena;
+	return arena;
+}

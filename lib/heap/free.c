@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Freeing: whose block it is, and what becomes of it. Whatever is wrong with a
+ * pointer is found here, or later by heap_validate().
+ */
+#include <string.h>
+
+#include "heap/fast.h"
+#include "heap/find.h"
+#include "heap/heap.h"
+#include "heap/heaps.h"
+#include "heap/huge.h"
+#include "heap/mixed.h"
+#include "heap/region.h"
+#include "heap/report.h"
+#include "heap/run.h"
+#include "heap/store.h"
+
+/* Without a lock, where the block is the calling thread's own. */
+static enum fast_push push_inside(struct shard *shard, struct span *span,
+				  void *p)
+{
+	if (span->kind == SPAN_BLOCKS)
+		return fast_push(shard, span, p);
+	if (span->kind == SPAN_MIXED)
+		return fast_push_mixed(shard, span, p);
+	if (span->kind == SPAN_RUN &&
+	    shard->cached + span->slices <= store_slack(shard->heap->store)) {
+		run_push(shard, span);
+		return PUSH_DONE;
+	}
+	return PUSH_MISSED;
+}
+
+void heap_span_low(struct shard *shard, struct span *span)
+{
+	shard_lock(shard);
+	/* The shard may have been revoked, and looked at it meanwhile. */
+	if (span->kind == SPAN_BLOCKS && span_shard(span) == shard &&
+	    !(span->owner & OWNER_FULL) && !span->list.used)
+		shard_span_low(shard, span);
+	shard_leave(shard);
+}
+
+static bool free_own(struct shard *shard, struct span *span, void *p)
+{
+	enum fast_push pushed = PUSH_MISSED;
+
+	inside_begin();
+	if (heap_view(shard->heap->index) == shard)
+		pushed = push_inside(shard, span, p);
+	inside_end();
+	if (unlikely(pushed == PUSH_LOW))
+		heap_span_low(shard, span);
+	return pushed != PUSH_MISSED;
+}
+
+/* ------------------------------------------------------------ other threads --- */
+
+/* Named only by who makes its list of remote blocks one that is not empty. */
+static void name_incoming(struct shard *shard, struct span *span)
+{
+	uint32_t slice = table_slice(span);
+	uint32_t first = __atomic_load_n(&shard->incoming, __ATOMIC_RELAXED);
+
+	do {
+		span->next_incoming = first;
+	} while (!__atomic_compare_exchange_n(&shard->incoming, &first, slice,
+					      true, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+}
+
+/* Who pushes to a shard without a thread takes it in, too. */
+static void collect_unowned(struct shard *shard)
+{
+	if (__atomic_load_n(&shard->thread, __ATOMIC_SEQ_CST))
+		return;
+	shard_lock(shard);
+	if (!__atomic_load_n(&shard->thread, __ATOMIC_RELAXED))
+		shard_collect(shard);
+	shard_leave(shard);
+}
+
+static void push_remote(struct shard *shard, struct span *span, void *p)
+{
+	struct block *block = p;
+	uintptr_t first = __atomic_load_n(&span->remote, __ATOMIC_RELAXED);
+
+	block->freed_to = shard;
+	do {
+		block_link(block, (struct block *)first);
+	} while (!__atomic_compare_exchange_n(&span->remote, &first,
+					      (uintptr_t)block, true,
+					      __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+	if (!first)
+		name_incoming(shard, span);
+	collect_unowned(shard);
+}
+
+/* -------------------------------------------------------------- the rest --- */
+
+static void free_run(struct shard *shard, struct span *span)
+{
+	shard_lock(shard);
+	if (shard->thread == &thread_self)
+		shard_cache_slices(shard, span);
+	else
+		run_free_foreign(shard, span);
+	shard_leave(shard);
+}
+
+static void free_huge(struct heap *heap, struct span *span)
+{
+	heap_take(heap);
+	huge_free(heap, span);
+	heap_give(heap);
+}
+
+/* The shard is the calling thread's, or has none; what is pushed is checked. */
+static void free_locked(struct shard *shard, struct span *span, void *p)
+{
+	shard_lock(shard);
+	shard_push(shard, span, p);
+	shard_leave(shard);
+}
+
+static bool is_small(const struct span *span)
+{
+	return span->kind == SPAN_BLOCKS || span->kind == SPAN_MIXED;
+}
+
+/* What can be told of a block that is not in a cache of runs. */
+static void check_block(struct shard *shard, struct span *span, void *p,
+			const char *call)
+{
+	const struct block *block = p;
+
+	if (!is_small(span))
+		return;
+	if (block->freed_to == shard && find_is_free(shard, span, p))
+		heap_report(shard->heap, p, find_block_size(span, p), call,
+			    "the block is free already");
+	heap_check_end(span, p, call);
+}
+
+static void free_block(struct shard *shard, struct span *span, void *p)
+{
+	if (__atomic_load_n(&shard->thread, __ATOMIC_RELAXED) == &thread_self)
+		free_locked(shard, span, p);
+	else
+		push_remote(shard, span, p);
+}
+
+static void free_region(struct heap *heap, void *p, const char *call)
+{
+	int error;
+
+	heap_take(heap);
+	error = heap_region_free(heap->region, p);
+	heap_give(heap);
+	if (error)
+		heap_report(heap, p, 0, call, "not a block in use");
+}
+
+void heap_free(struct heap *heap, void *p, const char *call)
+{
+	struct shard *shard;
+	struct span *span;
+
+	heap_init();
+	if (unlikely(heap->region)) {
+		free_region(heap, p, call);
+		return;
+	}
+	span = find_block(heap, p, call);
+	shard = span_shard(span);
+	heap_wait(shard->heap);
+	check_block(shard, span, p, call);
+	if (span->kind == SPAN_HUGE)
+		free_huge(shard->heap, span);
+	else if (free_own(shard, span, p))
+		return;
+	else if (span->kind == SPAN_RUN)
+		free_run(shard, span);
+	else
+		free_block(shard, span, p);
+}

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Heaps: their list, their life, their locks, and what fork does to them.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+
+#include "heap/heap.h"
+#include "heap/heaps.h"
+#include "heap/huge.h"
+#include "heap/meta.h"
+#include "heap/mixed.h"
+#include "heap/region.h"
+#include "heap/shard.h"
+#include "heap/store.h"
+#include "heap/trailer.h"
+#include "heap/walk.h"
+
+uintptr_t heap_key;
+
+struct heap heap_process = {
+	.magic = HEAP_LIVE, .index = 0, .trailer = TRAILER,
+	.store = &store_data,
+};
+
+struct heap heap_malloc = {
+	.magic = HEAP_LIVE, .index = MALLOC_INDEX, .store = &store_data,
+};
+
+/* All heaps but malloc's, the process's first; and headers without a heap. */
+static struct {
+	struct heap_mutex lock;
+	struct thread *holder;
+	uint32_t depth;
+	struct heap *last;
+	struct heap *unused;		/* by next; each keeps its index */
+	uint32_t next_index;
+	uint32_t count;
+	bool ready;
+} heaps = { .last = &heap_process, .next_index = 2, .count = 1 };
+
+/* The holder may take it again: fork handlers of others may need heaps. */
+void heaps_take(void)
+{
+	if (__atomic_load_n(&heaps.holder, __ATOMIC_RELAXED) != &thread_self) {
+		heap_mutex_take(&heaps.lock);
+		__atomic_store_n(&heaps.holder, &thread_self,
+				 __ATOMIC_RELAXED);
+	}
+	heaps.depth++;
+}
+
+void heaps_give(void)
+{
+	if (--heaps.depth)
+		return;
+	__atomic_store_n(&heaps.holder, NULL, __ATOMIC_RELAXED);
+	heap_mutex_give(&heaps.lock);
+}
+
+uint32_t heaps_count(void)
+{
+	return heaps.count;
+}
+
+/* ---------------------------------------------------------- the first call --- */
+
+static void key_init(void)
+{
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	int saved_errno = errno;
+
+	if (getrandom(&heap_key, sizeof(heap_key), GRND_NONBLOCK) !=
+	    sizeof(heap_key) && random)
+		memcpy(&heap_key, random, sizeof(heap_key));
+	/* Decoded garbage is no address of user space; 0 is none of a block. */
+	heap_key |= 1ULL << 63 | 1;
+	errno = saved_errno;
+}
+
+void heap_init(void)
+{
+	if (__atomic_load_n(&heaps.ready, __ATOMIC_ACQUIRE))
+		return;
+	heaps_take();
+	if (!heaps.ready) {
+		key_init();
+		table_init();
+		threads_init();
+		shard_init(&heap_process.first, &heap_process);
+		shard_init(&heap_malloc.first, &heap_malloc);
+		heap_process.shards = &heap_process.first;
+		heap_malloc.shards = &heap_malloc.first;
+		__atomic_store_n(&heaps.ready, true, __ATOMIC_RELEASE);
+	}
+	heaps_give();
+}
+
+/* ------------------------------------------------------------------ locks --- */
+
+bool heap_is_held(const struct heap *heap)
+{
+	return __atomic_load_n(&heap->holder, __ATOMIC_RELAXED) ==
+	       &thread_self;
+}
+
+void heap_take(struct heap *heap)
+{
+	if (!heap_is_held(heap)) {
+		heap_mutex_take(&heap->lock);
+		__atomic_store_n(&heap->holder, &thread_self,
+				 __ATOMIC_RELAXED);
+	}
+	heap->depth++;
+}
+
+void heap_give(struct heap *heap)
+{
+	if (--heap->depth)
+		return;
+	__atomic_store_n(&heap->holder, NULL, __ATOMIC_RELAXED);
+	heap_mutex_give(&heap->lock);
+}
+
+void heap_close(struct heap *heap)
+{
+	struct shard *shard;
+
+	heap_take(heap);
+	if (heap->closed++)
+		return;
+	__atomic_store_n(&heap->only, &thread_self, __ATOMIC_RELAXED);
+	threads_revoke(heap);
+	/* Who is in the slow path comes to its end. */
+	for (shard = heap->shards; shard; shard = shard->next) {
+		heap_mutex_take(&shard->lock);
+		heap_mutex_give(&shard->lock);
+	}
+}
+
+void heap_open(struct heap *heap)
+{
+	if (!--heap->closed)
+		__atomic_store_n(&heap->only, NULL, __ATOMIC_RELAXED);
+	heap_give(heap);
+}
+
+/* Does a heap serve the calling thread? Asked with a shard's lock held. */
+static bool serves(const struct heap *heap)
+{
+	struct thread *only = __atomic_load_n(&heap->only, __ATOMIC_RELAXED);
+
+	return !only || only == &thread_self;
+}
+
+void heap_wait(struct heap *heap)
+{
+	if (serves(heap))
+		return;
+	heap_take(heap);
+	heap_give(heap);
+}
+
+void shard_lock(struct shard *shard)
+{
+	struct heap *heap = shard->heap;
+
+	heap_mutex_take(&shard->lock);
+	while (!serves(heap)) {
+		heap_mutex_give(&shard->lock);
+		heap_wait(heap);
+		heap_mutex_take(&shard->lock);
+	}
+}
+
+/* -------------------------------------------------------- entering shards --- */
+
+static struct shard *shard_add(struct heap *heap)
+{
+	struct shard *shard = meta_alloc(sizeof(*shard));
+
+	if (!shard)
+		return NULL;
+	shard_init(shard, heap);
+	shard->next = heap->shards;
+	heap->shards = shard;
+	return shard;
+}
+
+/* The calling thread's own, or else one that no thread has. */
+static struct shard *shard_find(struct heap *heap, bool joined)
+{
+	struct shard *shard, *unowned = NULL;
+
+	for (shard = heap->shards; shard; shard = shard->next) {
+		struct thread *thread = __atomic_load_n(&shard->thread,
+							__ATOMIC_RELAXED);
+
+		if (joined && thread == &thread_self)
+			return shard;
+		if (!thread)
+			unowned = shard;
+	}
+	if (!unowned)
+		unowned = shard_add(heap);
+	if (unowned && joined)
+		thread_own(unowned);
+	return unowned;
+}
+
+static struct shard *attach(struct heap *heap)
+{
+	bool joined = thread_join();
+	struct shard *shard;
+
+	heap_take(heap);
+	shard = shard_find(heap, joined);
+	if (shard) {
+		heap_mutex_take(&shard->lock);
+		if (joined && !heap->closed && !heap->slow)
+			thread_set_view(shard);
+	}
+	heap_give(heap);
+	return shard;
+}
+
+struct shard *shard_enter(struct heap *heap)
+{
+	struct shard *shard = heap_view(heap->index);
+
+	if (shard != &shard_empty) {
+		heap_mutex_take(&shard->lock);
+		if (shard->heap == heap && shard->thread == &thread_self &&
+		    serves(heap))
+			return shard;
+		heap_mutex_give(&shard->lock);
+	}
+	return attach(heap);
+}
+
+void shard_leave(struct shard *shard)
+{
+	heap_mutex_give(&shard->lock);
+}
+
+/* ------------------------------------------------------------- their life --- */
+
+/* A header, without a heap in it. Stale handles find that, for ever. */
+static struct heap *header_get(void)
+{
+	struct heap *heap = heaps.unused;
+
+	if (heap) {
+		heaps.unused = heap->next;
+		return heap;
+	}
+	heap = meta_alloc(sizeof(*heap));
+	if (heap)
+		heap->index = heaps.next_index++;
+	return heap;
+}
+
+static void header_put(struct heap *heap)
+{
+	heap->next = heaps.unused;
+	heaps.unused = heap;
+}
+
+static void heap_link(struct heap *heap)
+{
+	heap->prev = heaps.last;
+	heap->next = NULL;
+	heaps.last->next = heap;
+	heaps.last = heap;
+	heaps.count++;
+}
+
+static void heap_unlink(struct heap *heap)
+{
+	heap->prev->next = heap->next;
+	if (heap->next)
+		heap->next->prev = heap->prev;
+	else
+		heaps.last = heap->prev;
+	heaps.count--;
+}
+
+static bool heap_begin(struct heap *heap, const struct heap_options *options)
+{
+	heap->store = options->executable ? &store_code : &store_data;
+	heap->region = NULL;
+	if (options->maximum) {
+		heap->region = heap_region_create(options->maximum,
+						  options->initial,
+						  store_prot(heap->store));
+		if (!heap->region)
+			return false;
+	}
+	heap->flags = options->flags;
+	heap->slow = options->slow || heap->region;
+	heap->compatibility = 0;
+	heap->trailer = TRAILER;
+	heap->huge = 0;
+	heap->huge_bytes = 0;
+	shard_init(&heap->first, heap);
+	heap->shards = &heap->first;
+	heap->magic = HEAP_LIVE;
+	return true;
+}
+
+struct heap *heap_create(const struct heap_options *options)
+{
+	struct heap *heap;
+
+	heap_init();
+	heaps_take();
+	heap = header_get();
+	if (heap && !heap_begin(heap, options)) {
+		header_put(heap);
+		heap = NULL;
+	}
+	if (heap)
+		heap_link(heap);
+	heaps_give();
+	return heap;
+}
+
+/* Slices of all kinds are in one list: the store takes it as it is. */
+static void empty_shard(struct shard *shard)
+{
+	uint32_t slice = shard->all;
+
+	for (; shard->mixed_slices && slice;
+	     slice = table_span(slice)->next_of_shard) {
+		if (table_span(slice)->kind != SPAN_MIXED)
+			continue;
+		mixed_free_tags(table_span(slice));
+		shard->mixed_slices--;
+	}
+	if (shard->all)
+		store_give_many(shard->heap->store, shard->all);
+	shard->all = 0;
+}
+
+static void heap_empty(struct heap *heap)
+{
+	struct shard *shard, *next;
+
+	for (shard = heap->shards; shard; shard = next) {
+		next = shard->next;
+		thread_disown(shard);
+		empty_shard(shard);
+		if (shard != &heap->first)
+			meta_free(shard, sizeof(*shard));
+	}
+	while (heap->huge)
+		huge_free(heap, table_span(heap->huge));
+	if (heap->region)
+		heap_region_destroy(heap->region);
+	heap->region = NULL;
+	heap->shards = NULL;
+}
+
+void heap_destroy(struct heap *heap)
+{
+	heaps_take();
+	heap_close(heap);
+	heap->magic = 0;
+	heap->slow = 1;
+	heap_unlink(heap);
+	heap_empty(heap);
+	heap_open(heap);
+	header_put(heap);
+	heaps_give();
+}
+
+bool heap_is_live(const struct heap *heap)
+{
+	return heap && heap->magic == HEAP_LIVE;
+}
+
+/* Malloc's heap is not in the list: it comes last. */
+static struct heap *next_heap(struct heap *heap)
+{
+	if (heap == &heap_malloc)
+		return NULL;
+	return heap->next ? heap->next : &heap_malloc;
+}
+
+void heaps_compact(void)
+{
+	struct heap *heap;
+
+	heaps_take();
+	for (heap = &heap_process; heap; heap = next_heap(heap))
+		heap_compact(heap);
+	heaps_give();
+}
+
+/* ------------------------------------------------------------------- fork --- */
+
+/*
+ * With all heaps closed no other thread is inside one, or in the store: the
+ * child finds everything whole. The handlers of others, which may run after
+ * this one, can go on using heaps.
+ */
+static void before_fork(void)
+{
+	struct heap *heap;
+
+	heap_init();
+	heaps_take();
+	for (heap = &heap_process; heap; heap = next_heap(heap))
+		heap_close(heap);
+}
+
+static void after_fork(void)
+{
+	struct heap *heap;
+
+	for (heap = &heap_process; heap; heap = next_heap(heap))
+		heap_open(heap);
+	heaps_give();
+}
+
+static void after_fork_in_child(void)
+{
+	struct shard *shard;
+	struct heap *heap;
+
+	threads_after_fork();
+	for (heap = &heap_process; heap; heap = next_heap(heap))
+		for (shard = heap->shards; shard; shard = shard->next)
+			if (shard->thread != &thread_self)
+				shard->thread = NULL;
+	after_fork();
+}
+
+__attribute__((constructor)) static void register_fork_handlers(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Blocks of mixed slices. See mixed.h.
+ */
+#include <string.h>
+
+#include "heap/meta.h"
+#include "heap/mixed.h"
+#include "heap/shard.h"
+
+#define MIXED_SLICES	4
+#define TAGS		(SLICE / GRAIN)
+
+static uint8_t tag_at(const struct span *span, const void *p)
+{
+	return span->tags[((uintptr_t)p & (SLICE - 1)) / GRAIN];
+}
+
+bool mixed_grow(struct shard *shard)
+{
+	struct span *span;
+	uint8_t *tags;
+
+	if (shard->mixed_slices == MIXED_SLICES)
+		return false;
+	tags = meta_alloc_kept(TAGS);
+	if (!tags)
+		return false;
+	span = shard_take_slices(shard, 1);
+	if (!span) {
+		meta_free_kept(tags, TAGS);
+		return false;
+	}
+	span->kind = SPAN_MIXED;
+	span->tags = tags;
+	span->remote = 0;
+	__atomic_store_n(&span->owner, (uintptr_t)shard | OWNER_MIXED,
+			 __ATOMIC_RELEASE);
+	shard->mixed_slices++;
+	shard->tags = tags;
+	shard->bump = span_base(span);
+	shard->bump_end = shard->bump + SLICE;
+	return true;
+}
+
+void mixed_push(struct shard *shard, struct span *span, void *p)
+{
+	struct blocks *list = &shard->mixed[tag_at(span, p) - 1];
+	struct block *block = p;
+
+	block->freed_to = shard;
+	block_link(block, list->free);
+	list->free = block;
+}
+
+bool mixed_has_block(const struct span *span, const void *p)
+{
+	return (uintptr_t)p % GRAIN == 0 && tag_at(span, p);
+}
+
+size_t mixed_size(const struct span *span, const void *p)
+{
+	return class_size(tag_at(span, p) - 1);
+}
+
+void mixed_free_tags(struct span *span)
+{
+	memset(span->tags, 0, TAGS);
+	meta_free_kept(span->tags, TAGS);
+}

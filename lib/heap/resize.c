@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sizes of blocks, and changing them.
+ */
+#include <string.h>
+
+#include "heap/find.h"
+#include "heap/heap.h"
+#include "heap/heaps.h"
+#include "heap/huge.h"
+#include "heap/region.h"
+#include "heap/report.h"
+#include "heap/run.h"
+#include "heap/trailer.h"
+
+static bool has_trailer(const struct span *span)
+{
+	return (span->kind == SPAN_BLOCKS || span->kind == SPAN_MIXED) &&
+	       span_shard(span)->heap->trailer;
+}
+
+static bool keeps_size(const struct span *span)
+{
+	return span->kind != SPAN_BLOCKS && span->kind != SPAN_MIXED &&
+	       span_shard(span)->heap->trailer;
+}
+
+static size_t checked_trailer(struct heap *heap, const void *p,
+			      size_t block_size, const char *call)
+{
+	size_t size = trailer_get(p, block_size);
+
+	if (size == (size_t)-1)
+		heap_report(heap, p, block_size - TRAILER, call,
+			    "something was written beyond its end");
+	return size;
+}
+
+void heap_check_end(const struct span *span, const void *p, const char *call)
+{
+	if (has_trailer(span))
+		checked_trailer(span_shard(span)->heap, p,
+				find_block_size(span, p), call);
+}
+
+static size_t size_of(struct heap *heap, const struct span *span,
+		      const void *p, const char *call)
+{
+	size_t block_size;
+
+	if (keeps_size(span))
+		return span->bytes;
+	block_size = find_block_size(span, p);
+	return has_trailer(span) ? checked_trailer(heap, p, block_size, call) :
+				   block_size;
+}
+
+bool heap_ask_size(struct heap *heap, const void *p, size_t *size)
+{
+	const struct span *span;
+
+	heap_init();
+	if (heap->region) {
+		heap_take(heap);
+		*size = heap_region_size(heap->region, p);
+		heap_give(heap);
+		return *size != (size_t)-1;
+	}
+	span = find_span(heap, p);
+	if (!span)
+		return false;
+	if (keeps_size(span)) {
+		*size = span->bytes;
+		return true;
+	}
+	*size = find_block_size(span, p);
+	if (has_trailer(span))
+		*size = trailer_get(p, *size);
+	return *size != (size_t)-1;
+}
+
+size_t heap_size(struct heap *heap, const void *p, const char *call)
+{
+	size_t size;
+
+	heap_init();
+	if (!heap->region)
+		return size_of(heap, find_block(heap, p, call), p, call);
+	heap_take(heap);
+	size = heap_region_size(heap->region, p);
+	heap_give(heap);
+	if (size == (size_t)-1)
+		heap_report(heap, p, 0, call, "not a block in use");
+	return size;
+}
+
+/* ------------------------------------------------------------- in place --- */
+
+static bool resize_run(struct span *span, size_t size, size_t *zero_from)
+{
+	struct shard *shard = span_shard(span);
+	bool done;
+
+	if (size > RUN_MAX)
+		return false;
+	shard_lock(shard);
+	done = run_resize(shard, span, size, zero_from);
+	shard_leave(shard);
+	return done;
+}
+
+static bool resize_huge(struct span *span, size_t size, size_t *zero_from)
+{
+	struct heap *heap = span_shard(span)->heap;
+	bool done;
+
+	heap_take(heap);
+	done = huge_resize(heap, span, size, zero_from);
+	heap_give(heap);
+	return done;
+}
+
+static bool resize_block(const struct span *span, void *p, size_t size,
+			 size_t *zero_from)
+{
+	size_t block_size = find_block_size(span, p);
+	size_t trailer = span_shard(span)->heap->trailer;
+
+	if (size > block_size - trailer)
+		return false;
+	if (trailer)
+		trailer_set(p, block_size, size);
+	*zero_from = size;
+	return true;
+}
+
+static bool resize_region(struct heap *heap, void *p, size_t size, bool zero,
+			  const char *call)
+{
+	bool done;
+
+	heap_take(heap);
+	if (heap_region_size(heap->region, p) == (size_t)-1)
+		heap_report(heap, p, 0, call, "not a block in use");
+	done = !heap_region_resize(heap->region, p, size, zero);
+	heap_give(heap);
+	return done;
+}
+
+/* What was added reads zero, from where it does not by itself. */
+static void clear(void *p, size_t from, size_t to)
+{
+	if (from < to)
+		memset((char *)p + from, 0, to - from);
+}
+
+static bool resize(struct span *span, void *p, size_t old, size_t size,
+		   bool zero)
+{
+	size_t zero_from;
+	bool done;
+
+	if (span->kind == SPAN_RUN)
+		done = resize_run(span, size, &zero_from);
+	else if (span->kind == SPAN_HUGE)
+		done = resize_huge(span, size, &zero_from);
+	else
+		done = resize_block(span, p, size, &zero_from);
+	if (done && zero)
+		clear(p, old, zero_from < size ? zero_from : size);
+	return done;
+}
+
+bool heap_resize(struct heap *heap, void *p, size_t size, bool zero,
+		 const char *call)
+{
+	if (heap->region)
+		return resize_region(heap, p, size, zero, call);
+	return resize(find_block(heap, p, call), p, heap_size(heap, p, call),
+		      size, zero);
+}
+
+/* ----------------------------------------------------------------- moving --- */
+
+/* Would a block that is kept in place be mostly waste? */
+static bool is_waste(const struct span *span, const void *p, size_t size)
+{
+	size_t block_size = find_block_size(span, p);
+
+	return size < block_size / 2 && block_size > 4 * GRAIN;
+}
+
+void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
+		   const char *call)
+{
+	size_t old = heap_size(heap, p, call);
+	void *moved;
+
+	if (heap->region) {
+		if (heap_resize(heap, p, size, zero, call))
+			return p;
+	} else {
+		struct span *span = find_block(heap, p, call);
+
+		if (!is_waste(span, p, size) &&
+		    resize(span, p, old, size, zero))
+			return p;
+	}
+	moved = heap_alloc_with_room(heap, size, size + size / 2);
+	if (!moved)
+		return size <= old && heap_resize(heap, p, size, false, call) ?
+		       p : NULL;
+	memcpy(moved, p, old < size ? old : size);
+	if (zero)
+		clear(moved, old, size);
+	heap_free(heap, p, call);
+	return moved;
+}

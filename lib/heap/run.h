@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs: blocks of whole slices, up to 4 MiB. Free ones stay with the shard, by
+ * their length and up to a total, so that a large block, too, costs neither a
+ * lock nor a system call.
+ */
+#ifndef HEAP_RUN_H
+#define HEAP_RUN_H
+
+#include "heap/shard.h"
+
+static inline uint32_t run_slices(size_t size)
+{
+	return (size + SLICE - 1) >> SLICE_SHIFT;
+}
+
+/* From the shard's cache, or NULL. Inside, or under the shard's lock. */
+static inline struct span *run_pop(struct shard *shard, size_t size)
+{
+	uint32_t slices = run_slices(size);
+	uint32_t slice = shard->runs[slices];
+	struct span *span;
+
+	if (!slice)
+		return NULL;
+	span = table_span(slice);
+	shard->runs[slices] = span->next;
+	shard->cached -= slices;
+	span->kind = SPAN_RUN;
+	span->zero = false;
+	span->bytes = size;
+	return span;
+}
+
+/* Into the cache of its own shard. The same. */
+static inline void run_push(struct shard *shard, struct span *span)
+{
+	uint32_t slices = span->slices;
+
+	span->kind = SPAN_RUN_FREE;
+	span->next = shard->runs[slices];
+	shard->runs[slices] = table_slice(span);
+	shard->cached += slices;
+}
+
+/* Under the shard's lock; NULL without memory. */
+struct span *run_alloc(struct shard *shard, size_t size);
+
+/* The cache holds too much: some of it goes to the store. The same. */
+void run_uncache(struct shard *shard);
+
+/* A run of a shard that is not the calling thread's, whose lock is held. */
+void run_free_foreign(struct shard *shard, struct span *span);
+
+/*
+ * Makes a run longer or shorter in place, where the slices behind allow it. The
+ * shard's lock is held, by whatever thread. *zero_from: what begins there in
+ * the block reads zero.
+ */
+bool run_resize(struct shard *shard, struct span *span, size_t size,
+		size_t *zero_from);
+
+#endif

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A shard's spans: which one is current, which are listed, which are full; and
+ * what comes back from other threads. See shard.h.
+ */
+#include <string.h>
+
+#include "engine/engine.h"
+#include "heap/heap.h"
+#include "heap/meta.h"
+#include "heap/mixed.h"
+#include "heap/shard.h"
+#include "heap/store.h"
+#include "heap/trim.h"
+
+static struct blocks blocks_none;
+
+struct shard shard_empty = {
+	.current = { [0 ... CURRENT - 1] = &blocks_none },
+};
+
+void shard_init(struct shard *shard, struct heap *heap)
+{
+	unsigned int i;
+
+	memset(shard->current + STEPS, 0, sizeof(*shard) -
+	       offsetof(struct shard, current[STEPS]));
+	for (i = STEPS; i < CURRENT; i++)
+		shard->current[i] = &blocks_none;
+	for (i = 0; i < MIXED_CLASSES; i++)
+		shard->mixed[i].size = class_size(i);
+	for (i = 0; i < STEPS; i++)
+		shard->current[i] = &shard->mixed[class_of(i * GRAIN)];
+	shard->heap = heap;
+}
+
+/* ---------------------------------------------------------- lists of spans --- */
+
+void shard_link(struct shard *shard, struct span *span)
+{
+	uint32_t slice = table_slice(span);
+
+	span->prev_of_shard = 0;
+	span->next_of_shard = shard->all;
+	if (shard->all)
+		table_span(shard->all)->prev_of_shard = slice;
+	shard->all = slice;
+	shard->slices += span->slices;
+}
+
+void shard_unlink(struct shard *shard, struct span *span)
+{
+	if (span->next_of_shard)
+		table_span(span->next_of_shard)->prev_of_shard =
+			span->prev_of_shard;
+	if (span->prev_of_shard)
+		table_span(span->prev_of_shard)->next_of_shard =
+			span->next_of_shard;
+	else
+		shard->all = span->next_of_shard;
+	shard->slices -= span->slices;
+}
+
+/* At the end: who has had time to collect free blocks is at the front. */
+static void list_span(struct shard *shard, struct span *span)
+{
+	uint32_t slice = table_slice(span), last = shard->last[span->class];
+
+	span->next = 0;
+	span->prev = last;
+	if (last)
+		table_span(last)->next = slice;
+	else
+		shard->first[span->class] = slice;
+	shard->last[span->class] = slice;
+	trim_watch(shard, span);
+}
+
+static void unlist_span(struct shard *shard, struct span *span)
+{
+	trim_unwatch(shard, span);
+	if (span->next)
+		table_span(span->next)->prev = span->prev;
+	else
+		shard->last[span->class] = span->prev;
+	if (span->prev)
+		table_span(span->prev)->next = span->next;
+	else
+		shard->first[span->class] = span->next;
+}
+
+static void set_current(struct shard *shard, unsigned int class,
+			struct blocks *list)
+{
+	unsigned int i = current_first(class);
+	unsigned int last = current_of(class_size(class));
+
+	for (; i <= last; i++)
+		shard->current[i] = list;
+}
+
+static struct blocks *make_current(struct shard *shard, struct span *span)
+{
+	span->list.used++;
+	set_current(shard, span->class, &span->list);
+	return &span->list;
+}
+
+/* The current span has no blocks left. */
+static void set_full(struct shard *shard, struct span *span)
+{
+	span->list.used--;
+	set_current(shard, span->class, &blocks_none);
+	__atomic_store_n(&span->owner, (uintptr_t)shard | OWNER_FULL,
+			 __ATOMIC_RELAXED);
+}
+
+static void unset_full(struct shard *shard, struct span *span)
+{
+	__atomic_store_n(&span->owner, (uintptr_t)shard, __ATOMIC_RELAXED);
+	list_span(shard, span);
+}
+
+/* ------------------------------------------------------------- slices --- */
+
+struct span *shard_take_slices(struct shard *shard, uint32_t slices)
+{
+	uint32_t slice = shard->runs[slices];
+	struct span *span;
+	bool zero;
+
+	if (slice) {
+		span = table_span(slice);
+		shard->runs[slices] = span->next;
+		shard->cached -= slices;
+		span->zero = false;
+		return span;
+	}
+	slice = store_take(shard->heap->store, slices, 1, &zero);
+	if (!slice)
+		return NULL;
+	span = table_span(slice);
+	span_describe(span, shard, SPAN_NONE, slices);
+	span->zero = zero;
+	shard_link(shard, span);
+	return span;
+}
+
+/* Gives cached runs to the store, the longest first, until so many are left. */
+static void uncache(struct shard *shard, uint32_t left)
+{
+	uint32_t slices, slice, list = 0;
+
+	for (slices = RUN_SLICES; slices && shard->cached > left; slices--) {
+		while (shard->runs[slices] && shard->cached > left) {
+			struct span *span;
+
+			slice = shard->runs[slices];
+			span = table_span(slice);
+			shard->runs[slices] = span->next;
+			shard->cached -= slices;
+			shard_unlink(shard, span);
+			span->next_of_shard = list;
+			list = slice;
+		}
+	}
+	if (list)
+		store_give_many(shard->heap->store, list);
+}
+
+void shard_cache_slices(struct shard *shard, struct span *span)
+{
+	uint32_t slack = store_slack(shard->heap->store);
+
+	span->kind = SPAN_RUN_FREE;
+	__atomic_store_n(&span->owner, (uintptr_t)shard | OWNER_RUN,
+			 __ATOMIC_RELAXED);
+	span->next = shard->runs[span->slices];
+	shard->runs[span->slices] = table_slice(span);
+	shard->cached += span->slices;
+	if (shard->cached > slack)
+		uncache(shard, slack / 2);
+}
+
+void shard_release_free(struct shard *shard)
+{
+	shard_collect(shard);
+	trim_shard(shard);
+	uncache(shard, 0);
+}
+
+/* ------------------------------------------------------------- getting --- */
+
+static struct span *new_span(struct shard *shard, unsigned int class)
+{
+	struct span *span = shard_take_slices(shard, span_slices(class));
+
+	if (!span)
+		return NULL;
+	span->kind = SPAN_BLOCKS;
+	span->class = class;
+	span->list.free = NULL;
+	span->list.used = 0;
+	span->list.size = class_size(class);
+	span->made = 0;
+	span->low = 0;
+	span->remote = 0;
+	__atomic_store_n(&span->owner, (uintptr_t)shard, __ATOMIC_RELEASE);
+	return span;
+}
+
+/* A span with room that is not current, which it is to be. */
+static struct span *get_span(struct shard *shard, unsigned int class)
+{
+	struct span *span;
+
+	if (!shard->first[class])
+		return new_span(shard, class);
+	span = table_span(shard->first[class]);
+	unlist_span(shard, span);
+	return span;
+}
+
+/* NULL, and the span as it was, where dropped pages find no memory. */
+static struct blocks *use_span(struct shard *shard, struct span *span)
+{
+	if (span->list.free || span_refill(span))
+		return make_current(shard, span);
+	list_span(shard, span);
+	return NULL;
+}
+
+static struct blocks *refill_mixed(struct shard *shard, unsigned int class)
+{
+	struct blocks *list = &shard->mixed[class];
+
+	if (!list->free &&
+	    (size_t)(shard->bump_end - shard->bump) < list->size &&
+	    !mixed_grow(shard))
+		return NULL;
+	set_current(shard, class, list);
+	return list;
+}
+
+struct blocks *shard_refill(struct shard *shard, unsigned int class)
+{
+	struct blocks *list;
+	struct span *span;
+
+	shard_collect(shard);
+	list = shard->current[current_of(class_size(class))];
+	if (list->free)
+		return list;
+	if (list != &blocks_none && !shard_is_mixed(shard, list)) {
+		if (span_refill(span_of_list(list)))
+			return list;
+		set_full(shard, span_of_list(list));
+	}
+	if (class < MIXED_CLASSES) {
+		list = refill_mixed(shard, class);
+		if (list)
+			return list;
+	}
+	span = get_span(shard, class);
+	return span ? use_span(shard, span) : NULL;
+}
+
+void *shard_pop(struct blocks *list)
+{
+	struct block *block = list->free;
+
+	list->free = block_next(block);
+	list->used++;
+	block->freed_to = NULL;
+	return block;
+}
+
+void *shard_alloc_aligned(struct shard *shard, unsigned int class)
+{
+	struct blocks *list;
+	struct span *span;
+	bool is_span;
+
+	shard_collect(shard);
+	list = shard->current[current_of(class_size(class))];
+	is_span = list != &blocks_none && !shard_is_mixed(shard, list);
+	if (is_span && (list->free || span_refill(span_of_list(list))))
+		return shard_pop(list);
+	if (is_span)
+		set_full(shard, span_of_list(list));
+	span = get_span(shard, class);
+	list = span ? use_span(shard, span) : NULL;
+	return list ? shard_pop(list) : NULL;
+}
+
+/* -------------------------------------------------------------- giving --- */
+
+/* Where dropped pages are decommitted, only the store can mend that. */
+static void release_span(struct shard *shard, struct span *span)
+{
+	uint32_t i, dropped = 0;
+
+	for (i = 0; i < span->slices; i++)
+		dropped |= span[i].dropped;
+	if (dropped && ntmem_engine()->drop_decommits) {
+		shard_unlink(shard, span);
+		store_give(shard->heap->store, table_slice(span),
+			   span->slices);
+		return;
+	}
+	for (i = 0; i < span->slices; i++)
+		span[i].dropped = 0;
+	shard_cache_slices(shard, span);
+}
+
+void shard_span_low(struct shard *shard, struct span *span)
+{
+	if (span->low) {
+		trim_lower(shard, span);
+		return;
+	}
+	unlist_span(shard, span);
+	release_span(shard, span);
+}
+
+void shard_push(struct shard *shard, struct span *span, void *p)
+{
+	struct block *block = p;
+
+	if (span->kind == SPAN_MIXED) {
+		mixed_push(shard, span, p);
+		return;
+	}
+	block->freed_to = shard;
+	block_link(block, span->list.free);
+	span->list.free = block;
+	span->list.used--;
+	if (span->owner & OWNER_FULL)
+		unset_full(shard, span);
+	else if (!span->list.used)
+		shard_span_low(shard, span);
+}
+
+/* Everything that others freed to one span. */
+static void collect_span(struct shard *shard, struct span *span)
+{
+	struct block *block = blocks_take_remote(&span->remote), *next;
+
+	for (; block; block = next) {
+		next = block_next(block);
+		shard_push(shard, span, block);
+	}
+}
+
+void shard_collect(struct shard *shard)
+{
+	uint32_t slice = __atomic_load_n(&shard->incoming, __ATOMIC_RELAXED);
+	struct span *span;
+
+	if (!slice)
+		return;
+	slice = __atomic_exchange_n(&shard->incoming, 0, __ATOMIC_ACQUIRE);
+	while (slice) {
+		span = table_span(slice);
+		/* Once its blocks are taken, it may be named again. */
+		slice = span->next_incoming;
+		collect_span(shard, span);
+	}
+}

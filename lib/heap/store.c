@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Taking and giving slices. See store.h.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/engine.h"
+#include "heap/arena.h"
+#include "heap/table.h"
+
+#define SLACK_LEAST	16		/* slices that may be warm in any case */
+#define SLACK_SHARE	16		/* and one of so many that are in use */
+#define GRACE_MAX	1024		/* 64 MiB more, where it is missed */
+#define SOON_NS		200000000ULL
+#define COOL_RANGES	64		/* in one call to the engine */
+
+struct store store_data = { .prot = NTMEM_PAGE_READWRITE };
+struct store store_code = { .prot = NTMEM_PAGE_EXECUTE_READWRITE };
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+uint32_t store_prot(const struct store *store)
+{
+	return store->prot;
+}
+
+uint32_t store_slack(const struct store *store)
+{
+	return SLACK_LEAST + __atomic_load_n(&store->grace, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&store->in_use, __ATOMIC_RELAXED) / SLACK_SHARE;
+}
+
+/* ---------------------------------------------------------------- taking --- */
+
+/* What was made cold not long ago is missed now. */
+static void miss(struct store *store, uint32_t slices)
+{
+	uint32_t missed = slices < store->cooled ? slices : store->cooled;
+	uint32_t grace = store->grace + missed;
+
+	if (!missed)
+		return;
+	if (now_ns() - store->cooled_at > SOON_NS) {
+		store->cooled = 0;
+		return;
+	}
+	store->cooled -= missed;
+	__atomic_store_n(&store->grace, grace < GRACE_MAX ? grace : GRACE_MAX,
+			 __ATOMIC_RELAXED);
+}
+
+static uint32_t take_from(struct store *store, struct arena *arena,
+			  uint32_t at, uint32_t count, bool *zero)
+{
+	uint32_t warm = arena_warm(arena, at, count);
+
+	if (!arena_commit(arena, at, count))
+		return 0;
+	if (warm < count)
+		miss(store, count - warm);
+	*zero = !warm;
+	arena_use(arena, at, count);
+	store->warm -= warm;
+	__atomic_store_n(&store->in_use, store->in_use + count,
+			 __ATOMIC_RELAXED);
+	return arena->first + at;
+}
+
+static uint32_t take_locked(struct store *store, uint32_t count,
+			    uint32_t align, bool *zero)
+{
+	struct arena *arena;
+	int at;
+
+	for (arena = store->arenas; store->warm >= count && arena;
+	     arena = arena->next) {
+		at = arena_find(arena, count, align, true);
+		if (at >= 0)
+			return take_from(store, arena, at, count, zero);
+	}
+	for (arena = store->arenas; arena; arena = arena->next) {
+		at = arena_find(arena, count, align, false);
+		if (at >= 0)
+			return take_from(store, arena, at, count, zero);
+	}
+	arena = arena_make(store, count);
+	return arena ? take_from(store, arena, 0, count, zero) : 0;
+}
+
+uint32_t store_take(struct store *store, uint32_t count, uint32_t align,
+		    bool *zero)
+{
+	uint32_t slice;
+
+	heap_mutex_take(&store->lock);
+	slice = take_locked(store, count, align, zero);
+	heap_mutex_give(&store->lock);
+	return slice;
+}
+
+bool store_take_at(struct store *store, uint32_t slice, uint32_t count,
+		   bool *zero)
+{
+	struct arena *arena = arena_of(slice);
+	uint32_t at = slice - (arena ? arena->first : 0);
+	bool taken = false;
+
+	if (!arena || arena->store != store || at + count > arena->slices)
+		return false;
+	heap_mutex_take(&store->lock);
+	if (arena_is_free(arena, at, count))
+		taken = take_from(store, arena, at, count, zero);
+	heap_mutex_give(&store->lock);
+	return taken;
+}
+
+/* ---------------------------------------------------------------- giving --- */
+
+/* Ranges of free slices on their way to be cold; nobody takes them meanwhile. */
+struct cooling {
+	struct ntmem_op ops[COOL_RANGES];
+	struct arena *arenas[COOL_RANGES];
+	uint32_t at[COOL_RANGES];
+	uint32_t counts[COOL_RANGES];
+	enum arena_fate fates[COOL_RANGES];
+	uint32_t ranges;
+};
+
+static void cooling_add(struct cooling *cooling, struct arena *arena,
+			uint32_t at, uint32_t count)
+{
+	struct ntmem_op *op = &cooling->ops[cooling->ranges];
+
+	memset(op, 0, sizeof(*op));
+	op->op = NTMEM_NR_DECOMMIT;
+	op->range.addr = (uintptr_t)slice_base(arena->first + at);
+	op->range.size = count * SLICE;
+	cooling->arenas[cooling->ranges] = arena;
+	cooling->at[cooling->ranges] = at;
+	cooling->counts[cooling->ranges] = count;
+	cooling->ranges++;
+}
+
+/* Takes warm slices until so many are left, or the ranges are full. */
+static void cooling_pick(struct cooling *cooling, struct store *store,
+			 uint32_t left)
+{
+	struct arena *arena;
+	uint32_t at, count;
+
+	cooling->ranges = 0;
+	for (arena = store->arenas; arena; arena = arena->next) {
+		for (at = 0; store->warm > left &&
+		     cooling->ranges < COOL_RANGES &&
+		     (count = arena_next_warm(arena, &at)); at += count) {
+			if (count > store->warm - left)
+				count = store->warm - left;
+			arena_hold(arena, at, count);
+			store->warm -= count;
+			cooling_add(cooling, arena, at, count);
+		}
+	}
+}
+
+/* Where a mapping cannot be split any more, the content goes all the same. */
+static enum arena_fate fate_of(const struct ntmem_op *op)
+{
+	if (!op->status)
+		return ARENA_COLD;
+	if (op->status == -ENOMEM && !ntmem_engine()->drop(&op->range, 1))
+		return ARENA_CLEAN;
+	return ARENA_WARM;
+}
+
+/* Without the lock. */
+static void cooling_run(struct cooling *cooling)
+{
+	struct ntmem_batch batch = {
+		.ops = (uintptr_t)cooling->ops, .count = cooling->ranges,
+	};
+	uint32_t i;
+
+	for (i = 0; i < cooling->ranges; i++)
+		cooling->ops[i].status = -EINTR;
+	ntmem_engine()->batch(&batch);
+	for (i = 0; i < cooling->ranges; i++)
+		cooling->fates[i] = fate_of(&cooling->ops[i]);
+}
+
+/* How many slices are not warm any more. */
+static uint32_t cooling_end(struct cooling *cooling, struct store *store)
+{
+	uint32_t i, done = 0;
+
+	for (i = 0; i < cooling->ranges; i++) {
+		arena_unhold(cooling->arenas[i], cooling->at[i],
+			     cooling->counts[i], cooling->fates[i]);
+		if (cooling->fates[i] == ARENA_WARM)
+			store->warm += cooling->counts[i];
+		else
+			done += cooling->counts[i];
+	}
+	store->cooled += done;
+	store->cooled_at = now_ns();
+	return done;
+}
+
+/* Called with the lock, which it lets go of meanwhile. */
+static void cool(struct store *store, uint32_t left)
+{
+	struct cooling cooling;
+	uint32_t done;
+
+	do {
+		cooling_pick(&cooling, store, left);
+		if (!cooling.ranges)
+			return;
+		heap_mutex_give(&store->lock);
+		cooling_run(&cooling);
+		heap_mutex_take(&store->lock);
+		done = cooling_end(&cooling, store);
+	} while (done && cooling.ranges == COOL_RANGES);
+}
+
+/* Have pages been decommitted? */
+static bool has_holes(const struct span *span, uint32_t count)
+{
+	uint32_t dropped = 0;
+
+	for (; count; span++, count--)
+		dropped |= span->dropped;
+	return dropped && ntmem_engine()->drop_decommits;
+}
+
+static void give_locked(struct store *store, uint32_t slice, uint32_t count)
+{
+	struct arena *arena = arena_of(slice);
+	struct span *span = table_span(slice);
+	bool holes = has_holes(span, count);
+
+	memset(span, 0, count * sizeof(*span));
+	arena_unuse(arena, slice - arena->first, count);
+	if (holes)
+		arena_uncommit(arena, slice - arena->first, count);
+	store->warm += count;
+	__atomic_store_n(&store->in_use, store->in_use - count,
+			 __ATOMIC_RELAXED);
+}
+
+static void cool_what_is_too_much(struct store *store)
+{
+	uint32_t slack = store_slack(store);
+
+	if (store->warm <= slack)
+		return;
+	cool(store, slack / 2);
+	__atomic_store_n(&store->grace, store->grace - store->grace / 8,
+			 __ATOMIC_RELAXED);
+}
+
+void store_give(struct store *store, uint32_t slice, uint32_t count)
+{
+	heap_mutex_take(&store->lock);
+	give_locked(store, slice, count);
+	cool_what_is_too_much(store);
+	heap_mutex_give(&store->lock);
+}
+
+void store_give_many(struct store *store, uint32_t first)
+{
+	heap_mutex_take(&store->lock);
+	while (first) {
+		struct span *span = table_span(first);
+		uint32_t next = span->next_of_shard;
+
+		give_locked(store, first, span->slices);
+		first = next;
+	}
+	cool_what_is_too_much(store);
+	heap_mutex_give(&store->lock);
+}
+
+size_t store_trim(struct store *store)
+{
+	size_t before;
+
+	heap_mutex_take(&store->lock);
+	before = store->warm;
+	cool(store, 0);
+	before -= store->warm < before ? store->warm : before;
+	heap_mutex_give(&store->lock);
+	return before * SLICE;
+}
+
+/* ----------------------------------------------------------------- pages --- */
+
+void store_drop(const struct page_range *ranges, uint32_t count)
+{
+	const struct ntmem_engine *engine = ntmem_engine();
+	struct ntmem_range drop[COOL_RANGES] = { 0 };
+	uint32_t i, n;
+
+	while (count) {
+		n = count < COOL_RANGES ? count : COOL_RANGES;
+		for (i = 0; i < n; i++) {
+			drop[i].addr = (uintptr_t)ranges[i].start;
+			drop[i].size = ranges[i].size;
+		}
+		engine->drop(drop, n);
+		ranges += n;
+		count -= n;
+	}
+}
+
+bool store_undrop(struct store *store, const struct page_range *range)
+{
+	const struct ntmem_engine *engine = ntmem_engine();
+	struct ntmem_range commit = {
+		.addr = (uintptr_t)range->start, .size = range->size,
+		.prot = store->prot,
+	};
+
+	return !engine->drop_decommits || !engine->commit(&commit);
+}
+
+/* ---------------------------------------------------------------- the rest --- */
+
+void store_stats(struct store *store, struct store_stats *stats)
+{
+	struct arena *arena;
+
+	heap_mutex_take(&store->lock);
+	stats->reserved = 0;
+	for (arena = store->arenas; arena; arena = arena->next)
+		stats->reserved += arena->slices * SLICE;
+	stats->in_use = store->in_use * SLICE;
+	stats->warm = store->warm * SLICE;
+	heap_mutex_give(&store->lock);
+}

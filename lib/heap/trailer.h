@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How HeapSize() is exact: in the last two bytes of a block of a class, how much
+ * of it was not asked for, encoded. What was written beyond the block's end is
+ * noticed by it.
+ */
+#ifndef HEAP_TRAILER_H
+#define HEAP_TRAILER_H
+
+#include <string.h>
+
+#include "heap/block.h"
+
+#define TRAILER		2
+
+static inline uint16_t trailer_key(void)
+{
+	return heap_key >> 8;
+}
+
+static inline void trailer_set(void *block, size_t block_size, size_t size)
+{
+	uint16_t slack = (block_size - size) ^ trailer_key();
+
+	memcpy((char *)block + block_size - TRAILER, &slack, TRAILER);
+}
+
+/* The size that was asked for, or -1 when it was overwritten. */
+static inline size_t trailer_get(const void *block, size_t block_size)
+{
+	uint16_t slack;
+
+	memcpy(&slack, (const char *)block + block_size - TRAILER, TRAILER);
+	slack ^= trailer_key();
+	return slack >= TRAILER && slack <= block_size ? block_size - slack :
+							 (size_t)-1;
+}
+
+static inline bool trailer_is_whole(const void *block, size_t block_size)
+{
+	return trailer_get(block, block_size) != (size_t)-1;
+}
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Finding pages without a block in use. See trim.h.
+ */
+#include <string.h>
+
+#include "heap/span.h"
+#include "heap/store.h"
+#include "heap/trim.h"
+
+#define QUARTERS	4
+#define RANGES		64
+#define SPAN_PAGES	(LARGE_SPAN * SLICE_PAGES)
+#define FOUND		UINT16_MAX	/* more than a page has bytes */
+
+/* Pages that are to lose their content in one call. */
+struct dropping {
+	struct page_range ranges[RANGES];
+	uint32_t count;
+};
+
+static uint32_t quarter(const struct span *span)
+{
+	return span_capacity(span) / QUARTERS;
+}
+
+/* How many quarters are free. */
+static uint32_t level(const struct span *span)
+{
+	return QUARTERS - 1 - span->low / quarter(span);
+}
+
+/* What is free of it and was not looked at. */
+static size_t loose(const struct span *span)
+{
+	uint32_t now = level(span);
+
+	if (now <= span->looked)
+		return 0;
+	return (size_t)(now - span->looked) * quarter(span) * span->list.size;
+}
+
+static void set_low(struct span *span)
+{
+	uint32_t step = quarter(span);
+	uint32_t low = (span->list.used - 1) / step * step;
+
+	if (low > (QUARTERS - 1) * step)
+		low = (QUARTERS - 1) * step;
+	span->low = low;
+	span->list.used -= low;
+}
+
+void trim_watch(struct shard *shard, struct span *span)
+{
+	set_low(span);
+	shard->loose += loose(span);
+}
+
+void trim_unwatch(struct shard *shard, struct span *span)
+{
+	shard->loose -= loose(span);
+	span->list.used += span->low;
+	span->low = 0;
+	span->looked = 0;
+}
+
+void trim_lower(struct shard *shard, struct span *span)
+{
+	shard->loose -= loose(span);
+	span->list.used = span->low;
+	set_low(span);
+	shard->loose += loose(span);
+	if (shard->loose > store_slack(shard->heap->store) * SLICE)
+		trim_shard(shard);
+}
+
+/* --------------------------------------------------------------- looking --- */
+
+/* Adds [start, start + size) of a span to what is free of each page. */
+static void count_free(uint16_t *free, size_t start, size_t size)
+{
+	size_t end = start + size, part;
+
+	while (start < end) {
+		part = PAGE_BYTES - start % PAGE_BYTES;
+		if (part > end - start)
+			part = end - start;
+		free[start / PAGE_BYTES] += part;
+		start += part;
+	}
+}
+
+/* Pages up to the last one that all blocks of were made. */
+static uint32_t count_pages(const struct span *span, uint16_t *free)
+{
+	size_t made = span->made * (size_t)span->list.size;
+	size_t all = span->slices * SLICE;
+	char *base = span_base(span);
+	struct block *block;
+
+	for (block = span->list.free; block; block = block_next(block))
+		count_free(free, (char *)block - base, span->list.size);
+	if (span->made < span_capacity(span))
+		return made / PAGE_BYTES;
+	count_free(free, made, all - made);
+	return all / PAGE_BYTES;
+}
+
+static void take_out_blocks(struct span *span)
+{
+	struct block *block = span->list.free, *next;
+	struct block *kept = NULL;
+
+	for (; block; block = next) {
+		next = block_next(block);
+		if (span_block_dropped(span, block))
+			continue;
+		block_link(block, kept);
+		kept = block;
+	}
+	span->list.free = kept;
+}
+
+static void drop(struct dropping *dropping)
+{
+	if (dropping->count)
+		store_drop(dropping->ranges, dropping->count);
+	dropping->count = 0;
+}
+
+static void drop_page(struct dropping *dropping, char *page)
+{
+	struct page_range *last = &dropping->ranges[dropping->count];
+
+	if (dropping->count && last[-1].start + last[-1].size == page) {
+		last[-1].size += PAGE_BYTES;
+		return;
+	}
+	last->start = page;
+	last->size = PAGE_BYTES;
+	dropping->count++;
+}
+
+static void look(struct span *span, struct dropping *dropping)
+{
+	uint16_t free[SPAN_PAGES] = { 0 };
+	uint32_t pages = count_pages(span, free), page, found = 0;
+
+	for (page = 0; page < pages; page++) {
+		if (free[page] < PAGE_BYTES || span_is_dropped(span, page))
+			continue;
+		span[page / SLICE_PAGES].dropped |= 1U << page % SLICE_PAGES;
+		free[page] = FOUND;
+		found++;
+	}
+	if (!found)
+		return;
+	take_out_blocks(span);
+	for (page = 0; page < pages; page++) {
+		if (free[page] != FOUND)
+			continue;
+		if (dropping->count == RANGES)
+			drop(dropping);
+		drop_page(dropping, span_base(span) + page * PAGE_BYTES);
+	}
+}
+
+void trim_shard(struct shard *shard)
+{
+	struct dropping dropping = { .count = 0 };
+	unsigned int class;
+	uint32_t slice;
+
+	for (class = 0; class < CLASSES; class++) {
+		for (slice = shard->first[class]; slice;) {
+			struct span *span = table_span(slice);
+
+			slice = span->next;
+			if (level(span) <= span->looked)
+				continue;
+			shard->loose -= loose(span);
+			span->looked = level(span);
+			look(span, &dropping);
+		}
+	}
+	drop(&dropping);
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Whether a heap is in order: every list leads only to free blocks of the span
+ * it is of, each once, as many as are not in use; and nothing was written
+ * beyond the end of a block in use.
+ */
+#include "heap/find.h"
+#include "heap/freemap.h"
+#include "heap/heap.h"
+#include "heap/meta.h"
+#include "heap/mixed.h"
+#include "heap/region.h"
+#include "heap/shard.h"
+#include "heap/trailer.h"
+#include "heap/walk.h"
+
+static bool end_is_whole(const struct span *span, const void *p)
+{
+	return !span_shard(span)->heap->trailer ||
+	       trailer_is_whole(p, find_block_size(span, p));
+}
+
+/* Blocks that the span counts as in use. */
+static uint32_t counted(const struct span *span)
+{
+	return span->list.used + span->low -
+	       shard_is_current(span_shard(span), span);
+}
+
+static bool span_is_whole(struct freemap *map, struct span *span)
+{
+	char *base = span_base(span);
+	uint32_t i, busy = 0;
+
+	if (!freemap_make(map, span))
+		return false;
+	for (i = 0; i < span->made; i++) {
+		if (freemap_has(map, i))
+			continue;
+		if (!end_is_whole(span, base + i * span->list.size))
+			return false;
+		busy++;
+	}
+	/* Blocks that others freed just now still count. */
+	return busy <= counted(span);
+}
+
+static bool mixed_is_whole(struct freemap *map, struct span *span)
+{
+	char *base = span_base(span);
+	uint32_t i;
+
+	if (!freemap_make(map, span))
+		return false;
+	for (i = 0; i < SLICE / GRAIN; i++)
+		if (mixed_has_block(span, base + i * GRAIN) &&
+		    !freemap_has(map, i) &&
+		    !end_is_whole(span, base + i * GRAIN))
+			return false;
+	return true;
+}
+
+static bool is_whole(struct freemap *map, struct span *span)
+{
+	switch (span->kind) {
+	case SPAN_BLOCKS:
+		return span_is_whole(map, span);
+	case SPAN_MIXED:
+		return mixed_is_whole(map, span);
+	default:
+		return true;
+	}
+}
+
+static bool shard_is_whole(struct freemap *map, struct shard *shard)
+{
+	uint32_t slice;
+
+	for (slice = shard->all; slice;
+	     slice = table_span(slice)->next_of_shard)
+		if (!is_whole(map, table_span(slice)))
+			return false;
+	return true;
+}
+
+static bool validate_all(struct heap *heap)
+{
+	struct freemap map;
+	struct shard *shard;
+	bool whole = true;
+
+	heap_close(heap);
+	if (heap->region)
+		whole = heap_region_validate(heap->region, NULL);
+	for (shard = heap->shards; shard && whole; shard = shard->next)
+		whole = shard_is_whole(&map, shard);
+	heap_open(heap);
+	return whole;
+}
+
+static bool validate_block(struct heap *heap, const void *p)
+{
+	struct span *span;
+	bool valid;
+
+	heap_close(heap);
+	if (heap->region) {
+		valid = heap_region_validate(heap->region, p);
+	} else {
+		span = find_span(heap, p);
+		valid = span;
+		if (span && (span->kind == SPAN_BLOCKS ||
+			     span->kind == SPAN_MIXED))
+			valid = !find_is_free(span_shard(span), span, p) &&
+				end_is_whole(span, p);
+	}
+	heap_open(heap);
+	return valid;
+}
+
+bool heap_validate(struct heap *heap, const void *p)
+{
+	heap_init();
+	return p ? validate_block(heap, p) : validate_all(heap);
+}
