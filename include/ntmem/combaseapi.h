@@ -3,7 +3,7 @@
  * The task allocator: memory that one component allocates and another frees.
  *
  * The blocks are those of the process heap. Sizes are in bytes. The functions
- * may be called from any thread, and do not set the last error.
+ * may be called from any thread.
  */
 #ifndef NTMEM_COMBASEAPI_H
 #define NTMEM_COMBASEAPI_H

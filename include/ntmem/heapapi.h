@@ -41,9 +41,9 @@ typedef PHEAP_SUMMARY LPHEAP_SUMMARY;
  *	HEAP_CREATE_ENABLE_EXECUTE (blocks may be executed); others, known or
  *	not, are accepted and mean nothing
  * @dwInitialSize: a hint of how much to commit at once
- * @dwMaximumSize: 0: the heap grows as long as there is memory. Otherwise it
- *	never holds more than this, rounded up to pages; its own bookkeeping
- *	counts, and no block can be larger than a little less than 1 MiB.
+ * @dwMaximumSize: 0: the heap grows as long as there is memory. Otherwise its
+ *	blocks never hold more than this, rounded up to pages, and none can be
+ *	larger than a little less than 1 MiB.
  *
  * Returns a handle, NULL on failure: ERROR_NOT_ENOUGH_MEMORY (8), also for a
  * maximum that there is no address space for. Microsoft's page: "HeapCreate
@@ -112,7 +112,8 @@ WINBASEAPI BOOL WINAPI HeapFree(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem);
  * @lpMem: the block
  *
  * Does not set the last error. (SIZE_T)-1 for what is seen to be no block of
- * the heap. Microsoft's page: "HeapSize function (heapapi.h)".
+ * the heap: another heap's, an address inside a block, one outside of heaps.
+ * Microsoft's page: "HeapSize function (heapapi.h)".
  */
 WINBASEAPI SIZE_T WINAPI HeapSize(HANDLE hHeap, DWORD dwFlags, LPCVOID lpMem);
 
@@ -146,8 +147,9 @@ WINBASEAPI SIZE_T WINAPI HeapCompact(HANDLE hHeap, DWORD dwFlags);
  * @hHeap: the heap
  *
  * The thread that has the lock may take it again, and uses the heap as ever;
- * others wait in their calls, but not in those with HEAP_NO_SERIALIZE. A heap
- * created with HEAP_NO_SERIALIZE has no lock: TRUE, and nobody waits.
+ * others wait in their calls. (On Windows, calls with HEAP_NO_SERIALIZE do not
+ * wait, nor do most that need little memory.) A heap created with
+ * HEAP_NO_SERIALIZE has no lock: TRUE, and nobody waits.
  *
  * FALSE with ERROR_INVALID_HANDLE for what is no heap. Microsoft's page:
  * "HeapLock function (heapapi.h)".

@@ -7,7 +7,7 @@
  * empty one. It lies in a block of the process heap. On Windows a freed one
  * may be kept for the next allocation; here it is not.
  *
- * The functions may be called from any thread, and do not set the last error.
+ * The functions may be called from any thread.
  */
 #ifndef NTMEM_OLEAUTO_H
 #define NTMEM_OLEAUTO_H

@@ -129,6 +129,12 @@ OPERATION(set_granularity, const struct ntmem_granularity *)
 OPERATION(batch, struct ntmem_batch *)
 OPERATION(last_fault, struct ntmem_fault *)
 
+static int failing_drop(const struct ntmem_range *ranges, unsigned int count)
+{
+	return fails(INJECT_OPERATION, __func__) ? -order.error :
+						   real->drop(ranges, count);
+}
+
 static struct ntmem_engine failing = {
 	.info = failing_info,
 	.reserve = failing_reserve,
@@ -144,6 +150,7 @@ static struct ntmem_engine failing = {
 	.set_granularity = failing_set_granularity,
 	.batch = failing_batch,
 	.last_fault = failing_last_fault,
+	.drop = failing_drop,
 };
 
 static const struct ntmem_engine *over(const struct ntmem_engine *engine)
@@ -152,6 +159,7 @@ static const struct ntmem_engine *over(const struct ntmem_engine *engine)
 		return NULL;
 	real = engine;
 	failing.name = engine->name;
+	failing.drop_decommits = engine->drop_decommits;
 	return &failing;
 }
 

@@ -19,6 +19,16 @@ void add_windows_tests(Suite *suite)
 	suite_add_tcase(suite, hints_tests());
 	suite_add_tcase(suite, exception_tests());
 	suite_add_tcase(suite, thread_tests());
+	suite_add_tcase(suite, heap_create_tests());
+	suite_add_tcase(suite, heap_alloc_tests());
+	suite_add_tcase(suite, heap_realloc_tests());
+	suite_add_tcase(suite, heap_walk_tests());
+	suite_add_tcase(suite, heap_lock_tests());
+	suite_add_tcase(suite, heap_info_tests());
+	suite_add_tcase(suite, heap_model_tests());
+	suite_add_tcase(suite, global_tests());
+	suite_add_tcase(suite, bstr_tests());
+	suite_add_tcase(suite, crt_tests());
 }
 
 void query(const void *addr, MEMORY_BASIC_INFORMATION *info)

@@ -23,12 +23,23 @@
 #define UNTOUCHED	0xdeadbeefu
 
 TCase *alloc_tests(void);
+TCase *bstr_tests(void);
+TCase *crt_tests(void);
 TCase *engine_tests(void);
 TCase *exception_tests(void);
 TCase *failure_tests(void);
 TCase *fork_tests(void);
 TCase *free_tests(void);
+TCase *global_tests(void);
 TCase *guard_tests(void);
+TCase *heap_alloc_tests(void);
+TCase *heap_create_tests(void);
+TCase *heap_host_tests(void);
+TCase *heap_info_tests(void);
+TCase *heap_lock_tests(void);
+TCase *heap_model_tests(void);
+TCase *heap_realloc_tests(void);
+TCase *heap_walk_tests(void);
 TCase *hints_tests(void);
 TCase *host_tests(void);
 TCase *lock_tests(void);

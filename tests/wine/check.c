@@ -10,7 +10,7 @@
 #include "check.h"
 
 #define MAX_CASES	32
-#define MAX_TESTS	128
+#define MAX_TESTS	256
 
 struct entry {
 	const TTest *test;

@@ -119,6 +119,13 @@ def declared(header, statement):
             yield member(header, first, name)
         for name in rest:
             yield scalar(header, name)
+    elif statement.startswith("typedef enum"):
+        found = re.match(r"typedef\s+enum.*?\{(.*)\}\s*(\w+)$", statement,
+                         re.S)
+        yield scalar(header, found.group(2))
+        for name in re.findall(r"(\w+)\s*(?:=[^,]*)?(?:,|$)",
+                               found.group(1).strip()):
+            yield constant(header, name)
     elif statement.startswith("typedef"):
         pointer = re.search(r"\(\s*\*\s*(\w+)\s*\)\s*\(", statement)
         names = [pointer.group(1)] if pointer else [

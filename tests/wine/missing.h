@@ -14,4 +14,26 @@
 #define MEM_PRESERVE_PLACEHOLDER	0x00000002
 #endif
 
+#ifndef HEAP_OPTIMIZE_RESOURCES_CURRENT_VERSION
+#define HEAP_OPTIMIZE_RESOURCES_CURRENT_VERSION	1
+#define HeapOptimizeResources	((HEAP_INFORMATION_CLASS)3)
+
+typedef struct {
+	DWORD Version;
+	DWORD Flags;
+} HEAP_OPTIMIZE_RESOURCES_INFORMATION;
+#endif
+
+/* ntdll has these, but no header. */
+#define HEAP_SETTABLE_USER_VALUE	0x00000100
+#define HEAP_SETTABLE_USER_FLAG1	0x00000200
+
+#include <malloc.h>
+size_t __cdecl _aligned_msize(void *block, size_t alignment, size_t offset);
+
+BOOLEAN NTAPI RtlSetUserValueHeap(PVOID heap, ULONG flags, PVOID block,
+				  PVOID value);
+BOOLEAN NTAPI RtlGetUserInfoHeap(PVOID heap, ULONG flags, PVOID block,
+				 PVOID *value, PULONG user_flags);
+
 #endif

@@ -52,8 +52,21 @@ static LONG WINAPI on_unhandled(EXCEPTION_POINTERS *pointers)
 	return EXCEPTION_EXECUTE_HANDLER;
 }
 
+/* So that the C run-time returns errors, and does not end the process. */
+static void ignore_parameter(const wchar_t *expression, const wchar_t *function,
+			     const wchar_t *file, unsigned int line,
+			     uintptr_t reserved)
+{
+	(void)expression;
+	(void)function;
+	(void)file;
+	(void)line;
+	(void)reserved;
+}
+
 void install_fault_handler(void)
 {
+	_set_invalid_parameter_handler(ignore_parameter);
 	SetUnhandledExceptionFilter(on_unhandled);
 }
 

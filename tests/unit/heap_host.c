@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is ours about the heap: wrong uses that end the process, with a message,
+ * or are refused where Windows promises nothing; and children.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "heap.h"
+
+/* ------------------------------------------------ wrong uses that are fatal --- */
+
+static const SIZE_T sizes[] = { 24, 1000, 20000, 100 * KIB, 3 * MIB };
+
+/* What a child does wrong, with a block of one of the sizes. */
+struct wrong {
+	void (*act)(SIZE_T size);
+	const char *call;	/* that the message names */
+	SIZE_T size;
+	int output;
+};
+
+static HANDLE new_heap(void)
+{
+	return HeapCreate(0, 0, 0);
+}
+
+static unsigned char *new_block(HANDLE heap, SIZE_T size)
+{
+	unsigned char *block = HeapAlloc(heap, 0, size);
+
+	if (!block)
+		_exit(2);
+	memset(block, 0x11, size);
+	return block;
+}
+
+static void free_twice(SIZE_T size)
+{
+	HANDLE heap = new_heap();
+	unsigned char *block = new_block(heap, size);
+
+	new_block(heap, size);
+	HeapFree(heap, 0, block);
+	HeapFree(heap, 0, block);
+}
+
+static void free_twice_with_others_between(SIZE_T size)
+{
+	HANDLE heap = new_heap();
+	unsigned char *block = new_block(heap, size);
+	unsigned char *other = new_block(heap, size);
+
+	new_block(heap, size);
+	HeapFree(heap, 0, block);
+	HeapFree(heap, 0, other);
+	HeapFree(heap, 0, block);
+}
+
+static void free_twice_in_the_process_heap(SIZE_T size)
+{
+	unsigned char *block = new_block(GetProcessHeap(), size);
+
+	new_block(GetProcessHeap(), size);
+	HeapFree(GetProcessHeap(), 0, block);
+	HeapFree(GetProcessHeap(), 0, block);
+}
+
+static void free_the_inside(SIZE_T size)
+{
+	HANDLE heap = new_heap();
+
+	HeapFree(heap, 0, new_block(heap, size) + 16);
+}
+
+static void free_off_the_grain(SIZE_T size)
+{
+	HANDLE heap = new_heap();
+
+	HeapFree(heap, 0, new_block(heap, size) + 1);
+}
+
+static void free_of_another_heap(SIZE_T size)
+{
+	HANDLE heap = new_heap();
+
+	new_block(heap, size);
+	HeapFree(heap, 0, new_block(new_heap(), size));
+}
+
+static void free_a_variable(SIZE_T size)
+{
+	static unsigned char variable[64] __attribute__((aligned(64)));
+	HANDLE heap = new_heap();
+
+	new_block(heap, size);
+	HeapFree(heap, 0, variable + 16);
+}
+
+static void free_the_stack(SIZE_T size)
+{
+	unsigned char variable[64] __attribute__((aligned(16)));
+	HANDLE heap = new_heap();
+
+	new_block(heap, size);
+	HeapFree(heap, 0, variable);
+}
+
+static void free_nowhere(SIZE_T size)
+{
+	HANDLE heap = new_heap();
+
+	new_block(heap, size);
+	HeapFree(heap, 0, (void *)0x123456780);
+}
+
+static void resize_what_is_free(SIZE_T size)
+{
+	HANDLE heap = new_heap();
+	unsigned char *block = new_block(heap, size);
+
+	new_block(heap, size);
+	HeapFree(heap, 0, block);
+	if (!HeapReAlloc(heap, 0, block, 2 * size))
+		_exit(3);
+}
+
+static void resize_of_another_heap(SIZE_T size)
+{
+	HANDLE heap = new_heap();
+
+	if (!HeapReAlloc(heap, 0, new_block(new_heap(), size), 2 * size))
+		_exit(3);
+}
+
+static const struct wrong wrongs[] = {
+	{ .act = free_twice, .call = "HeapFree" },
+	{ .act = free_twice_with_others_between, .call = "HeapFree" },
+	{ .act = free_twice_in_the_process_heap, .call = "HeapFree" },
+	{ .act = free_the_inside, .call = "HeapFree" },
+	{ .act = free_off_the_grain, .call = "HeapFree" },
+	{ .act = free_of_another_heap, .call = "HeapFree" },
+	{ .act = free_a_variable, .call = "HeapFree" },
+	{ .act = free_the_stack, .call = "HeapFree" },
+	{ .act = free_nowhere, .call = "HeapFree" },
+	{ .act = resize_what_is_free, .call = "HeapReAlloc" },
+	{ .act = resize_of_another_heap, .call = "HeapReAlloc" },
+};
+
+static void act(void *arg)
+{
+	struct wrong *wrong = arg;
+
+	dup2(wrong->output, STDERR_FILENO);
+	wrong->act(wrong->size);
+}
+
+START_TEST(a_wrong_use_ends_the_process_with_a_message)
+{
+	struct wrong wrong = wrongs[_i];
+	char text[8192];
+	int ends[2], status;
+	unsigned int i;
+	ssize_t length;
+
+	for (i = 0; i < COUNT(sizes); i++) {
+		ck_assert_int_eq(pipe(ends), 0);
+		wrong.output = ends[1];
+		wrong.size = sizes[i];
+		status = in_child(act, &wrong);
+		ck_assert_msg(WIFSIGNALED(status) &&
+			      WTERMSIG(status) == SIGABRT,
+			      "size %zu: status %#x", (size_t)sizes[i], status);
+		close(ends[1]);
+		length = read(ends[0], text, sizeof(text) - 1);
+		close(ends[0]);
+		ck_assert_int_ge(length, 1);
+		text[length] = '\0';
+		ck_assert_msg(strstr(text, "ntmem: ") &&
+			      strstr(text, wrong.call), "%s", text);
+	}
+}
+END_TEST
+
+/*
+ * Whoever writes on into the next block is found, at the latest when the heap
+ * is validated. What a block has to spare is less than a fourth of it.
+ */
+START_TEST(a_write_beyond_the_end_is_found)
+{
+	static const SIZE_T all[] = { 24, 100, 1000, 5000, 20000 };
+	SIZE_T size = all[_i];
+	HANDLE heap = make_heap(0, 0);
+	unsigned char *block = make_block(heap, size, 1);
+	int i;
+
+	for (i = 0; i < 8; i++)
+		make_block(heap, size, 2);
+	assert_ok(HeapValidate(heap, 0, NULL));
+	memset(block + size, 0x41, size / 4 + 16);
+	SetLastError(UNTOUCHED);
+	ck_assert(!HeapValidate(heap, 0, NULL) ||
+		  !HeapValidate(heap, 0, block));
+	ck_assert_uint_eq(GetLastError(), UNTOUCHED);
+	destroy(heap);
+}
+END_TEST
+
+static LONG search_on(EXCEPTION_POINTERS *pointers)
+{
+	(void)pointers;
+	return EXCEPTION_CONTINUE_SEARCH;
+}
+
+static void want_too_much(void *arg)
+{
+	HANDLE heap = HeapCreate(HEAP_GENERATE_EXCEPTIONS, 0, 0);
+
+	(void)arg;
+	AddVectoredExceptionHandler(1, search_on);
+	if (!HeapAlloc(heap, 0, unknown(SIZE_MAX / 2)))
+		_exit(3);
+}
+
+START_TEST(an_exception_that_nobody_handles_ends_the_process)
+{
+	int status = in_child(want_too_much, NULL);
+
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGABRT);
+}
+END_TEST
+
+static int exceptions;
+
+static LONG go_on(EXCEPTION_POINTERS *pointers)
+{
+	exceptions +=
+		pointers->ExceptionRecord->ExceptionCode == STATUS_NO_MEMORY;
+	return EXCEPTION_CONTINUE_EXECUTION;
+}
+
+START_TEST(an_exception_that_is_handled_ends_the_call)
+{
+	HANDLE heap = make_heap(HEAP_GENERATE_EXCEPTIONS, 0);
+	PVOID handler = AddVectoredExceptionHandler(1, go_on);
+	unsigned char *block = make_block(heap, 100, 1);
+
+	exceptions = 0;
+	assert_fails(ERROR_NOT_ENOUGH_MEMORY,
+		     HeapAlloc(heap, 0, unknown(SIZE_MAX / 2)));
+	assert_fails(ERROR_NOT_ENOUGH_MEMORY,
+		     HeapReAlloc(heap, 0, block, unknown(SIZE_MAX / 2)));
+	ck_assert_int_eq(exceptions, 2);
+	ck_assert(is_filled(block, 0, 100, 1));
+	RemoveVectoredExceptionHandler(handler);
+	destroy(heap);
+}
+END_TEST
+
+/* --------------------------------------------------- what is no heap, no block --- */
+
+static void check_no_heap(HANDLE heap)
+{
+	static unsigned char block[64] __attribute__((aligned(64)));
+	PROCESS_HEAP_ENTRY entry = { .lpData = NULL };
+	HEAP_SUMMARY summary = { .cb = sizeof(summary) };
+	ULONG value = 2;
+
+	assert_fails(ERROR_INVALID_HANDLE, HeapDestroy(heap));
+	assert_fails(ERROR_INVALID_HANDLE, HeapLock(heap));
+	assert_fails(ERROR_INVALID_HANDLE, HeapUnlock(heap));
+	assert_fails(ERROR_INVALID_HANDLE, HeapWalk(heap, &entry));
+	assert_fails(ERROR_INVALID_HANDLE, HeapSummary(heap, 0, &summary));
+	assert_fails(ERROR_INVALID_HANDLE, HeapCompact(heap, 0));
+	assert_fails(ERROR_INVALID_HANDLE,
+		     HeapSetInformation(heap, HeapCompatibilityInformation,
+					&value, sizeof(value)));
+	assert_fails(UNTOUCHED, HeapValidate(heap, 0, NULL));
+	assert_fails(UNTOUCHED, HeapValidate(heap, 0, block));
+	SetLastError(UNTOUCHED);
+	ck_assert_uint_eq(HeapSize(heap, 0, block), (SIZE_T)-1);
+	ck_assert_uint_eq(GetLastError(), UNTOUCHED);
+}
+
+START_TEST(what_is_no_heap_is_refused)
+{
+	static uint64_t memory[1024] __attribute__((aligned(4096)));
+
+	check_no_heap(NULL);
+	check_no_heap(memory);
+}
+END_TEST
+
+START_TEST(a_destroyed_heap_is_none)
+{
+	HANDLE heap = make_heap(0, 0);
+	void *block = make_block(heap, 100, 1);
+
+	destroy(heap);
+	check_no_heap(heap);
+	assert_fails(UNTOUCHED, HeapValidate(heap, 0, block));
+	assert_fails(ERROR_INVALID_HANDLE, HeapAlloc(heap, 0, 1));
+	assert_fails(ERROR_INVALID_HANDLE, HeapReAlloc(heap, 0, block, 1));
+	assert_fails(ERROR_INVALID_HANDLE, HeapFree(heap, 0, block));
+}
+END_TEST
+
+START_TEST(what_is_no_block_has_no_size)
+{
+	static unsigned char foreign[64] __attribute__((aligned(64)));
+	HANDLE heap = make_heap(0, 0);
+	HANDLE other = make_heap(0, 0);
+	unsigned char *block = make_block(heap, sizes[_i], 1);
+
+	SetLastError(UNTOUCHED);
+	ck_assert_uint_eq(HeapSize(other, 0, block), (SIZE_T)-1);
+	ck_assert_uint_eq(HeapSize(heap, 0, foreign + 16), (SIZE_T)-1);
+	ck_assert_uint_eq(HeapSize(heap, 0, &block), (SIZE_T)-1);
+	ck_assert_uint_eq(HeapSize(heap, 0, NULL), (SIZE_T)-1);
+	ck_assert_uint_eq(HeapSize(heap, 0, block + 1), (SIZE_T)-1);
+	ck_assert_uint_eq(HeapSize(heap, 0, block + 16), (SIZE_T)-1);
+	ck_assert(!HeapValidate(heap, 0, block + 1));
+	ck_assert(!HeapValidate(heap, 0, block + 16));
+	ck_assert(!HeapValidate(heap, 0, &block));
+	ck_assert(!HeapValidate(heap, 0, (void *)0x123456780));
+	ck_assert_uint_eq(GetLastError(), UNTOUCHED);
+	destroy(other);
+	destroy(heap);
+}
+END_TEST
+
+static void *unlock(void *heap)
+{
+	SetLastError(UNTOUCHED);
+	return !HeapUnlock(heap) && GetLastError() == ERROR_NOT_OWNER ? heap :
+									NULL;
+}
+
+START_TEST(only_who_has_the_lock_gives_it_back)
+{
+	HANDLE heap = make_heap(0, 0);
+	pthread_t thread;
+	void *result;
+
+	assert_fails(ERROR_NOT_OWNER, HeapUnlock(heap));
+	assert_ok(HeapLock(heap));
+	ck_assert_int_eq(pthread_create(&thread, NULL, unlock, heap), 0);
+	ck_assert_int_eq(pthread_join(thread, &result), 0);
+	ck_assert_ptr_eq(result, heap);
+	assert_ok(HeapUnlock(heap));
+	assert_fails(ERROR_NOT_OWNER, HeapUnlock(heap));
+	destroy(heap);
+}
+END_TEST
+
+START_TEST(a_block_of_malloc_is_not_known_to_the_c_run_time)
+{
+	void *block = malloc(100);
+
+	/* malloc is libc's in this program. */
+	ck_assert_uint_eq(HeapSize(GetProcessHeap(), 0, block), (SIZE_T)-1);
+	ck_assert_uint_eq(GlobalSize(block), 0);
+	free(block);
+}
+END_TEST
+
+/* ------------------------------------------------------------- children --- */
+
+/* What a child is given. */
+struct given {
+	HANDLE heap;
+	unsigned char *blocks[200];
+	HANDLE object;
+};
+
+#define require(condition) do {						\
+	if (!(condition))						\
+		_exit(__LINE__ & 0xff);					\
+} while (0)
+
+static void use_heaps(void *arg)
+{
+	struct given *given = arg;
+	HANDLE heap = HeapCreate(0, 0, 0);
+	unsigned char *block;
+	unsigned int i;
+
+	require(HeapValidate(given->heap, 0, NULL));
+	for (i = 0; i < 200; i++) {
+		require(is_filled(given->blocks[i], 0, i * 100, i));
+		if (i % 2)
+			require(HeapFree(given->heap, 0, given->blocks[i]));
+		block = HeapAlloc(given->heap, 0, i * 100);
+		require(block);
+		fill(block, 0, i * 100, 77);
+		require(HeapAlloc(heap, HEAP_ZERO_MEMORY, i * 100));
+		require(HeapAlloc(GetProcessHeap(), 0, i * 100));
+	}
+	require(HeapLock(given->heap) && HeapUnlock(given->heap));
+	block = GlobalLock(given->object);
+	require(block && is_filled(block, 0, 100, 1));
+	require(GlobalReAlloc(given->object, 5000, GMEM_MOVEABLE) ==
+		given->object);
+	require(GlobalAlloc(GMEM_MOVEABLE, 100));
+	require(HeapDestroy(given->heap) && HeapDestroy(heap));
+	require(HeapValidate(GetProcessHeap(), 0, NULL));
+}
+
+static void make_given(struct given *given)
+{
+	unsigned char *block;
+	unsigned int i;
+
+	given->heap = make_heap(0, 0);
+	for (i = 0; i < 200; i++)
+		given->blocks[i] = make_block(given->heap, i * 100, i);
+	assert_ok(given->object = GlobalAlloc(GMEM_MOVEABLE, 100));
+	block = GlobalLock(given->object);
+	fill(block, 0, 100, 1);
+	GlobalUnlock(given->object);
+}
+
+static void check_given(struct given *given)
+{
+	unsigned int i;
+	SIZE_T bytes;
+
+	ck_assert_uint_eq(walk(given->heap, &bytes), 200);
+	for (i = 0; i < 200; i++)
+		ck_assert(is_filled(given->blocks[i], 0, i * 100, i));
+	ck_assert_uint_eq(GlobalSize(given->object), 100);
+	ck_assert_ptr_eq(GlobalFree(given->object), NULL);
+	destroy(given->heap);
+}
+
+START_TEST(a_child_has_heaps_of_its_own)
+{
+	struct given given;
+
+	make_given(&given);
+	ck_assert_int_eq(in_child(use_heaps, &given), 0);
+	check_given(&given);
+}
+END_TEST
+
+static HANDLE busy_heap;
+static bool stop;
+
+/* Keeps locks of all kinds busy. */
+static void *be_busy(void *arg)
+{
+	void *blocks[32] = { NULL };
+	unsigned int i;
+	HANDLE object;
+
+	for (i = 0; !__atomic_load_n(&stop, __ATOMIC_ACQUIRE); i++) {
+		HeapFree(busy_heap, 0, blocks[i % 32]);
+		blocks[i % 32] = HeapAlloc(busy_heap, 0, i * 7919 % 50000);
+		object = GlobalAlloc(GMEM_MOVEABLE, i % 1000);
+		GlobalReAlloc(object, i * 31 % 2000, GMEM_MOVEABLE);
+		GlobalFree(object);
+		if (i % 16 == 0)
+			HeapDestroy(HeapCreate(0, 0, 0));
+	}
+	for (i = 0; i < 32; i++)
+		HeapFree(busy_heap, 0, blocks[i]);
+	return arg;
+}
+
+START_TEST(a_child_of_a_process_with_threads_too)
+{
+	struct given given;
+	pthread_t threads[2];
+	int i;
+
+	make_given(&given);
+	stop = false;
+	busy_heap = make_heap(0, 0);
+	for (i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, be_busy,
+						NULL), 0);
+	for (i = 0; i < 20; i++)
+		ck_assert_int_eq(in_child(use_heaps, &given), 0);
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_ok(HeapValidate(busy_heap, 0, NULL));
+	destroy(busy_heap);
+	check_given(&given);
+}
+END_TEST
+
+TCase *heap_host_tests(void)
+{
+	TCase *tests = tcase_create("heaps, ours");
+
+	tcase_set_timeout(tests, 120);
+	tcase_add_loop_test(tests, a_wrong_use_ends_the_process_with_a_message,
+			    0, COUNT(wrongs));
+	tcase_add_loop_test(tests, a_write_beyond_the_end_is_found, 0, 5);
+	tcase_add_test(tests,
+		       an_exception_that_nobody_handles_ends_the_process);
+	tcase_add_test(tests, an_exception_that_is_handled_ends_the_call);
+	tcase_add_test(tests, what_is_no_heap_is_refused);
+	tcase_add_test(tests, a_destroyed_heap_is_none);
+	tcase_add_loop_test(tests, what_is_no_block_has_no_size, 0,
+			    COUNT(sizes));
+	tcase_add_test(tests, only_who_has_the_lock_gives_it_back);
+	tcase_add_test(tests,
+		       a_block_of_malloc_is_not_known_to_the_c_run_time);
+	tcase_add_test(tests, a_child_has_heaps_of_its_own);
+	tcase_add_test(tests, a_child_of_a_process_with_threads_too);
+	return tests;
+}
