@@ -12,7 +12,7 @@ install: lib tools
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/ntmem/linux \
 		$(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \
 		$(DESTDIR)$(MANDIR)/man1
-	cd include/ntmem && find . -name '*.h' -exec \
+	cd include/ntmem && find . -name '*.h*' -exec \
 		$(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(INCLUDEDIR)/ntmem)/{} \;
 	$(INSTALL) -m 644 include/uapi/linux/ntmem.h \
 		$(DESTDIR)$(INCLUDEDIR)/ntmem/linux/ntmem.h

@@ -335,7 +335,6 @@ uint64_t region_map_give(struct region_map *map, uint64_t at)
 	put(map, extent, room, REGION_FREE);
 	if (next < extent + room)
 		index_leaf(map, next);
-	index_leaf(map, at);
 	index_leaf(map, extent);
 	return extent;
 }

@@ -11,8 +11,8 @@
 #include "../options.h"
 #include "bench.h"
 
-#define FEW_PAIRS	128UL
-#define MANY_PAIRS	1024UL
+#define FEW_PAIRS	16UL
+#define MANY_PAIRS	256UL
 
 static struct bench bench = { .threads = 2, .scale = 1, .seed = 1 };
 static const char *preload;

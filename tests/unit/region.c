@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "engine/engine.h"
 #include "heap/region_internal.h"
@@ -426,6 +427,33 @@ START_TEST(zero_is_zero)
 }
 END_TEST
 
+static long faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_minflt;
+}
+
+/* What no block has reached is zero, and nobody need touch it to be sure. */
+START_TEST(zero_costs_nothing_where_it_is)
+{
+	struct heap_region *region = make(16 * MIB, 0);
+	char *p = get(region, MIB);
+	long before;
+
+	memset(p, 1, MIB);
+	put(region, p);
+	before = faults();
+	p = heap_region_alloc(region, 9 * MIB, 0, true);
+	ck_assert_ptr_nonnull(p);
+	ck_assert_int_lt(faults() - before, 1000);
+	for (size_t i = 0; i < 9 * MIB; i += 127)
+		ck_assert_int_eq(p[i], 0);
+	heap_region_destroy(region);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- pages --- */
 
 START_TEST(pages_are_committed_as_they_are_needed)
@@ -517,17 +545,19 @@ END_TEST
 START_TEST(a_protection_stays)
 {
 	struct heap_region *region = make(MIB, 0);
-	char *a = get(region, 4 * PAGE), *b = get(region, 60 * PAGE);
-	char *c = get(region, 4 * PAGE);
+	char *a = get(region, 4 * PAGE - 64), *b = get(region, 60 * PAGE);
+	char *c = get(region, 5 * PAGE);
 	DWORD old;
 
 	put(region, b);
 	heap_region_trim(region);
 	assert_ok(VirtualProtect(a, 4 * PAGE, PAGE_READONLY, &old));
 	assert_ok(VirtualProtect(c, 4 * PAGE, PAGE_READONLY, &old));
-	memset(get(region, 60 * PAGE), 1, 60 * PAGE);
+	ck_assert_ptr_eq(get(region, 60 * PAGE), b);
+	memset(b + PAGE, 1, 58 * PAGE);
 	assert_run(a, 4 * PAGE, MEM_COMMIT, PAGE_READONLY);
-	assert_run(c, 4 * PAGE, MEM_COMMIT, PAGE_READONLY);
+	assert_run(a + 4 * PAGE, 59 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+	assert_run(a + 63 * PAGE, 5 * PAGE, MEM_COMMIT, PAGE_READONLY);
 	heap_region_destroy(region);
 }
 END_TEST
@@ -659,6 +689,7 @@ TCase *region_tests(void)
 	tcase_add_test(tests, blocks_change_size_in_place);
 	tcase_add_test(tests, a_block_grows_as_far_as_the_next);
 	tcase_add_test(tests, zero_is_zero);
+	tcase_add_test(tests, zero_costs_nothing_where_it_is);
 	tcase_add_test(tests, pages_are_committed_as_they_are_needed);
 	tcase_add_test(tests, pages_come_back);
 	tcase_add_test(tests, scattered_pages_come_back);

@@ -212,7 +212,7 @@ static bool create(enum inject_kind kind, unsigned int n)
 	bool hit;
 
 	look_around(&before);
-	inject_from(kind, n, ENOMEM);
+	inject(kind, n, ENOMEM);
 	region = heap_region_create(64 * MIB, PAGE, NTMEM_PAGE_READWRITE);
 	hit = inject_end();
 	if (!region) {
@@ -237,6 +237,20 @@ START_TEST(a_region_that_cannot_be_made_leaves_nothing)
 	while (create(kind, n))
 		ck_assert_uint_lt(++n, 1000);
 	ck_assert_uint_gt(n, 2);
+}
+END_TEST
+
+START_TEST(a_region_that_goes_leaves_nothing)
+{
+	struct state before, after;
+
+	look_around(&before);
+	make_scene();
+	heap_region_destroy(region);
+	look_around(&after);
+	ck_assert_uint_eq(before.reserved, after.reserved);
+	ck_assert_uint_eq(before.committed, after.committed);
+	ck_assert_int_eq(before.mapped, after.mapped);
 }
 END_TEST
 
@@ -305,6 +319,7 @@ TCase *region_failure_tests(void)
 		       where_nothing_is_to_be_had_committed_memory_is_used);
 	tcase_add_loop_test(tests, a_region_that_cannot_be_made_leaves_nothing,
 			    0, 2);
+	tcase_add_test(tests, a_region_that_goes_leaves_nothing);
 	tcase_add_loop_test(tests, pages_that_cannot_be_given_back_stay, 0, 4);
 	return tests;
 }
