@@ -38,4 +38,5 @@ build/wine/unit.exe: $(WINE_SOURCES) $(WINE_HEADERS) build/wine/flags \
 build/wine/cxx.exe: tests/unit/cxx/windows.cc build/wine/flags
 	$(say) MINGW $@
 	$(Q)$(MINGW_CXX) -std=gnu++17 -O2 -Wall -Wextra \
-		-D_WIN32_WINNT=0x0A00 -static -o $@ $< -lmincore
+		-D_WIN32_WINNT=0x0A00 -static -o $@ $< -lmincore -lole32 \
+		-loleaut32

@@ -38,7 +38,7 @@ extern "C" {
 
 /*
  * _msize - the size of a block, as it was asked for
- * @block: the block
+ * @block: the block; of one that malloc has returned, what can be used of it
  *
  * (size_t)-1 on failure (EINVAL). Microsoft's page: "_msize".
  */

@@ -64,6 +64,11 @@ void free_block(HANDLE heap, void *block)
 	assert_ok(HeapFree(heap, 0, block));
 }
 
+unsigned int scaled(unsigned int rounds)
+{
+	return under_valgrind() || UNDER_TSAN ? rounds / 10 : rounds;
+}
+
 SIZE_T unknown(SIZE_T size)
 {
 	volatile SIZE_T it = size;

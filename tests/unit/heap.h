@@ -33,6 +33,9 @@ unsigned int walk(HANDLE heap, SIZE_T *bytes);
 /* How often an allocated block of this address and size is in the heap. */
 unsigned int times_in_walk(HANDLE heap, const void *block, SIZE_T size);
 
+/* Fewer rounds where all is played slowly. */
+unsigned int scaled(unsigned int rounds);
+
 /* A size that the compiler does not know, so that it need not warn. */
 SIZE_T unknown(SIZE_T size);
 

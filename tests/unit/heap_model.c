@@ -39,12 +39,6 @@ static SIZE_T random_size(uint64_t *state)
 	return number % (2 * MIB);
 }
 
-/* These play everything that is slow, slowly. */
-static unsigned int steps(unsigned int natively)
-{
-	return under_valgrind() || UNDER_TSAN ? natively / 10 : natively;
-}
-
 /* -------------------------------------------------------- blocks' content --- */
 
 #define WHOLE	1024		/* up to this size each byte is looked at */
@@ -281,7 +275,7 @@ START_TEST(heaps_are_as_their_model)
 	run_seed = _i;
 	for (i = 0; i < HEAPS; i++)
 		create(&model[i]);
-	for (run_step = 0; run_step < steps(20000); run_step++) {
+	for (run_step = 0; run_step < scaled(20000); run_step++) {
 		struct heap *heap = &model[next_random(&state) % HEAPS];
 
 		if (next_random(&state) % 256)
@@ -423,7 +417,7 @@ static void *send_and_receive(void *arg)
 	struct parcel **place;
 	unsigned int i;
 
-	for (i = 0; i < steps(10000); i++) {
+	for (i = 0; i < scaled(10000); i++) {
 		place = &held[next_random(&state) % HELD];
 		if (!*place) {
 			*place = make_parcel(&state);

@@ -54,6 +54,59 @@ bool use_memory()
 	return VirtualFree(p, 0, MEM_RELEASE) && ok;
 }
 
+bool use_heap()
+{
+	PROCESS_HEAP_ENTRY entry = {};
+	ULONG kind = 0;
+	HANDLE heap = HeapCreate(0, 0, 0);
+	auto *p = static_cast<char *>(HeapAlloc(heap, HEAP_ZERO_MEMORY, 10));
+
+	p = static_cast<char *>(HeapReAlloc(heap, 0, p, 20));
+	bool ok = p && HeapSize(heap, 0, p) == 20 && HeapLock(heap) &&
+		HeapWalk(heap, &entry) && HeapUnlock(heap) &&
+		HeapValidate(heap, 0, p) &&
+		HeapQueryInformation(heap, HeapCompatibilityInformation, &kind,
+				     sizeof(kind), nullptr) &&
+		HeapSetInformation(nullptr, HeapEnableTerminationOnCorruption,
+				   nullptr, 0) &&
+		GetProcessHeaps(0, nullptr) >= 2 && GetProcessHeap() != heap;
+	HeapCompact(heap, 0);
+	return HeapFree(heap, 0, p) && HeapDestroy(heap) && ok;
+}
+
+bool use_global()
+{
+	HGLOBAL object = GlobalAlloc(GHND, 10);
+	HLOCAL other = LocalAlloc(LPTR, 10);
+	bool ok = GlobalHandle(GlobalLock(object)) == object &&
+		GlobalFlags(object) == 1 && !GlobalUnlock(object) &&
+		GlobalReAlloc(object, 20, GMEM_MOVEABLE) == object &&
+		GlobalSize(object) == 20 && GlobalDiscard(object) == object &&
+		LocalHandle(LocalLock(other)) == other &&
+		!LocalFlags(other) && !LocalUnlock(other) &&
+		LocalReAlloc(other, 5, LMEM_MODIFY) == other &&
+		LocalSize(other) == 10;
+	return !GlobalFree(object) && !LocalFree(other) && ok;
+}
+
+bool use_strings()
+{
+	static const OLECHAR characters[] = { 'a', 'b', 0 };
+	BSTR string = SysAllocString(characters);
+	BSTR bytes = SysAllocStringByteLen("abc", 3);
+	bool ok = SysReAllocString(&string, characters) &&
+		SysReAllocStringLen(&string, nullptr, 1) &&
+		SysStringLen(string) == 1 && SysStringByteLen(bytes) == 3;
+	void *task = CoTaskMemRealloc(CoTaskMemAlloc(1), 2);
+
+	CoTaskMemFree(task);
+	SysFreeString(bytes);
+	SysFreeString(string);
+	string = SysAllocStringLen(characters, 2);
+	SysFreeString(string);
+	return ok && task;
+}
+
 } /* namespace */
 
 int main()
@@ -67,6 +120,7 @@ int main()
 	GetNativeSystemInfo(&native);
 	SetLastError(std::max<DWORD>(GetLastError(), GetLargePageMinimum()));
 	PVOID handler = AddVectoredExceptionHandler(TRUE, commit_on_demand);
-	bool ok = GlobalMemoryStatusEx(&status) && use_memory();
+	bool ok = GlobalMemoryStatusEx(&status) && use_heap() && use_global() &&
+		use_strings() && use_memory();
 	return RemoveVectoredExceptionHandler(handler) && ok ? 0 : 1;
 }
