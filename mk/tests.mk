@@ -5,7 +5,8 @@
 GUEST ?= 6.12
 
 .PHONY: tests
-tests: $(UNIT) $(DIFFERENTIAL) $(KSELFTESTS) $(FUZZ_IOCTL) $(SOAK) $(BENCH_PROGRAMS)
+tests: $(UNIT) $(DIFFERENTIAL) $(KSELFTESTS) $(FUZZ_IOCTL) $(SOAK) \
+	$(if $(VARIANT),,$(BENCH_PROGRAMS))
 
 # All that make test runs, the sanitized programs included.
 .PHONY: test-programs

@@ -72,16 +72,22 @@ $(OUT)/lib/libntmem.so: $(call objects,$(LIB_SOURCES)) lib/libntmem.map \
 		-Wl,--version-script,lib/libntmem.map $(filter %.o,$^)
 	$(Q)ln -sf libntmem.so $@.$(SOVERSION)
 
-# All of the library, so that there is one heap in a process that has both. The
-# handlers of fork are to be the first that are registered.
+# Names without a version stand in for those with one, the C library's and
+# libntmem's: so there is one heap in a process that has both.
+$(OUT)/lib/libntmem-malloc.map: lib/libntmem.map lib/libntmem-malloc.map
+	@mkdir -p $(@D)
+	$(Q){ echo '{ global:'; sed -n '/global:/,/local:/{/[a-z]:/d;p}' $^; \
+		echo 'local: *; };'; } >$@
+
+# The handlers of fork are to be the first that are registered.
 $(OUT)/lib/libntmem-malloc.so: $(call objects,$(LIB_SOURCES) \
-		$(MALLOC_SOURCES)) lib/libntmem.map lib/libntmem-malloc.map \
+		$(MALLOC_SOURCES)) $(OUT)/lib/libntmem-malloc.map \
 		$(OUT)/lib/objects $(OUT)/lib/malloc-objects
 	$(say) LD $@
 	$(Q)$(CC) -shared $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -pthread -o $@ \
 		-Wl,-soname,libntmem-malloc.so.$(SOVERSION) -Wl,-z,initfirst \
-		-Wl,--version-script,lib/libntmem.map \
-		-Wl,--version-script,lib/libntmem-malloc.map $(filter %.o,$^)
+		-Wl,--version-script,$(OUT)/lib/libntmem-malloc.map \
+		$(filter %.o,$^)
 
 $(OUT)/bin/ntmem: LIBS := -ljson-c -lreadline
 $(OUT)/tests/unit: LIBS := -lcheck -lsubunit -lrt

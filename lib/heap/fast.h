@@ -6,9 +6,8 @@
 #ifndef HEAP_FAST_H
 #define HEAP_FAST_H
 
-#include "heap/block.h"
-#include "heap/table.h"
-#include "heap/thread.h"
+#include "heap/mixed.h"
+#include "heap/run.h"
 #include "heap/trailer.h"
 
 #define likely(x)	__builtin_expect(!!(x), 1)
@@ -76,12 +75,41 @@ static inline enum fast_push fast_push_mixed(struct shard *shard,
 	if (unlikely(!tag))
 		return PUSH_MISSED;
 	list = &shard->mixed[tag - 1];
-	if (shard->heap->trailer && !trailer_is_whole(p, list->size))
+	if (unlikely(list->used >= MIXED_HOT) ||
+	    (shard->heap->trailer && !trailer_is_whole(p, list->size)))
 		return PUSH_MISSED;
 	block->freed_to = shard;
 	block_link(block, list->free);
 	list->free = block;
 	return PUSH_DONE;
+}
+
+/* A block above STEP_MAX, up to RUN_MAX. */
+static inline void *fast_pop_larger(struct shard *shard, size_t size)
+{
+	if (size <= CLASS_MAX)
+		return fast_pop(shard->current[STEPS + class_of(size) -
+					       STEP_CLASSES]);
+	return run_pop_base(shard, size);
+}
+
+/*
+ * What fast_push() misses: blocks of mixed slices, in the further slices of a
+ * span, and runs. *span becomes the block's.
+ */
+static inline enum fast_push fast_push_other(struct shard *shard,
+					     struct span **span, void *p)
+{
+	uintptr_t owner;
+
+	if ((*span)->kind == SPAN_TAIL) {
+		*span -= (*span)->slices;
+		return fast_push(shard, *span, p);
+	}
+	owner = OWNER(*span);
+	if (owner == ((uintptr_t)shard | OWNER_RUN))
+		return run_push(shard, *span, p) ? PUSH_DONE : PUSH_MISSED;
+	return fast_push_mixed(shard, *span, p);
 }
 
 #endif

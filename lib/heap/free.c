@@ -24,12 +24,7 @@ static enum fast_push push_inside(struct shard *shard, struct span *span,
 		return fast_push(shard, span, p);
 	if (span->kind == SPAN_MIXED)
 		return fast_push_mixed(shard, span, p);
-	if (span->kind == SPAN_RUN &&
-	    shard->cached + span->slices <= store_slack(shard->heap->store)) {
-		run_push(shard, span);
-		return PUSH_DONE;
-	}
-	return PUSH_MISSED;
+	return run_push(shard, span, p) ? PUSH_DONE : PUSH_MISSED;
 }
 
 void heap_span_low(struct shard *shard, struct span *span)

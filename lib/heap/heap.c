@@ -303,6 +303,7 @@ static bool heap_begin(struct heap *heap, const struct heap_options *options)
 	heap->slow = options->slow || heap->region;
 	heap->compatibility = 0;
 	heap->trailer = TRAILER;
+	heap->mixed = MIXED_SLICES;
 	heap->huge = 0;
 	heap->huge_bytes = 0;
 	shard_init(&heap->first, heap);

@@ -137,7 +137,7 @@ BOOL WINAPI HeapFree(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem)
 	if (likely(pushed == PUSH_DONE))
 		return TRUE;
 	if (pushed == PUSH_LOW)
-		heap_span_low((struct shard *)span->owner, span);
+		heap_span_low(span_shard(span), span);
 	else
 		heap_free(heap, lpMem, "HeapFree");
 	return TRUE;

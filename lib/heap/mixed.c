@@ -8,7 +8,6 @@
 #include "heap/mixed.h"
 #include "heap/shard.h"
 
-#define MIXED_SLICES	4
 #define TAGS		(SLICE / GRAIN)
 
 static uint8_t tag_at(const struct span *span, const void *p)
@@ -21,7 +20,7 @@ bool mixed_grow(struct shard *shard)
 	struct span *span;
 	uint8_t *tags;
 
-	if (shard->mixed_slices == MIXED_SLICES)
+	if (shard->mixed_slices == shard->heap->mixed)
 		return false;
 	tags = meta_alloc_kept(TAGS);
 	if (!tags)
@@ -45,8 +44,14 @@ bool mixed_grow(struct shard *shard)
 
 void mixed_push(struct shard *shard, struct span *span, void *p)
 {
-	struct blocks *list = &shard->mixed[tag_at(span, p) - 1];
+	unsigned int class = tag_at(span, p) - 1;
+	struct blocks *list = &shard->mixed[class];
 	struct block *block = p;
+
+	if (list->used >= MIXED_HOT) {
+		list->used = 0;
+		shard_use_span(shard, class);
+	}
 
 	block->freed_to = shard;
 	block_link(block, list->free);

@@ -11,10 +11,14 @@
 
 #include "heap/types.h"
 
+#define MIXED_SLICES	4	/* of a shard of a heap that is created */
+/* Taken so often from the list of a class, it gets a span. */
+#define MIXED_HOT	64
+
 /* One more mixed slice to bump from; false where a shard has had enough. */
 bool mixed_grow(struct shard *shard);
 
-/* Under the shard's lock or inside, by its thread. */
+/* Under the shard's lock. */
 void mixed_push(struct shard *shard, struct span *span, void *p);
 
 /* Does a block begin at p? */

@@ -32,22 +32,33 @@ static inline struct span *run_pop(struct shard *shard, size_t size)
 	return span;
 }
 
-/* Into the cache of its own shard. The same. */
-static inline void run_push(struct shard *shard, struct span *span)
+static inline void *run_pop_base(struct shard *shard, size_t size)
+{
+	uint32_t slice = shard->runs[run_slices(size)];
+
+	return run_pop(shard, size) ? slice_base(slice) : NULL;
+}
+
+/*
+ * Into the cache of its own shard, where p is a block and the cache may have
+ * it. The same.
+ */
+static inline bool run_push(struct shard *shard, struct span *span, void *p)
 {
 	uint32_t slices = span->slices;
 
+	if (span->kind != SPAN_RUN || (uintptr_t)p % SLICE ||
+	    shard->cached + slices > shard->cache_limit)
+		return false;
 	span->kind = SPAN_RUN_FREE;
 	span->next = shard->runs[slices];
-	shard->runs[slices] = table_slice(span);
+	shard->runs[slices] = slice_of(p);
 	shard->cached += slices;
+	return true;
 }
 
 /* Under the shard's lock; NULL without memory. */
 struct span *run_alloc(struct shard *shard, size_t size);
-
-/* The cache holds too much: some of it goes to the store. The same. */
-void run_uncache(struct shard *shard);
 
 /* A run of a shard that is not the calling thread's, whose lock is held. */
 void run_free_foreign(struct shard *shard, struct span *span);

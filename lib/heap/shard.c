@@ -25,11 +25,11 @@ void shard_init(struct shard *shard, struct heap *heap)
 
 	memset(shard->current + STEPS, 0, sizeof(*shard) -
 	       offsetof(struct shard, current[STEPS]));
-	for (i = STEPS; i < CURRENT; i++)
+	for (i = heap->mixed ? STEPS : 0; i < CURRENT; i++)
 		shard->current[i] = &blocks_none;
 	for (i = 0; i < MIXED_CLASSES; i++)
 		shard->mixed[i].size = class_size(i);
-	for (i = 0; i < STEPS; i++)
+	for (i = 0; i < STEPS && heap->mixed; i++)
 		shard->current[i] = &shard->mixed[class_of(i * GRAIN)];
 	shard->heap = heap;
 }
@@ -142,6 +142,7 @@ struct span *shard_take_slices(struct shard *shard, uint32_t slices)
 	span = table_span(slice);
 	span_describe(span, shard, SPAN_NONE, slices);
 	span->zero = zero;
+	shard->cache_limit = store_slack(shard->heap->store);
 	shard_link(shard, span);
 	return span;
 }
@@ -172,6 +173,7 @@ void shard_cache_slices(struct shard *shard, struct span *span)
 {
 	uint32_t slack = store_slack(shard->heap->store);
 
+	shard->cache_limit = slack;
 	span->kind = SPAN_RUN_FREE;
 	__atomic_store_n(&span->owner, (uintptr_t)shard | OWNER_RUN,
 			 __ATOMIC_RELAXED);
@@ -263,6 +265,18 @@ struct blocks *shard_refill(struct shard *shard, unsigned int class)
 	}
 	span = get_span(shard, class);
 	return span ? use_span(shard, span) : NULL;
+}
+
+void shard_use_span(struct shard *shard, unsigned int class)
+{
+	struct span *span;
+
+	if (shard->current[current_of(class_size(class))] !=
+	    &shard->mixed[class])
+		return;
+	span = get_span(shard, class);
+	if (span)
+		use_span(shard, span);
 }
 
 void *shard_pop(struct blocks *list)

@@ -29,6 +29,9 @@ void *shard_pop(struct blocks *list);
 /* A list of a class with a free block, or without memory NULL. */
 struct blocks *shard_refill(struct shard *shard, unsigned int class);
 
+/* A class gets a span to pop from, if that can be. */
+void shard_use_span(struct shard *shard, unsigned int class);
+
 /* A block whose address is a multiple of align, as the class's size is. */
 void *shard_alloc_aligned(struct shard *shard, unsigned int class);
 

@@ -122,6 +122,7 @@ struct shard {
 	uint8_t *tags;			/* of that slice; owner */
 	uint32_t runs[RUN_SLICES + 1];	/* free runs by length; owner */
 	uint32_t cached;		/* slices in those; owner */
+	uint32_t cache_limit;		/* of cached; shard's lock */
 
 	struct heap_mutex lock;
 	uint32_t incoming;		/* spans with remote blocks; atomic */
@@ -154,6 +155,7 @@ struct heap {
 	struct thread *only;
 	uint32_t closed;		/* so often; holder */
 	uint32_t trailer;		/* bytes that blocks have for their size */
+	uint32_t mixed;			/* mixed slices that a shard may have */
 	uint32_t huge;			/* blocks with reservations; heap's lock */
 	size_t huge_bytes;		/* reserved for them; same */
 

@@ -29,6 +29,17 @@ __attribute__((noinline)) static void *alloc_slow(size_t size, bool zero)
 	return p ? p : no_memory();
 }
 
+__attribute__((noinline)) static void *alloc_larger(size_t size)
+{
+	void *p = NULL;
+
+	inside_begin();
+	if (size > STEP_MAX && size <= RUN_MAX)
+		p = fast_pop_larger(malloc_view(), size);
+	inside_end();
+	return likely(p) ? p : alloc_slow(size, false);
+}
+
 static inline void *alloc_fast(size_t size)
 {
 	struct shard *shard;
@@ -50,20 +61,20 @@ void *malloc(size_t size)
 		if (likely(p))
 			return p;
 	}
-	return alloc_slow(size, false);
+	return alloc_larger(size);
 }
 
 __attribute__((noinline))
 static void free_slow(struct span *span, void *p, enum fast_push pushed)
 {
-	if (pushed == PUSH_LOW) {
-		heap_span_low((struct shard *)span->owner, span);
-		return;
+	if (pushed == PUSH_MISSED) {
+		inside_begin();
+		pushed = fast_push_other(malloc_view(), &span, p);
+		inside_end();
 	}
-	inside_begin();
-	pushed = fast_push_mixed(malloc_view(), span, p);
-	inside_end();
-	if (pushed == PUSH_MISSED && p)
+	if (pushed == PUSH_LOW)
+		heap_span_low(span_shard(span), span);
+	else if (pushed == PUSH_MISSED && p)
 		heap_free(&heap_malloc, p, "free");
 }
 

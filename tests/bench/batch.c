@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Batches of equal blocks, freed last first, first first, or in an order that
- * is drawn once. One thread.
+ * Batches of equal blocks, freed from the last to the first, from the first to
+ * the last, or in an order that is drawn once. One thread.
  */
 #include "workloads.h"
 

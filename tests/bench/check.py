@@ -5,7 +5,10 @@ Under glibc, and under ours when it has been built; the peers are not ours to
 test.
 """
 
+import subprocess
+
 import allocators
+import heaps
 import programs
 
 LITTLE = "0.002"
@@ -64,6 +67,18 @@ def check_programs(tap, allocator):
             tap.check(False, name)
 
 
+def check_heaps(tap):
+    for maker in heaps.MAKERS:
+        try:
+            result = heaps.run_once(maker, float(LITTLE))
+            tap.check(result["ns_1"] > 0, "heaps of " + maker)
+        except heaps.Missing as missing:
+            tap.skip("heaps of " + maker, missing)
+        except (RuntimeError, subprocess.TimeoutExpired) as error:
+            print("# %s" % error)
+            tap.check(False, "heaps of " + maker)
+
+
 def run(found, names, run_once):
     tap = Tap()
     tested = [allocator for allocator in found
@@ -73,6 +88,7 @@ def run(found, names, run_once):
         check_workloads(tap, allocator, names, run_once)
         check_steps(tap, allocator, run_once)
         check_programs(tap, allocator)
+    check_heaps(tap)
     if len(tested) < 2:
         tap.skip(allocators.OURS, "there is no build/lib/libntmem-malloc.so")
     print("1..%d" % tap.count)

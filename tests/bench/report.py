@@ -46,6 +46,11 @@ def mean_ratio(table, allocator, base, without=()):
                           for workload in table if workload not in without)
 
 
+def base_of(allocators):
+    """Whose numbers the others are shown as ratios to."""
+    return BASE if BASE in allocators else allocators[0]
+
+
 def best_of(table, workload, allocators):
     """The best of the peers, or None."""
     known = [(table[workload][name], name) for name in allocators
@@ -71,14 +76,15 @@ def print_table(rows, out=print):
 def print_ratios(title, table, allocators, unit, scale):
     """Each workload: the base's value, all as ratios to it, who is best."""
     print("\n%s\n" % title)
-    others = [name for name in allocators if name != BASE]
-    rows = [["", "%s %s" % (BASE, unit), *others, "best peer",
+    base = base_of(allocators)
+    others = [name for name in allocators if name != base]
+    rows = [["", "%s %s" % (base, unit), *others, "best peer",
              *(["%s/best" % OURS] if OURS in allocators else [])]]
     for workload, values in table.items():
         best = best_of(table, workload, allocators)
-        row = [workload, cell(values.get(BASE) and values[BASE] * scale,
+        row = [workload, cell(values.get(base) and values[base] * scale,
                               "%.1f")]
-        row += [cell(ratio(table, workload, name, BASE)) for name in others]
+        row += [cell(ratio(table, workload, name, base)) for name in others]
         row += [best or "-"]
         if OURS in allocators:
             row += [cell(best and ratio(table, workload, OURS, best))]
@@ -86,7 +92,7 @@ def print_ratios(title, table, allocators, unit, scale):
     apart = [name for name in APART if name in table]
     for name, without in [("geometric mean", ())] + (
             [("without realloc", APART)] if apart else []):
-        rows.append([name, ""] + [cell(mean_ratio(table, other, BASE, without))
+        rows.append([name, ""] + [cell(mean_ratio(table, other, base, without))
                                   for other in others] + [""])
         if OURS in allocators:
             rows[-1].append(cell(geometric_mean(

@@ -7,12 +7,19 @@
 
 #include "workloads.h"
 
-#define WORDS	200000UL	/* that there are */
-#define TURNS	1000000UL
+#define WORDS	20000UL		/* that there are */
+#define TURNS	6000000UL
+
+struct word {
+	const char *letters;
+	size_t length;
+	uint32_t hash;
+};
 
 struct entry {
 	struct entry *next;
-	char *word;
+	char *letters;
+	size_t length;
 	uint32_t hash;
 	unsigned int count;
 };
@@ -24,31 +31,29 @@ struct table {
 	unsigned long taken;	/* blocks, in all */
 };
 
-static uint32_t hash_of(const char *word)
-{
-	uint32_t hash = 2166136261U;
+/* Any piece of the text, of 4 to 43 letters, is a word. */
+static char text[WORDS + 64];
 
-	while (*word)
-		hash = (hash ^ (unsigned char)*word++) * 16777619U;
-	return hash ^ hash >> 15;
+static void write_text(struct dice *dice)
+{
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = 'a' + dice_below(dice, 26);
 }
 
-/* The word of that number: 4 to 43 letters. */
-static void spell(char *word, uint32_t nr)
+static struct word draw_word(struct dice *dice)
 {
-	struct dice dice = { nr };
-	unsigned int n;
+	uint32_t place = dice_below(dice, WORDS);
 
-	dice_next(&dice);
-	n = 4 + dice_below(&dice, 40);
-	for (unsigned int i = 0; i < n; i++)
-		word[i] = 'a' + (dice.state >> i) % 26;
-	word[n] = 0;
+	return (struct word){
+		.letters = text + place,
+		.length = 4 + place % 40,
+		.hash = place * 2654435761U >> 7,
+	};
 }
 
 static void resize(struct table *table, unsigned long size)
 {
-	struct entry **chains = calloc(size, sizeof(*chains));
+	struct entry **chains = calloc(size, sizeof(void *));
 
 	if (!chains)
 		abort();
@@ -68,23 +73,31 @@ static void resize(struct table *table, unsigned long size)
 }
 
 /* Where the word is linked, or would be. */
-static struct entry **find(struct table *table, const char *word, uint32_t hash)
+static struct entry **find(struct table *table, const struct word *word)
 {
-	struct entry **link = &table->chains[hash & (table->size - 1)];
+	struct entry **link = &table->chains[word->hash & (table->size - 1)];
+	struct entry *entry;
 
-	while (*link && ((*link)->hash != hash || strcmp((*link)->word, word)))
-		link = &(*link)->next;
+	for (; (entry = *link); link = &entry->next)
+		if (entry->hash == word->hash &&
+		    entry->length == word->length &&
+		    !memcmp(entry->letters, word->letters, word->length))
+			break;
 	return link;
 }
 
-static void insert(struct table *table, struct entry **link, const char *word,
-		   uint32_t hash)
+static void insert(struct table *table, struct entry **link,
+		   const struct word *word)
 {
-	size_t size = strlen(word) + 1;
 	struct entry *entry = take(sizeof(*entry));
 
-	*entry = (struct entry){ .word = take(size), .hash = hash };
-	memcpy(entry->word, word, size);
+	*entry = (struct entry){
+		.letters = take(word->length + 1),
+		.length = word->length,
+		.hash = word->hash,
+	};
+	memcpy(entry->letters, word->letters, word->length);
+	entry->letters[word->length] = 0;
 	*link = entry;
 	table->taken += 2;
 	if (++table->used > table->size)
@@ -96,24 +109,20 @@ static void drop(struct table *table, struct entry **link)
 	struct entry *entry = *link;
 
 	*link = entry->next;
-	free(entry->word);
+	free(entry->letters);
 	free(entry);
 	table->used--;
 }
 
-/* A new word stays; one that is there goes every fourth time. */
+/* A new word stays; one that is there goes every second time. */
 static void turn(struct table *table, struct dice *dice)
 {
-	struct entry **link;
-	uint32_t hash;
-	char word[48];
+	struct word word = draw_word(dice);
+	struct entry **link = find(table, &word);
 
-	spell(word, dice_below(dice, WORDS));
-	hash = hash_of(word);
-	link = find(table, word, hash);
 	if (!*link)
-		insert(table, link, word, hash);
-	else if (++(*link)->count % 4 == 0)
+		insert(table, link, &word);
+	else if (++(*link)->count % 2 == 0)
 		drop(table, link);
 }
 
@@ -123,6 +132,7 @@ static void run(struct bench *bench)
 	struct dice dice = dice_of(bench, 0);
 	struct table table = { .chains = NULL };
 
+	write_text(&dice);
 	bench_begin(bench);
 	resize(&table, 16);
 	for (unsigned long i = 0; i < n; i++)

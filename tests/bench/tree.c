@@ -16,7 +16,7 @@ struct node {
 };
 
 /* Trees are shallow, so the calls within calls are, too. */
-static struct node *build(unsigned int depth)	/* NOLINT(misc-no-recursion) */
+static struct node *build(unsigned int depth)
 {
 	struct node *node = take(sizeof(*node));
 
@@ -52,8 +52,8 @@ static void build_trees(struct worker *worker)
 		total += sum(tree);
 		drop(tree);
 	}
-	/* Each level has as many as its depth says, counted from below. */
-	if (total % n || !sum(stays))
+	/* A node at height h counts h, and there are 2^(DEPTH - h) of them. */
+	if (total != n * ((2UL << DEPTH) - DEPTH - 2) || !sum(stays))
 		abort();
 	drop(stays);
 	worker->operations = n * ((2UL << DEPTH) - 1) + (2UL << DEPTH_STAYS) - 1;
