@@ -15,7 +15,6 @@
  */
 #include <dlfcn.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "malloc/malloc.h"
@@ -26,6 +25,7 @@
 #define ALIGN_ANY	16
 
 typedef void (*new_handler)(void);
+typedef new_handler (*handler_getter)(void);
 
 /* The C++ library's. */
 __attribute__((weak)) new_handler _ZSt15get_new_handlerv(void);
@@ -83,11 +83,11 @@ static void *find(const char *name)
 
 static new_handler current_handler(void)
 {
-	new_handler (*get)(void) = _ZSt15get_new_handlerv;
+	handler_getter getter = _ZSt15get_new_handlerv;
 
-	if (!get)
-		get = (new_handler (*)(void))find("_ZSt15get_new_handlerv");
-	return get ? get() : NULL;
+	if (!getter)
+		getter = (handler_getter)find("_ZSt15get_new_handlerv");
+	return getter ? getter() : NULL;
 }
 
 __attribute__((noreturn)) static void throw_bad_alloc(void)
@@ -100,8 +100,8 @@ __attribute__((noreturn)) static void throw_bad_alloc(void)
 	if (throw)
 		throw();
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		abort();
-	abort();
+		__builtin_abort();
+	__builtin_abort();
 }
 
 /* ------------------------------------------------------------------- new --- */
