@@ -49,8 +49,9 @@ COMPILE_READY := $(OUT)/flags | build/have/cc build/have/libc
 $(OUT)/obj/lib/%.o $(OUT)/obj/tools/%.o: FLAGS = $(USER_FLAGS)
 # What is malloc must not be taken for a call of it.
 $(OUT)/obj/lib/malloc/%.o: FLAGS = $(USER_FLAGS) -fno-builtin
-# The new_handler may throw.
-$(OUT)/obj/lib/malloc/new.o: FLAGS = $(USER_FLAGS) -fno-builtin -fexceptions
+# The new_handler may throw, and names that a program replaces are the program's.
+$(OUT)/obj/lib/malloc/new.o: FLAGS = $(USER_FLAGS) -fno-builtin -fexceptions \
+	-fsemantic-interposition
 $(OUT)/obj/tests/%.o: FLAGS = $(TEST_FLAGS)
 $(OUT)/obj/tools/%.o: | build/have/json-c build/have/readline
 $(OUT)/obj/tests/unit/%.o: | build/have/check

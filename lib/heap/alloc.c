@@ -12,38 +12,53 @@
 #include "heap/run.h"
 #include "heap/trailer.h"
 
-static void *alloc_block_locked(struct heap *heap, size_t size)
+/*
+ * A block says how large it is before anybody can look at the heap: so this is
+ * called inside, or under the lock.
+ */
+static void *sign(const struct heap *heap, void *p, unsigned int class,
+		  size_t size)
+{
+	if (p && heap->trailer)
+		trailer_set(p, class_size(class), size);
+	return p;
+}
+
+static void *alloc_block_locked(struct heap *heap, unsigned int class,
+				size_t size)
 {
 	struct shard *shard = shard_enter(heap);
-	unsigned int class = class_of(size);
 	struct blocks *list;
 	void *p = NULL;
 
 	if (!shard)
 		return NULL;
-	list = shard->current[current_of(size)];
+	list = shard->current[current_of(class_size(class))];
 	if (!list->free)
 		list = shard_refill(shard, class);
 	if (list)
 		p = list->free ? shard_pop(list) : shard_bump(shard, list);
+	sign(heap, p, class, size);
 	shard_leave(shard);
 	return p;
 }
 
 static void *alloc_block(struct heap *heap, size_t size)
 {
+	unsigned int class = class_of(size + heap->trailer);
 	struct blocks *list;
 	struct shard *shard;
 	void *p;
 
 	inside_begin();
 	shard = heap_view(heap->index);
-	list = shard->current[current_of(size)];
+	list = shard->current[current_of(class_size(class))];
 	p = fast_pop(list);
 	if (!p)
 		p = shard_bump(shard, list);
+	sign(heap, p, class, size);
 	inside_end();
-	return likely(p) ? p : alloc_block_locked(heap, size);
+	return likely(p) ? p : alloc_block_locked(heap, class, size);
 }
 
 static void *alloc_run(struct heap *heap, size_t size, bool zero)
@@ -90,15 +105,9 @@ static void *alloc_region(struct heap *heap, size_t size, size_t align,
 	return p;
 }
 
-/* A block of a class is there: it says how large it is, and is cleared. */
-static void *finish_block(struct heap *heap, void *p, size_t block_size,
-			  size_t size, bool zero)
+static void *clear_if(bool zero, void *p, size_t size)
 {
-	if (!p)
-		return NULL;
-	if (heap->trailer)
-		trailer_set(p, block_size, size);
-	return zero ? memset(p, 0, size) : p;
+	return p && zero ? memset(p, 0, size) : p;
 }
 
 void *heap_alloc(struct heap *heap, size_t size, bool zero)
@@ -112,8 +121,7 @@ void *heap_alloc(struct heap *heap, size_t size, bool zero)
 		return alloc_huge(heap, size, 0, 0);
 	if (need > CLASS_MAX)
 		return alloc_run(heap, size, zero);
-	return finish_block(heap, alloc_block(heap, need),
-			    class_size(class_of(need)), size, zero);
+	return clear_if(zero, alloc_block(heap, size), size);
 }
 
 void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room)
@@ -135,14 +143,15 @@ static unsigned int aligned_class(size_t size, size_t align)
 	return class;
 }
 
-static void *alloc_aligned_block(struct heap *heap, unsigned int class)
+static void *alloc_aligned_block(struct heap *heap, unsigned int class,
+				 size_t size)
 {
 	struct shard *shard = shard_enter(heap);
 	void *p;
 
 	if (!shard)
 		return NULL;
-	p = shard_alloc_aligned(shard, class);
+	p = sign(heap, shard_alloc_aligned(shard, class), class, size);
 	shard_leave(shard);
 	return p;
 }
@@ -163,6 +172,5 @@ void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
 	class = need <= CLASS_MAX ? aligned_class(need, align) : CLASSES;
 	if (class == CLASSES)
 		return alloc_run(heap, size ? size : 1, zero);
-	return finish_block(heap, alloc_aligned_block(heap, class),
-			    class_size(class), size, zero);
+	return clear_if(zero, alloc_aligned_block(heap, class, size), size);
 }

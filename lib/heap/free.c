@@ -76,7 +76,7 @@ static void collect_unowned(struct shard *shard)
 	shard_leave(shard);
 }
 
-static void push_remote(struct shard *shard, struct span *span, void *p)
+static void push_to_others(struct shard *shard, struct span *span, void *p)
 {
 	struct block *block = p;
 	uintptr_t first = __atomic_load_n(&span->remote, __ATOMIC_RELAXED);
@@ -90,6 +90,15 @@ static void push_remote(struct shard *shard, struct span *span, void *p)
 					      __ATOMIC_RELAXED));
 	if (!first)
 		name_incoming(shard, span);
+}
+
+static void push_remote(struct shard *shard, struct span *span, void *p)
+{
+	struct heap *heap = shard->heap;
+
+	heap_enter(heap);
+	push_to_others(shard, span, p);
+	heap_leave(heap);
 	collect_unowned(shard);
 }
 
@@ -170,7 +179,6 @@ void heap_free(struct heap *heap, void *p, const char *call)
 	}
 	span = find_block(heap, p, call);
 	shard = span_shard(span);
-	heap_wait(shard->heap);
 	check_block(shard, span, p, call);
 	if (span->kind == SPAN_HUGE)
 		free_huge(shard->heap, span);

@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/random.h>
 
+#include "heap/fast.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
@@ -125,13 +126,11 @@ void heap_give(struct heap *heap)
 	heap_mutex_give(&heap->lock);
 }
 
-void heap_close(struct heap *heap)
+/* Nobody but those who free blocks of it is in the heap any more. */
+static void close_shards(struct heap *heap)
 {
 	struct shard *shard;
 
-	heap_take(heap);
-	if (heap->closed++)
-		return;
 	__atomic_store_n(&heap->only, &thread_self, __ATOMIC_RELAXED);
 	threads_revoke(heap);
 	/* Who is in the slow path comes to its end. */
@@ -139,6 +138,15 @@ void heap_close(struct heap *heap)
 		heap_mutex_take(&shard->lock);
 		heap_mutex_give(&shard->lock);
 	}
+}
+
+void heap_close(struct heap *heap)
+{
+	heap_take(heap);
+	if (heap->closed++)
+		return;
+	close_shards(heap);
+	threads_wait();
 }
 
 void heap_open(struct heap *heap)
@@ -162,6 +170,30 @@ void heap_wait(struct heap *heap)
 		return;
 	heap_take(heap);
 	heap_give(heap);
+}
+
+/* A thread that cannot be waited for takes the heap's lock. */
+void heap_enter(struct heap *heap)
+{
+	if (unlikely(!thread_join())) {
+		heap_take(heap);
+		return;
+	}
+	for (;;) {
+		inside_begin();
+		if (likely(serves(heap)))
+			return;
+		inside_end();
+		heap_wait(heap);
+	}
+}
+
+void heap_leave(struct heap *heap)
+{
+	if (likely(thread_self.inside))
+		inside_end();
+	else
+		heap_give(heap);
 }
 
 void shard_lock(struct shard *shard)
@@ -368,7 +400,10 @@ static void heap_empty(struct heap *heap)
 void heap_destroy(struct heap *heap)
 {
 	heaps_take();
-	heap_close(heap);
+	heap_take(heap);
+	/* Whoever is freeing a block of it just now is wrong. */
+	if (!heap->closed++)
+		close_shards(heap);
 	heap->magic = 0;
 	heap->slow = 1;
 	heap_unlink(heap);
@@ -414,8 +449,12 @@ static void before_fork(void)
 
 	heap_init();
 	heaps_take();
-	for (heap = &heap_process; heap; heap = next_heap(heap))
-		heap_close(heap);
+	for (heap = &heap_process; heap; heap = next_heap(heap)) {
+		heap_take(heap);
+		if (!heap->closed++)
+			close_shards(heap);
+	}
+	threads_wait();
 }
 
 static void after_fork(void)

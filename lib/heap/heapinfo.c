@@ -141,6 +141,8 @@ static BOOL set_compatibility(HANDLE handle, const ULONG *value, SIZE_T length)
 		return FALSE;
 	if (length < sizeof(*value))
 		return ntmem_refuse(ERROR_INSUFFICIENT_BUFFER);
+	if (__atomic_load_n(&heap->compatibility, __ATOMIC_RELAXED))
+		return ntmem_refuse(ERROR_GEN_FAILURE);
 	if (!value || *value != LFH || (heap->flags & HEAP_NO_SERIALIZE))
 		return ntmem_refuse(ERROR_INVALID_PARAMETER);
 	if (__atomic_exchange_n(&heap->compatibility, LFH, __ATOMIC_RELAXED))

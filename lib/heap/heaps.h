@@ -16,6 +16,13 @@ uint32_t heaps_count(void);
 /* Gives back all that no block of any heap needs. */
 void heaps_compact(void);
 
+/*
+ * Around what changes a block of any thread's without a lock: who closes the
+ * heap waits for it, and it for who has closed it. Nothing may be locked inside.
+ */
+void heap_enter(struct heap *heap);
+void heap_leave(struct heap *heap);
+
 /* Waits while a heap serves another thread alone. */
 void heap_wait(struct heap *heap);
 

@@ -128,8 +128,11 @@ static bool resize_block(const struct span *span, void *p, size_t size,
 
 	if (size > block_size - trailer)
 		return false;
-	if (trailer)
+	if (trailer) {
+		heap_enter(span_shard(span)->heap);
 		trailer_set(p, block_size, size);
+		heap_leave(span_shard(span)->heap);
+	}
 	*zero_from = size;
 	return true;
 }

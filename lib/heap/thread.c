@@ -114,6 +114,18 @@ static void wait_until_outside(const struct thread *thread)
 		sched_yield();
 }
 
+/* What was stored before is seen by who is inside after. */
+static void wait_for_others(void)
+{
+	struct thread *thread, *self = &thread_self;
+
+	if (barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+		barrier(MEMBARRIER_CMD_GLOBAL);
+	for (thread = threads.first; thread; thread = thread->next)
+		if (thread != self)
+			wait_until_outside(thread);
+}
+
 void threads_revoke(struct heap *heap)
 {
 	struct thread *thread, *self = &thread_self;
@@ -125,13 +137,19 @@ void threads_revoke(struct heap *heap)
 			     empty_views(thread);
 		others |= had && thread != self;
 	}
-	if (others) {
-		if (barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
-			barrier(MEMBARRIER_CMD_GLOBAL);
-		for (thread = threads.first; thread; thread = thread->next)
-			if (thread != self)
-				wait_until_outside(thread);
-	}
+	if (others)
+		wait_for_others();
+	heap_mutex_give(&threads.lock);
+}
+
+void threads_wait(void)
+{
+	struct thread *first;
+
+	heap_mutex_take(&threads.lock);
+	first = threads.first;
+	if (first && (first != &thread_self || first->next))
+		wait_for_others();
 	heap_mutex_give(&threads.lock);
 }
 

@@ -66,10 +66,13 @@ void thread_own(struct shard *shard);
 void thread_disown(struct shard *shard);
 
 /*
- * Empties all views of shards of a heap, and waits until nobody uses them.
- * Without a heap: of all heaps.
+ * Empties all views of shards of a heap, and waits until no thread is inside
+ * with one. Without a heap: of all heaps.
  */
 void threads_revoke(struct heap *heap);
+
+/* Waits until each thread that was inside is not. After threads_revoke(). */
+void threads_wait(void);
 
 /* Once, before the first call. */
 void threads_init(void);

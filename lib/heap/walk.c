@@ -262,6 +262,7 @@ void heap_get_stats(struct heap *heap, struct heap_stats *stats)
 {
 	struct heap_item item = { .addr = NULL };
 	struct shard *shard;
+	size_t slices = 0;
 
 	*stats = (struct heap_stats){ .limit = SIZE_MAX };
 	heap_close(heap);
@@ -274,9 +275,9 @@ void heap_get_stats(struct heap *heap, struct heap_stats *stats)
 			stats->largest_free = item.size;
 	}
 	for (shard = heap->shards; shard; shard = shard->next)
-		stats->reserved += shard->slices * SLICE;
-	stats->committed += stats->reserved + heap->huge_bytes;
-	stats->reserved += heap->huge_bytes;
+		slices += shard->slices;
+	stats->committed += slices * SLICE + heap->huge_bytes;
+	stats->reserved += slices * SLICE + heap->huge_bytes;
 	heap_open(heap);
 }
 

@@ -15,7 +15,6 @@
  */
 #include <dlfcn.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "malloc/malloc.h"
@@ -26,6 +25,7 @@
 #define ALIGN_ANY	16
 
 typedef void (*new_handler)(void);
+typedef new_handler (*handler_getter)(void);
 
 /* The C++ library's. */
 __attribute__((weak)) new_handler _ZSt15get_new_handlerv(void);
@@ -83,11 +83,11 @@ static void *find(const char *name)
 
 static new_handler current_handler(void)
 {
-	new_handler (*get)(void) = _ZSt15get_new_handlerv;
+	handler_getter getter = _ZSt15get_new_handlerv;
 
-	if (!get)
-		get = (new_handler (*)(void))find("_ZSt15get_new_handlerv");
-	return get ? get() : NULL;
+	if (!getter)
+		getter = (handler_getter)find("_ZSt15get_new_handlerv");
+	return getter ? getter() : NULL;
 }
 
 __attribute__((noreturn)) static void throw_bad_alloc(void)
@@ -100,8 +100,8 @@ __attribute__((noreturn)) static void throw_bad_alloc(void)
 	if (throw)
 		throw();
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		abort();
-	abort();
+		__builtin_abort();
+	__builtin_abort();
 }
 
 /* ------------------------------------------------------------------- new --- */
@@ -172,34 +172,16 @@ static void *own_array(size_t size) OWN(_Znam);
 static void *own_array_aligned(size_t size, size_t align)
 	OWN(_ZnamSt11align_val_t);
 
-typedef void *(*new_form)(size_t size);
-typedef void *(*new_aligned_form)(size_t size, size_t align);
-
-/* The compiler believes that a name in this file is the one in this file. */
-static bool is_same(new_form form, new_form own)
-{
-	__asm__("" : "+r"(form));
-	return form == own;
-}
-
-static bool is_same_aligned(new_aligned_form form, new_aligned_form own)
-{
-	__asm__("" : "+r"(form));
-	return form == own;
-}
-
 /* Do all names that the standard says are called lead here? */
 static bool is_ours(bool array)
 {
-	return is_same(_Znwm, own_new) &&
-	       (!array || is_same(_Znam, own_array));
+	return _Znwm == own_new && (!array || _Znam == own_array);
 }
 
 static bool is_ours_aligned(bool array)
 {
-	return is_same_aligned(_ZnwmSt11align_val_t, own_new_aligned) &&
-	       (!array || is_same_aligned(_ZnamSt11align_val_t,
-					  own_array_aligned));
+	return _ZnwmSt11align_val_t == own_new_aligned &&
+	       (!array || _ZnamSt11align_val_t == own_array_aligned);
 }
 
 /* True, with the block or NULL, unless there may be something to catch. */

@@ -68,7 +68,7 @@ static void look(struct state *state)
 
 /* ------------------------------------------------------------------------ */
 
-/* True for success. @undo: what it did, if anything. */
+/* True for success. */
 struct subject {
 	const char *name;
 	bool (*call)(void);

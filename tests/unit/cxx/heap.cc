@@ -5,6 +5,7 @@
 #include <windows.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
@@ -135,9 +136,9 @@ TEST(resource_has_the_options_asked_for)
 	EXPECT_THROWS(std::bad_alloc, (void)resource.allocate(300 * 1024));
 	EXPECT_THROWS(std::bad_alloc, for (;;) (void)resource.allocate(1000));
 	EXPECT_THROWS(std::bad_alloc, (void)resource.allocate(1000, 64));
-	EXPECT_THROWS(std::bad_alloc, (void)resource.allocate(-1, 64));
-	EXPECT_THROWS(std::bad_alloc, (void)resource.allocate(-64, 64));
-	options.maximum = -1;
+	for (volatile std::size_t size : {SIZE_MAX, SIZE_MAX - 63})
+		EXPECT_THROWS(std::bad_alloc, (void)resource.allocate(size, 64));
+	options.maximum = SIZE_MAX;
 	EXPECT_THROWS(std::bad_alloc, heap_resource{options});
 }
 
