@@ -152,14 +152,14 @@ void heap_close(struct heap *heap)
 void heap_open(struct heap *heap)
 {
 	if (!--heap->closed)
-		__atomic_store_n(&heap->only, NULL, __ATOMIC_RELAXED);
+		__atomic_store_n(&heap->only, NULL, __ATOMIC_RELEASE);
 	heap_give(heap);
 }
 
 /* Does a heap serve the calling thread? Asked with a shard's lock held. */
 static bool serves(const struct heap *heap)
 {
-	struct thread *only = __atomic_load_n(&heap->only, __ATOMIC_RELAXED);
+	struct thread *only = __atomic_load_n(&heap->only, __ATOMIC_ACQUIRE);
 
 	return !only || only == &thread_self;
 }
