@@ -80,6 +80,7 @@ static void *alloc_run(struct heap *heap, size_t size, bool zero)
 		return NULL;
 	if (zero && !span->zero)
 		memset(span_base(span), 0, size);
+	span->zero = false;
 	return span_base(span);
 }
 

@@ -100,15 +100,12 @@ static inline void *fast_pop_larger(struct shard *shard, size_t size)
 static inline enum fast_push fast_push_other(struct shard *shard,
 					     struct span **span, void *p)
 {
-	uintptr_t owner;
-
+	if (OWNER(*span) == ((uintptr_t)shard | OWNER_RUN))
+		return run_push(shard, *span, p) ? PUSH_DONE : PUSH_MISSED;
 	if ((*span)->kind == SPAN_TAIL) {
 		*span -= (*span)->slices;
 		return fast_push(shard, *span, p);
 	}
-	owner = OWNER(*span);
-	if (owner == ((uintptr_t)shard | OWNER_RUN))
-		return run_push(shard, *span, p) ? PUSH_DONE : PUSH_MISSED;
 	return fast_push_mixed(shard, *span, p);
 }
 

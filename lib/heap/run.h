@@ -25,9 +25,8 @@ static inline struct span *run_pop(struct shard *shard, size_t size)
 		return NULL;
 	span = table_span(slice);
 	shard->runs[slices] = span->next;
-	shard->cached -= slices;
+	shard->cache_room += slices;
 	span->kind = SPAN_RUN;
-	span->zero = false;
 	span->bytes = size;
 	return span;
 }
@@ -48,12 +47,12 @@ static inline bool run_push(struct shard *shard, struct span *span, void *p)
 	uint32_t slices = span->slices;
 
 	if (span->kind != SPAN_RUN || (uintptr_t)p % SLICE ||
-	    shard->cached + slices > shard->cache_limit)
+	    (int32_t)slices > shard->cache_room)
 		return false;
 	span->kind = SPAN_RUN_FREE;
 	span->next = shard->runs[slices];
 	shard->runs[slices] = slice_of(p);
-	shard->cached += slices;
+	shard->cache_room -= slices;
 	return true;
 }
 

@@ -123,6 +123,20 @@ static void unset_full(struct shard *shard, struct span *span)
 
 /* ------------------------------------------------------------- slices --- */
 
+static uint32_t cached(const struct shard *shard)
+{
+	return shard->cache_limit - shard->cache_room;
+}
+
+/* As much as the process can spare now. */
+static void limit_cache(struct shard *shard)
+{
+	int32_t limit = store_slack(shard->heap->store);
+
+	shard->cache_room += limit - shard->cache_limit;
+	shard->cache_limit = limit;
+}
+
 struct span *shard_take_slices(struct shard *shard, uint32_t slices)
 {
 	uint32_t slice = shard->runs[slices];
@@ -132,8 +146,7 @@ struct span *shard_take_slices(struct shard *shard, uint32_t slices)
 	if (slice) {
 		span = table_span(slice);
 		shard->runs[slices] = span->next;
-		shard->cached -= slices;
-		span->zero = false;
+		shard->cache_room += slices;
 		return span;
 	}
 	slice = store_take(shard->heap->store, slices, 1, &zero);
@@ -142,7 +155,7 @@ struct span *shard_take_slices(struct shard *shard, uint32_t slices)
 	span = table_span(slice);
 	span_describe(span, shard, SPAN_NONE, slices);
 	span->zero = zero;
-	shard->cache_limit = store_slack(shard->heap->store);
+	limit_cache(shard);
 	shard_link(shard, span);
 	return span;
 }
@@ -152,14 +165,14 @@ static void uncache(struct shard *shard, uint32_t left)
 {
 	uint32_t slices, slice, list = 0;
 
-	for (slices = RUN_SLICES; slices && shard->cached > left; slices--) {
-		while (shard->runs[slices] && shard->cached > left) {
+	for (slices = RUN_SLICES; slices && cached(shard) > left; slices--) {
+		while (shard->runs[slices] && cached(shard) > left) {
 			struct span *span;
 
 			slice = shard->runs[slices];
 			span = table_span(slice);
 			shard->runs[slices] = span->next;
-			shard->cached -= slices;
+			shard->cache_room += slices;
 			shard_unlink(shard, span);
 			span->next_of_shard = list;
 			list = slice;
@@ -171,17 +184,16 @@ static void uncache(struct shard *shard, uint32_t left)
 
 void shard_cache_slices(struct shard *shard, struct span *span)
 {
-	uint32_t slack = store_slack(shard->heap->store);
-
-	shard->cache_limit = slack;
+	limit_cache(shard);
 	span->kind = SPAN_RUN_FREE;
+	span->zero = false;
 	__atomic_store_n(&span->owner, (uintptr_t)shard | OWNER_RUN,
 			 __ATOMIC_RELAXED);
 	span->next = shard->runs[span->slices];
 	shard->runs[span->slices] = table_slice(span);
-	shard->cached += span->slices;
-	if (shard->cached > slack)
-		uncache(shard, slack / 2);
+	shard->cache_room -= span->slices;
+	if (shard->cache_room < 0)
+		uncache(shard, shard->cache_limit / 2);
 }
 
 void shard_release_free(struct shard *shard)

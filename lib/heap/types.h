@@ -109,7 +109,7 @@ struct span {
 	uint8_t kind;		/* enum span_kind */
 	uint8_t class;		/* of SPAN_BLOCKS */
 	uint16_t slices;	/* of SPAN_TAIL: back to the first one */
-	uint8_t zero;		/* a run's memory reads zero: it is new */
+	uint8_t zero;		/* the memory reads zero: nothing was there */
 	uint8_t looked;		/* for empty pages, at this level; trim.c */
 };
 
@@ -121,8 +121,9 @@ struct shard {
 	char *bump, *bump_end;		/* rest of the mixed slice; owner */
 	uint8_t *tags;			/* of that slice; owner */
 	uint32_t runs[RUN_SLICES + 1];	/* free runs by length; owner */
-	uint32_t cached;		/* slices in those; owner */
-	uint32_t cache_limit;		/* of cached; shard's lock */
+	/* Slices that those may have more, or have too many; owner. */
+	int32_t cache_room;
+	int32_t cache_limit;		/* with none; shard's lock */
 
 	struct heap_mutex lock;
 	uint32_t incoming;		/* spans with remote blocks; atomic */

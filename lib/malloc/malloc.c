@@ -34,7 +34,7 @@ __attribute__((noinline)) static void *alloc_larger(size_t size)
 	void *p = NULL;
 
 	inside_begin();
-	if (size > STEP_MAX && size <= RUN_MAX)
+	if (likely(size <= RUN_MAX))
 		p = fast_pop_larger(malloc_view(), size);
 	inside_end();
 	return likely(p) ? p : alloc_slow(size, false);
@@ -58,8 +58,7 @@ void *malloc(size_t size)
 
 	if (likely(size <= STEP_MAX)) {
 		p = alloc_fast(size);
-		if (likely(p))
-			return p;
+		return likely(p) ? p : alloc_slow(size, false);
 	}
 	return alloc_larger(size);
 }
