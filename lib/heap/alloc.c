@@ -84,6 +84,24 @@ static void *alloc_run(struct heap *heap, size_t size, bool zero)
 	return span_base(span);
 }
 
+static void *alloc_roomy_run(struct heap *heap, size_t size, size_t room)
+{
+	struct shard *shard = shard_enter(heap);
+	struct span *span;
+
+	if (!shard)
+		return NULL;
+	span = run_alloc(shard, room);
+	if (!span)
+		span = run_alloc(shard, size);
+	if (span) {
+		span->bytes = size;
+		span->zero = false;
+	}
+	shard_leave(shard);
+	return span ? span_base(span) : NULL;
+}
+
 static void *alloc_huge(struct heap *heap, size_t size, size_t align,
 			size_t room)
 {
@@ -127,8 +145,13 @@ void *heap_alloc(struct heap *heap, size_t size, bool zero)
 
 void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room)
 {
-	if (size > RUN_MAX && !heap->region)
+	if (heap->region)
+		return heap_alloc(heap, size, false);
+	if (size > RUN_MAX)
 		return alloc_huge(heap, size, 0, room);
+	/* What is behind a run and not touched costs next to nothing. */
+	if (size > CLASS_MAX && room <= RUN_MAX)
+		return alloc_roomy_run(heap, size, room);
 	return heap_alloc(heap, size, false);
 }
 

@@ -102,6 +102,37 @@ static void push_remote(struct shard *shard, struct span *span, void *p)
 	collect_unowned(shard);
 }
 
+/* Inside. The shard that it was pushed to, or NULL. */
+static struct shard *push_others_inside(const struct heap *heap,
+					struct span *span, void *p)
+{
+	uintptr_t owner = OWNER(span);
+	struct shard *shard = (struct shard *)(owner & ~OWNER_FLAGS);
+
+	if (!owner || span->kind != SPAN_BLOCKS || shard->heap != heap ||
+	    __atomic_load_n(&heap->only, __ATOMIC_ACQUIRE) ||
+	    ((struct block *)p)->freed_to == shard ||
+	    __atomic_load_n(&shard->thread, __ATOMIC_RELAXED) == &thread_self)
+		return NULL;
+	push_to_others(shard, span, p);
+	return shard;
+}
+
+bool heap_free_to_others(const struct heap *heap, struct span *span, void *p)
+{
+	struct shard *shard;
+
+	if (!thread_self.listed || thread_self.ended)
+		return false;
+	inside_begin();
+	shard = push_others_inside(heap, span, p);
+	inside_end();
+	/* The span may be another one's by now. */
+	if (shard)
+		collect_unowned(shard);
+	return shard;
+}
+
 /* -------------------------------------------------------------- the rest --- */
 
 static void free_run(struct shard *shard, struct span *span)

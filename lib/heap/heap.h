@@ -51,6 +51,9 @@ void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room);
  */
 void heap_free(struct heap *heap, void *p, const char *call);
 
+/* A small block without a trailer, of another thread's shard; false else. */
+bool heap_free_to_others(const struct heap *heap, struct span *span, void *p);
+
 /* A span of the calling thread's shard is to be looked at: see fast.h. */
 void heap_span_low(struct shard *shard, struct span *span);
 

@@ -209,7 +209,8 @@ void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
 		    resize(span, p, old, size, zero))
 			return p;
 	}
-	moved = heap_alloc_with_room(heap, size, size + size / 2);
+	moved = heap_alloc_with_room(heap, size,
+				     size > old ? size + size / 2 : size);
 	if (!moved)
 		return size <= old && heap_resize(heap, p, size, false, call) ?
 		       p : NULL;

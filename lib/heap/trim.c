@@ -142,11 +142,43 @@ static void drop_page(struct dropping *dropping, char *page)
 	dropping->count++;
 }
 
+/* Does every block that touches a page look like a free one? */
+static bool seems_empty(const struct span *span, uint32_t page)
+{
+	const struct shard *shard = span_shard(span);
+	size_t size = span->list.size, i = page * PAGE_BYTES / size;
+	const char *base = span_base(span);
+
+	for (; i < span->made && i * size < (page + 1) * PAGE_BYTES; i++) {
+		const struct block *block = (const void *)(base + i * size);
+
+		if (!span_block_dropped(span, block) &&
+		    block->freed_to != shard)
+			return false;
+	}
+	return true;
+}
+
+/* Quickly, and never false where there is one. */
+static bool may_have_empty_page(const struct span *span)
+{
+	size_t made = span->made * (size_t)span->list.size;
+	uint32_t page;
+
+	for (page = 0; page * PAGE_BYTES < made; page++)
+		if (!span_is_dropped(span, page) && seems_empty(span, page))
+			return true;
+	return false;
+}
+
 static void look(struct span *span, struct dropping *dropping)
 {
 	uint16_t free[SPAN_PAGES] = { 0 };
-	uint32_t pages = count_pages(span, free), page, found = 0;
+	uint32_t pages, page, found = 0;
 
+	if (!may_have_empty_page(span))
+		return;
+	pages = count_pages(span, free);
 	for (page = 0; page < pages; page++) {
 		if (free[page] < PAGE_BYTES || span_is_dropped(span, page))
 			continue;

@@ -73,7 +73,8 @@ static void free_slow(struct span *span, void *p, enum fast_push pushed)
 	}
 	if (pushed == PUSH_LOW)
 		heap_span_low(span_shard(span), span);
-	else if (pushed == PUSH_MISSED && p)
+	else if (pushed == PUSH_MISSED && p &&
+		 !heap_free_to_others(&heap_malloc, span, p))
 		heap_free(&heap_malloc, p, "free");
 }
 
@@ -107,12 +108,31 @@ void *calloc(size_t count, size_t size)
 	return alloc_slow(bytes, true);
 }
 
+/* Does a block of the calling thread's have this size, and not much more? */
+static bool fits(const struct span *span, const void *p, size_t size)
+{
+	uintptr_t owner = OWNER(span);
+	struct shard *shard = malloc_view();
+	size_t room;
+
+	if (owner == (uintptr_t)shard)
+		room = span->list.size;
+	else if (owner == ((uintptr_t)shard | OWNER_RUN) &&
+		 span->kind == SPAN_RUN && (uintptr_t)p % SLICE == 0)
+		room = span->slices * SLICE;
+	else
+		return false;
+	return size <= room && size >= room / 2;
+}
+
 void *realloc(void *p, size_t size)
 {
 	void *moved;
 
 	if (!p)
 		return malloc(size);
+	if (fits(table_quick(p), p, size) && size)
+		return p;
 	if (!size) {
 		free(p);
 		return NULL;
