@@ -24,6 +24,9 @@ static void *sign(const struct heap *heap, void *p, unsigned int class,
 	return p;
 }
 
+/* A block that grows beyond this gets a run. */
+#define ROOMY	4096
+
 static void *alloc_block_locked(struct heap *heap, unsigned int class,
 				size_t size)
 {
@@ -91,7 +94,7 @@ static void *alloc_roomy_run(struct heap *heap, size_t size, size_t room)
 
 	if (!shard)
 		return NULL;
-	span = run_alloc(shard, room);
+	span = run_alloc_roomy(shard, room);
 	if (!span)
 		span = run_alloc(shard, size);
 	if (span) {
@@ -103,14 +106,18 @@ static void *alloc_roomy_run(struct heap *heap, size_t size, size_t room)
 }
 
 static void *alloc_huge(struct heap *heap, size_t size, size_t align,
-			size_t room)
+			size_t room, bool zero)
 {
 	struct span *span;
 
 	heap_take(heap);
 	span = huge_alloc(heap, size, align, room);
 	heap_give(heap);
-	return span ? span_base(span) : NULL;
+	if (!span)
+		return NULL;
+	if (zero && !span->zero)
+		memset(span_base(span), 0, size);
+	return span_base(span);
 }
 
 static void *alloc_region(struct heap *heap, size_t size, size_t align,
@@ -137,7 +144,7 @@ void *heap_alloc(struct heap *heap, size_t size, bool zero)
 	if (unlikely(heap->region))
 		return alloc_region(heap, size, GRAIN, zero);
 	if (size > RUN_MAX)
-		return alloc_huge(heap, size, 0, 0);
+		return alloc_huge(heap, size, 0, 0, zero);
 	if (need > CLASS_MAX)
 		return alloc_run(heap, size, zero);
 	return clear_if(zero, alloc_block(heap, size), size);
@@ -148,10 +155,11 @@ void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room)
 	if (heap->region)
 		return heap_alloc(heap, size, false);
 	if (size > RUN_MAX)
-		return alloc_huge(heap, size, 0, room);
-	/* What is behind a run and not touched costs next to nothing. */
-	if (size > CLASS_MAX && room <= RUN_MAX)
-		return alloc_roomy_run(heap, size, room);
+		return alloc_huge(heap, size, 0, room, false);
+	/* What is behind in a run and not touched costs next to nothing. */
+	if (size > ROOMY && room > size)
+		return alloc_roomy_run(heap, size,
+				       room < RUN_MAX ? room : RUN_MAX);
 	return heap_alloc(heap, size, false);
 }
 
@@ -192,7 +200,7 @@ void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
 	if (heap->region)
 		return alloc_region(heap, size, align, zero);
 	if (size > RUN_MAX || align > SLICE)
-		return alloc_huge(heap, size ? size : 1, align, 0);
+		return alloc_huge(heap, size ? size : 1, align, 0, zero);
 	class = need <= CLASS_MAX ? aligned_class(need, align) : CLASSES;
 	if (class == CLASSES)
 		return alloc_run(heap, size ? size : 1, zero);

@@ -5,11 +5,12 @@
  * other use for.
  */
 #include <string.h>
+#include <time.h>
 
 #include "engine/engine.h"
-#include "heap/arena.h"
 #include "heap/heap.h"
 #include "heap/huge.h"
+#include "heap/store.h"
 #include "heap/table.h"
 
 /* Pages are counted in 32 bits: 16 TiB. */
@@ -31,7 +32,7 @@ static char *reserve(const struct heap *heap, size_t size, size_t align)
 {
 	const struct ntmem_engine *engine = ntmem_engine();
 	struct ntmem_reserve reserve = {
-		.size = size, .prot = heap->store->prot,
+		.size = size, .prot = store_prot(heap->store),
 		.align = align > SLICE ? align : 0,
 	};
 
@@ -50,7 +51,7 @@ static bool commit(const struct heap *heap, char *base, size_t from, size_t to)
 {
 	struct ntmem_range range = {
 		.addr = (uintptr_t)base + from, .size = to - from,
-		.prot = heap->store->prot,
+		.prot = store_prot(heap->store),
 	};
 
 	return from >= to || !ntmem_engine()->commit(&range);
@@ -81,30 +82,163 @@ static void unlink_huge(struct heap *heap, struct span *span)
 	heap->huge_bytes -= huge_reserved(span);
 }
 
+/* ----------------------------------------------------------------- cache --- */
+
+/*
+ * Huge blocks that were freed, and not yet released: as many bytes as the
+ * process was seen to miss soon after it gave them back, up to a limit. The
+ * newest is the last one.
+ */
+#define CACHED		8
+#define CACHE_MAX	((size_t)64 << 20)
+#define SOON_NS		200000000ULL
+
+static struct {
+	struct heap_mutex lock;
+	uint32_t count;
+	struct freed {
+		char *base;
+		uint32_t prot;
+		uint32_t committed, reserved;	/* pages */
+	} freed[CACHED];
+	size_t bytes;			/* committed, in those */
+	size_t limit;			/* of bytes */
+	size_t released;		/* bytes, until they are missed */
+	uint64_t released_at;
+} cache;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static size_t freed_bytes(const struct freed *freed)
+{
+	return (size_t)freed->committed << PAGE_SHIFT;
+}
+
+static struct freed cache_remove(uint32_t i)
+{
+	struct freed freed = cache.freed[i];
+
+	cache.count--;
+	memmove(&cache.freed[i], &cache.freed[i + 1],
+		(cache.count - i) * sizeof(freed));
+	cache.bytes -= freed_bytes(&freed);
+	return freed;
+}
+
+/* What was given back not long ago would have done. */
+static void cache_miss(size_t size)
+{
+	if (cache.released < size || now_ns() - cache.released_at > SOON_NS)
+		return;
+	cache.released -= size;
+	cache.limit += size + size / 4;
+	if (cache.limit > CACHE_MAX)
+		cache.limit = CACHE_MAX;
+}
+
+/* One that is large enough, and not by more than a quarter. */
+static bool cache_get(size_t size, uint32_t prot, struct freed *freed)
+{
+	uint32_t i;
+	bool found = false;
+
+	heap_mutex_take(&cache.lock);
+	for (i = cache.count; i-- && !found;) {
+		size_t bytes = freed_bytes(&cache.freed[i]);
+
+		found = cache.freed[i].prot == prot && bytes >= size &&
+			bytes - size <= size / 4;
+		if (found)
+			*freed = cache_remove(i);
+	}
+	if (!found)
+		cache_miss(size);
+	heap_mutex_give(&cache.lock);
+	return found;
+}
+
+/* What there is no room for is released. */
+static void cache_put(struct freed freed)
+{
+	struct freed out[CACHED + 1];
+	uint32_t n = 0;
+
+	heap_mutex_take(&cache.lock);
+	while (cache.count && (cache.count == CACHED ||
+			       cache.bytes + freed_bytes(&freed) > cache.limit))
+		out[n++] = cache_remove(0);
+	if (freed_bytes(&freed) <= cache.limit) {
+		cache.freed[cache.count++] = freed;
+		cache.bytes += freed_bytes(&freed);
+	} else {
+		out[n++] = freed;
+		cache.limit -= cache.limit / 8;
+		cache.released = freed_bytes(&freed);
+		cache.released_at = now_ns();
+	}
+	heap_mutex_give(&cache.lock);
+	while (n)
+		release(out[--n].base);
+}
+
+void huge_trim(void)
+{
+	heap_mutex_take(&cache.lock);
+	while (cache.count)
+		release(cache_remove(0).base);
+	cache.limit = 0;
+	heap_mutex_give(&cache.lock);
+}
+
+/* ------------------------------------------------------------ the blocks --- */
+
+/* Memory for a block: one that was freed, or a new one, which reads zero. */
+static bool huge_get(const struct heap *heap, size_t size, size_t align,
+		     size_t room, struct freed *got)
+{
+	uint32_t prot = store_prot(heap->store);
+
+	if (align <= SLICE && cache_get(to_pages(size), prot, got))
+		return false;
+	got->base = reserve(heap, to_pages(room), align);
+	got->prot = prot;
+	got->committed = to_pages(size) >> PAGE_SHIFT;
+	got->reserved = to_pages(room) >> PAGE_SHIFT;
+	if (got->base && !commit(heap, got->base, 0, to_pages(size))) {
+		release(got->base);
+		got->base = NULL;
+	}
+	return true;
+}
+
 struct span *huge_alloc(struct heap *heap, size_t size, size_t align,
 			size_t room)
 {
+	struct freed got;
 	struct span *span;
-	char *base;
+	bool zero;
 
 	if (size > HUGE_MAX - PAGE_BYTES || room > HUGE_MAX - PAGE_BYTES)
 		return NULL;
 	if (room < size)
 		room = size;
-	base = reserve(heap, to_pages(room), align);
-	if (!base)
+	zero = huge_get(heap, size, align, room, &got);
+	if (!got.base)
 		return NULL;
-	if (!commit(heap, base, 0, to_pages(size))) {
-		release(base);
-		return NULL;
-	}
-	span = table_find(base);
+	span = table_find(got.base);
 	memset(span, 0, sizeof(*span));
 	span->kind = SPAN_HUGE;
 	span->bytes = size;
-	span->next = to_pages(size) >> PAGE_SHIFT;
-	span->prev = to_pages(room) >> PAGE_SHIFT;
+	span->next = got.committed;
+	span->prev = got.reserved;
 	span->slices = 1;
+	span->zero = zero;
 	__atomic_store_n(&span->owner, (uintptr_t)&heap->first | OWNER_RUN,
 			 __ATOMIC_RELEASE);
 	link_huge(heap, span);
@@ -113,11 +247,14 @@ struct span *huge_alloc(struct heap *heap, size_t size, size_t align,
 
 void huge_free(struct heap *heap, struct span *span)
 {
-	char *base = span_base(span);
+	struct freed freed = {
+		.base = span_base(span), .prot = store_prot(heap->store),
+		.committed = span->next, .reserved = span->prev,
+	};
 
 	unlink_huge(heap, span);
 	memset(span, 0, sizeof(*span));
-	release(base);
+	cache_put(freed);
 }
 
 /* Shrinking gives back what is behind; that cannot fail, or does no harm. */
@@ -143,6 +280,7 @@ bool huge_resize(struct heap *heap, struct span *span, size_t size,
 	if (!commit(heap, span_base(span), committed, pages))
 		return false;
 	*zero_from = committed;
+	span->zero = false;
 	if (pages > committed)
 		span->next = pages >> PAGE_SHIFT;
 	else if (pages < committed)

@@ -9,10 +9,13 @@
 
 #include "heap/types.h"
 
-/* Reads zero. NULL without memory. */
+/* zero says whether it reads zero. NULL without memory. */
 struct span *huge_alloc(struct heap *heap, size_t size, size_t align,
 			size_t room);
 void huge_free(struct heap *heap, struct span *span);
+
+/* Releases all that is kept of blocks that were freed. */
+void huge_trim(void);
 
 /* In place. What is added reads zero from *zero_from on. */
 bool huge_resize(struct heap *heap, struct span *span, size_t size,

@@ -190,6 +190,8 @@ static bool is_waste(const struct span *span, const void *p, size_t size)
 {
 	size_t block_size = find_block_size(span, p);
 
+	if (span->kind == SPAN_RUN && size >= span->bytes)
+		return false;
 	return size < block_size / 2 && block_size > 4 * GRAIN;
 }
 

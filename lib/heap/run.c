@@ -41,6 +41,16 @@ struct span *run_alloc(struct shard *shard, size_t size)
 	return span;
 }
 
+struct span *run_alloc_roomy(struct shard *shard, size_t size)
+{
+	uint32_t slices = run_slices(size);
+
+	for (; slices <= RUN_SLICES; slices++)
+		if (shard->runs[slices])
+			return run_pop(shard, (size_t)slices << SLICE_SHIFT);
+	return run_alloc(shard, size);
+}
+
 void run_free_foreign(struct shard *shard, struct span *span)
 {
 	shard_unlink(shard, span);
@@ -62,13 +72,13 @@ static void set_length(struct shard *shard, struct span *span,
 	span->slices = slices;
 }
 
-/* Who grows once gets a quarter more, for the next time. */
+/* Who grows gets as much again, for the next time. */
 static bool grow(struct shard *shard, struct span *span, uint32_t slices,
 		 bool *zero)
 {
 	struct store *store = shard->heap->store;
 	uint32_t have = span->slices, end = table_slice(span) + have;
-	uint32_t more = have + have / 4;
+	uint32_t more = have * 2;
 
 	if (more > RUN_SLICES)
 		more = RUN_SLICES;

@@ -59,6 +59,9 @@ static inline bool run_push(struct shard *shard, struct span *span, void *p)
 /* Under the shard's lock; NULL without memory. */
 struct span *run_alloc(struct shard *shard, size_t size);
 
+/* The same for a block that will grow: all the room that a free run has. */
+struct span *run_alloc_roomy(struct shard *shard, size_t size);
+
 /* A run of a shard that is not the calling thread's, whose lock is held. */
 void run_free_foreign(struct shard *shard, struct span *span);
 

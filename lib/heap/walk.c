@@ -294,5 +294,6 @@ void heap_compact(struct heap *heap)
 		heap_mutex_give(&shard->lock);
 	}
 	store_trim(heap->store);
+	huge_trim();
 	heap_open(heap);
 }

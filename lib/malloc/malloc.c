@@ -108,21 +108,28 @@ void *calloc(size_t count, size_t size)
 	return alloc_slow(bytes, true);
 }
 
-/* Does a block of the calling thread's have this size, and not much more? */
-static bool fits(const struct span *span, const void *p, size_t size)
+/* A run that is growing may have much more room than it needs yet. */
+static bool fits_run(struct span *span, const void *p, size_t size)
 {
-	uintptr_t owner = OWNER(span);
-	struct shard *shard = malloc_view();
-	size_t room;
+	size_t room = span->slices * SLICE;
 
-	if (owner == (uintptr_t)shard)
-		room = span->list.size;
-	else if (owner == ((uintptr_t)shard | OWNER_RUN) &&
-		 span->kind == SPAN_RUN && (uintptr_t)p % SLICE == 0)
-		room = span->slices * SLICE;
-	else
+	if (span->kind != SPAN_RUN || (uintptr_t)p % SLICE || size > room ||
+	    (size < span->bytes && size < room / 2))
 		return false;
-	return size <= room && size >= room / 2;
+	span->bytes = size;
+	return true;
+}
+
+/* Can a block of the calling thread's take this size where it is? */
+static bool fits(struct span *span, const void *p, size_t size)
+{
+	struct shard *shard = malloc_view();
+	uintptr_t owner = OWNER(span);
+
+	if (owner == ((uintptr_t)shard | OWNER_RUN))
+		return fits_run(span, p, size);
+	return owner == (uintptr_t)shard && size <= span->list.size &&
+	       size >= span->list.size / 2;
 }
 
 void *realloc(void *p, size_t size)
@@ -131,7 +138,7 @@ void *realloc(void *p, size_t size)
 
 	if (!p)
 		return malloc(size);
-	if (fits(table_quick(p), p, size) && size)
+	if (size && fits(table_quick(p), p, size))
 		return p;
 	if (!size) {
 		free(p);
