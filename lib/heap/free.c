@@ -15,6 +15,7 @@
 #include "heap/report.h"
 #include "heap/run.h"
 #include "heap/store.h"
+#include "heap/uservalue.h"
 
 /* Without a lock, where the block is the calling thread's own. */
 static enum fast_push push_inside(struct shard *shard, struct span *span,
@@ -161,6 +162,7 @@ static void free_region(struct heap *heap, void *p, const char *call)
 	int error;
 
 	heap_take(heap);
+	user_values_remove(heap, p);
 	error = heap_region_free(heap->region, p);
 	heap_give(heap);
 	if (error)
@@ -180,6 +182,7 @@ void heap_free(struct heap *heap, void *p, const char *call)
 	span = find_block(heap, p, call);
 	shard = span_shard(span);
 	check_block(shard, span, p, call);
+	user_values_remove(shard->heap, p);
 	if (span->kind == SPAN_HUGE)
 		free_huge(shard->heap, span);
 	else if (free_own(shard, span, p))

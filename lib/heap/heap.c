@@ -18,6 +18,7 @@
 #include "heap/shard.h"
 #include "heap/store.h"
 #include "heap/trailer.h"
+#include "heap/uservalue.h"
 #include "heap/walk.h"
 
 uintptr_t heap_key;
@@ -252,7 +253,8 @@ static struct shard *attach(struct heap *heap)
 	shard = shard_find(heap, joined);
 	if (shard) {
 		heap_mutex_take(&shard->lock);
-		if (joined && !heap->closed && !heap->slow)
+		if (joined && !heap->closed && !heap->slow &&
+		    !heap->user_values)
 			thread_set_view(shard);
 	}
 	heap_give(heap);
@@ -394,6 +396,7 @@ static void heap_empty(struct heap *heap)
 	if (heap->region)
 		heap_region_destroy(heap->region);
 	heap->region = NULL;
+	user_values_free(heap);
 	heap->shards = NULL;
 }
 

@@ -12,6 +12,7 @@
 #include "heap/report.h"
 #include "heap/run.h"
 #include "heap/trailer.h"
+#include "heap/uservalue.h"
 
 static bool has_trailer(const struct span *span)
 {
@@ -216,6 +217,7 @@ void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
 	memcpy(moved, p, old < size ? old : size);
 	if (zero)
 		clear(moved, old, size);
+	user_values_move(heap, p, moved);
 	heap_free(heap, p, call);
 	return moved;
 }

@@ -162,6 +162,7 @@ struct heap {
 	struct heap *next, *prev;	/* heaps.lock; order of creation */
 	struct store *store;		/* fixed: where slices come from */
 	struct heap_region *region;	/* of a heap of fixed size */
+	struct user_values *user_values;	/* or NULL; heap's lock */
 	struct shard *shards;		/* heap's lock */
 	struct shard first;
 };
