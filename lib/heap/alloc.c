@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "heap/fast.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
@@ -110,11 +111,18 @@ static void *clear_if(bool zero, void *p, size_t size)
 	return p && zero ? memset(p, 0, size) : p;
 }
 
-void *heap_alloc(struct heap *heap, size_t size, bool zero)
+/* A guarded block; or the end of it, where no ordinary one may do instead. */
+static bool alloc_guarded(struct heap *heap, size_t size, size_t align,
+			  bool zero, void **p)
+{
+	*p = guarded_alloc(heap, size, align, zero);
+	return *p || heap->region;
+}
+
+static void *alloc_plain(struct heap *heap, size_t size, bool zero)
 {
 	size_t need = size + heap->trailer;
 
-	heap_init();
 	if (unlikely(heap->region))
 		return alloc_region(heap, size, GRAIN, zero);
 	if (size > RUN_MAX)
@@ -124,9 +132,20 @@ void *heap_alloc(struct heap *heap, size_t size, bool zero)
 	return clear_if(zero, alloc_block(heap, size), size);
 }
 
+void *heap_alloc(struct heap *heap, size_t size, bool zero)
+{
+	void *p;
+
+	heap_init();
+	if (unlikely(heap_guarded) &&
+	    alloc_guarded(heap, size, GRAIN, zero, &p))
+		return p;
+	return alloc_plain(heap, size, zero);
+}
+
 void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room)
 {
-	if (size > RUN_MAX && !heap->region)
+	if (size > RUN_MAX && !heap->region && !heap_guarded)
 		return alloc_huge(heap, size, 0, room);
 	return heap_alloc(heap, size, false);
 }
@@ -156,15 +175,12 @@ static void *alloc_aligned_block(struct heap *heap, unsigned int class,
 	return p;
 }
 
-void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
-			 bool zero)
+static void *alloc_aligned_plain(struct heap *heap, size_t size, size_t align,
+				 bool zero)
 {
 	size_t need = size + heap->trailer;
 	unsigned int class;
 
-	if (align <= GRAIN)
-		return heap_alloc(heap, size, zero);
-	heap_init();
 	if (heap->region)
 		return alloc_region(heap, size, align, zero);
 	if (size > RUN_MAX || align > SLICE)
@@ -173,4 +189,18 @@ void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
 	if (class == CLASSES)
 		return alloc_run(heap, size ? size : 1, zero);
 	return clear_if(zero, alloc_aligned_block(heap, class, size), size);
+}
+
+void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
+			 bool zero)
+{
+	void *p;
+
+	if (align <= GRAIN)
+		return heap_alloc(heap, size, zero);
+	heap_init();
+	if (unlikely(heap_guarded) &&
+	    alloc_guarded(heap, size, align, zero, &p))
+		return p;
+	return alloc_aligned_plain(heap, size, align, zero);
 }

@@ -7,6 +7,7 @@
 
 #include "heap/fast.h"
 #include "heap/find.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
@@ -175,6 +176,8 @@ void heap_free(struct heap *heap, void *p, const char *call)
 	struct span *span;
 
 	heap_init();
+	if (unlikely(heap_guarded) && guarded_free(heap, p, call))
+		return;
 	if (unlikely(heap->region)) {
 		free_region(heap, p, call);
 		return;

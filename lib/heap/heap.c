@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "heap/fast.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
@@ -94,6 +95,9 @@ void heap_init(void)
 		threads_init();
 		shard_init(&heap_process.first, &heap_process);
 		shard_init(&heap_malloc.first, &heap_malloc);
+		guarded_init();
+		heap_process.slow = heap_guarded;
+		heap_malloc.slow = heap_guarded;
 		heap_process.shards = &heap_process.first;
 		heap_malloc.shards = &heap_malloc.first;
 		__atomic_store_n(&heaps.ready, true, __ATOMIC_RELEASE);
@@ -334,7 +338,7 @@ static bool heap_begin(struct heap *heap, const struct heap_options *options)
 			return false;
 	}
 	heap->flags = options->flags;
-	heap->slow = options->slow || heap->region;
+	heap->slow = options->slow || heap->region || heap_guarded;
 	heap->compatibility = 0;
 	heap->trailer = TRAILER;
 	heap->mixed = MIXED_SLICES;
@@ -397,6 +401,8 @@ static void heap_empty(struct heap *heap)
 		heap_region_destroy(heap->region);
 	heap->region = NULL;
 	user_values_free(heap);
+	if (heap_guarded)
+		guarded_destroy(heap);
 	heap->shards = NULL;
 }
 
@@ -475,6 +481,7 @@ static void after_fork_in_child(void)
 	struct heap *heap;
 
 	threads_after_fork();
+	guarded_after_fork();
 	for (heap = &heap_process; heap; heap = next_heap(heap))
 		for (shard = heap->shards; shard; shard = shard->next)
 			if (shard->thread != &thread_self)

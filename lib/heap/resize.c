@@ -4,7 +4,9 @@
  */
 #include <string.h>
 
+#include "heap/fast.h"
 #include "heap/find.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
@@ -61,6 +63,8 @@ bool heap_ask_size(struct heap *heap, const void *p, size_t *size)
 	const struct span *span;
 
 	heap_init();
+	if (unlikely(heap_guarded) && guarded_ask_size(heap, p, size))
+		return true;
 	if (heap->region) {
 		heap_take(heap);
 		*size = heap_region_size(heap->region, p);
@@ -85,6 +89,8 @@ size_t heap_size(struct heap *heap, const void *p, const char *call)
 	size_t size;
 
 	heap_init();
+	if (unlikely(heap_guarded) && guarded_size(heap, p, &size, call))
+		return size;
 	if (!heap->region)
 		return size_of(heap, find_block(heap, p, call), p, call);
 	heap_take(heap);
@@ -178,6 +184,12 @@ static bool resize(struct span *span, void *p, size_t old, size_t size,
 bool heap_resize(struct heap *heap, void *p, size_t size, bool zero,
 		 const char *call)
 {
+	bool done;
+
+	heap_init();
+	if (unlikely(heap_guarded) &&
+	    guarded_resize(heap, p, size, zero, call, &done))
+		return done;
 	if (heap->region)
 		return resize_region(heap, p, size, zero, call);
 	return resize(find_block(heap, p, call), p, heap_size(heap, p, call),
@@ -200,7 +212,11 @@ void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
 	size_t old = heap_size(heap, p, call);
 	void *moved;
 
-	if (heap->region) {
+	if (unlikely(heap_guarded) && guarded_has(heap, p)) {
+		/* It moves, so that the old pointer is of no use any more. */
+		if (size == old)
+			return p;
+	} else if (heap->region) {
 		if (heap_resize(heap, p, size, zero, call))
 			return p;
 	} else {

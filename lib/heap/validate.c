@@ -6,6 +6,7 @@
  */
 #include "heap/find.h"
 #include "heap/freemap.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/meta.h"
 #include "heap/mixed.h"
@@ -94,6 +95,8 @@ static bool validate_all(struct heap *heap)
 		whole = heap_region_validate(heap->region, NULL);
 	for (shard = heap->shards; shard && whole; shard = shard->next)
 		whole = shard_is_whole(&map, shard);
+	if (heap_guarded)
+		whole &= guarded_is_whole(heap, NULL);
 	heap_open(heap);
 	return whole;
 }
@@ -104,7 +107,9 @@ static bool validate_block(struct heap *heap, const void *p)
 	bool valid;
 
 	heap_close(heap);
-	if (heap->region) {
+	if (heap_guarded && guarded_has(heap, p)) {
+		valid = guarded_is_whole(heap, p);
+	} else if (heap->region) {
 		valid = heap_region_validate(heap->region, p);
 	} else {
 		span = find_span(heap, p);
