@@ -126,5 +126,9 @@ static bool validate_block(struct heap *heap, const void *p)
 bool heap_validate(struct heap *heap, const void *p)
 {
 	heap_init();
-	return p ? validate_block(heap, p) : validate_all(heap);
+	if (p)
+		return validate_block(heap, p);
+	/* Malloc's heap is a part of the process's. */
+	return validate_all(heap) &&
+	       (heap != &heap_process || validate_all(&heap_malloc));
 }
