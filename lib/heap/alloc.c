@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "heap/fast.h"
+#include "heap/fill.h"
 #include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
 #include "heap/region.h"
+#include "heap/report.h"
 #include "heap/run.h"
 #include "heap/trailer.h"
 
@@ -22,6 +24,19 @@ static void *sign(const struct heap *heap, void *p, unsigned int class,
 {
 	if (p && heap->trailer)
 		trailer_set(p, class_size(class), size);
+	if (p && unlikely(heap_fills_tail))
+		fill_set_tail(p, size);
+	return p;
+}
+
+static void *pop(const struct heap *heap, struct blocks *list)
+{
+	void *p = shard_pop(list);
+
+	if (unlikely(heap_fills_free) && !fill_freed_is_whole(p, list->size))
+		heap_report(heap, p, list->size - heap->trailer,
+			    heap == &heap_malloc ? "malloc" : "HeapAlloc",
+			    "something was written to it after it was freed");
 	return p;
 }
 
@@ -38,7 +53,7 @@ static void *alloc_block_locked(struct heap *heap, unsigned int class,
 	if (!list->free)
 		list = shard_refill(shard, class);
 	if (list)
-		p = list->free ? shard_pop(list) : shard_bump(shard, list);
+		p = list->free ? pop(heap, list) : shard_bump(shard, list);
 	sign(heap, p, class, size);
 	shard_leave(shard);
 	return p;
@@ -108,6 +123,8 @@ static void *alloc_region(struct heap *heap, size_t size, size_t align,
 
 static void *clear_if(bool zero, void *p, size_t size)
 {
+	if (p && !zero && unlikely(heap_fills_free))
+		fill_new(p, size);
 	return p && zero ? memset(p, 0, size) : p;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "heap/fast.h"
+#include "heap/fill.h"
 #include "heap/find.h"
 #include "heap/guarded.h"
 #include "heap/heap.h"
@@ -99,6 +100,8 @@ static void push_remote(struct shard *shard, struct span *span, void *p)
 	struct heap *heap = shard->heap;
 
 	heap_enter(heap);
+	if (unlikely(heap_fills_free))
+		fill_freed(p, find_block_size(span, p));
 	push_to_others(shard, span, p);
 	heap_leave(heap);
 	collect_unowned(shard);
@@ -127,6 +130,8 @@ static void free_huge(struct heap *heap, struct span *span)
 static void free_locked(struct shard *shard, struct span *span, void *p)
 {
 	shard_lock(shard);
+	if (unlikely(heap_fills_free))
+		fill_freed(p, find_block_size(span, p));
 	shard_push(shard, span, p);
 	shard_leave(shard);
 }

@@ -9,6 +9,7 @@
 
 #include "heap/check.h"
 #include "heap/fast.h"
+#include "heap/fill.h"
 #include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
@@ -20,8 +21,7 @@
 #include "heap/uservalue.h"
 
 #define AROUND		0xab		/* in the bytes around a block */
-#define NEW		0xbaadf00d	/* in the words of a new one */
-#define FREED		0xfeeefeee	/* where a freed one stays open */
+#define FREED		0xfe		/* where a freed one stays open */
 #define BUCKETS		4096		/* at first */
 /* What is freed is used again after so much else was freed. */
 #define LATE_BLOCKS	16384
@@ -205,23 +205,14 @@ static void check_blocks(struct heap *heap, const char *call)
 		check_around(block, call);
 }
 
-/* As Windows does it, a last word that is not whole is not filled. */
-static void fill_words(char *p, size_t size, uint32_t word)
-{
-	size_t i;
-
-	for (i = 0; i + sizeof(word) <= size; i += sizeof(word))
-		memcpy(p + i, &word, sizeof(word));
-}
-
-static void fill_new(struct guarded *block, bool zero)
+static void fill_block(struct guarded *block, bool zero)
 {
 	char *end = block->p + block->size;
 
 	memset(open_start(block), AROUND, block->p - open_start(block));
 	memset(end, AROUND, block->end - end);
 	if (!zero)
-		fill_words(block->p, block->size, NEW);
+		fill_new(block->p, block->size);
 	else if (block->dirty)
 		memset(block->p, 0, block->size);
 }
@@ -355,7 +346,7 @@ void *guarded_alloc(struct heap *heap, size_t size, size_t align, bool zero)
 	if (!is_full(heap, size))
 		block = make(heap, size, align < GRAIN ? GRAIN : align);
 	if (block) {
-		fill_new(block, zero);
+		fill_block(block, zero);
 		link_block(heap, block);
 	}
 	heap_mutex_give(&all.lock);
@@ -396,7 +387,7 @@ static void retire(struct guarded *block)
 	unlink_block(block);
 	block->dirty = !slot_close(start, block->end - start);
 	if (block->dirty)
-		fill_words(block->p, block->size, FREED);
+		memset(block->p, FREED, block->size);
 	all.open--;
 	put_late(block);
 }

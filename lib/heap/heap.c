@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "heap/fast.h"
+#include "heap/fill.h"
 #include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
@@ -84,6 +85,23 @@ static void key_init(void)
 	errno = saved_errno;
 }
 
+/* The environment may ask for what the fast paths do not do. */
+static uint32_t is_slow(void)
+{
+	return heap_guarded || heap_fills_tail || heap_fills_free;
+}
+
+static void checks_init(void)
+{
+	guarded_init();
+	fill_init();
+	heap_process.slow = is_slow();
+	heap_malloc.slow = is_slow();
+	heap_process.trailer = fill_trailer();
+	if (heap_fills_tail)
+		heap_malloc.trailer = fill_trailer();
+}
+
 void heap_init(void)
 {
 	if (__atomic_load_n(&heaps.ready, __ATOMIC_ACQUIRE))
@@ -95,9 +113,7 @@ void heap_init(void)
 		threads_init();
 		shard_init(&heap_process.first, &heap_process);
 		shard_init(&heap_malloc.first, &heap_malloc);
-		guarded_init();
-		heap_process.slow = heap_guarded;
-		heap_malloc.slow = heap_guarded;
+		checks_init();
 		heap_process.shards = &heap_process.first;
 		heap_malloc.shards = &heap_malloc.first;
 		__atomic_store_n(&heaps.ready, true, __ATOMIC_RELEASE);
@@ -338,10 +354,10 @@ static bool heap_begin(struct heap *heap, const struct heap_options *options)
 			return false;
 	}
 	heap->flags = options->flags;
-	heap->slow = options->slow || heap->region || heap_guarded;
+	heap->slow = options->slow || heap->region || is_slow();
 	heap->compatibility = 0;
-	heap->trailer = TRAILER;
-	heap->mixed = MIXED_SLICES;
+	heap->trailer = fill_trailer();
+	heap->mixed = heap_fills_free ? 0 : MIXED_SLICES;
 	heap->huge = 0;
 	heap->huge_bytes = 0;
 	shard_init(&heap->first, heap);

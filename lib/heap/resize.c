@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "heap/fast.h"
+#include "heap/fill.h"
 #include "heap/find.h"
 #include "heap/guarded.h"
 #include "heap/heap.h"
@@ -33,8 +34,9 @@ static size_t checked_trailer(struct heap *heap, const void *p,
 {
 	size_t size = trailer_get(p, block_size);
 
-	if (size == (size_t)-1)
-		heap_report(heap, p, block_size - TRAILER, call,
+	if (size == (size_t)-1 ||
+	    (unlikely(heap_fills_tail) && !fill_tail_is_whole(p, size)))
+		heap_report(heap, p, block_size - heap->trailer, call,
 			    "something was written beyond its end");
 	return size;
 }
@@ -138,6 +140,8 @@ static bool resize_block(const struct span *span, void *p, size_t size,
 	if (trailer) {
 		heap_enter(span_shard(span)->heap);
 		trailer_set(p, block_size, size);
+		if (unlikely(heap_fills_tail))
+			fill_set_tail(p, size);
 		heap_leave(span_shard(span)->heap);
 	}
 	*zero_from = size;

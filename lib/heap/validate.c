@@ -4,6 +4,7 @@
  * it is of, each once, as many as are not in use; and nothing was written
  * beyond the end of a block in use.
  */
+#include "heap/fill.h"
 #include "heap/find.h"
 #include "heap/freemap.h"
 #include "heap/guarded.h"
@@ -17,8 +18,19 @@
 
 static bool end_is_whole(const struct span *span, const void *p)
 {
-	return !span_shard(span)->heap->trailer ||
-	       trailer_is_whole(p, find_block_size(span, p));
+	size_t size;
+
+	if (!span_shard(span)->heap->trailer)
+		return true;
+	size = trailer_get(p, find_block_size(span, p));
+	return size != (size_t)-1 &&
+	       (!heap_fills_tail || fill_tail_is_whole(p, size));
+}
+
+static bool freed_is_whole(const struct span *span, const void *p)
+{
+	return !heap_fills_free || span_block_dropped(span, p) ||
+	       fill_freed_is_whole(p, span->list.size);
 }
 
 /* Blocks that the span counts as in use. */
@@ -36,8 +48,11 @@ static bool span_is_whole(struct freemap *map, struct span *span)
 	if (!freemap_make(map, span))
 		return false;
 	for (i = 0; i < span->made; i++) {
-		if (freemap_has(map, i))
+		if (freemap_has(map, i)) {
+			if (!freed_is_whole(span, base + i * span->list.size))
+				return false;
 			continue;
+		}
 		if (!end_is_whole(span, base + i * span->list.size))
 			return false;
 		busy++;

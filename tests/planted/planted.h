@@ -21,13 +21,16 @@ struct calls {
 
 extern const struct calls malloc_calls, heap_calls;
 
+/* What is asked of an allocator; the first ones are of struct bug. */
+enum least { MALLOC, MALLOC_FILL, HEAP, HEAP_FILL, EVERYTHING, NOTHING };
+
 /* A kind of bug, tried with a block of each of the sizes. */
 struct bug {
 	const char *name;
 	void (*act)(const struct calls *calls, size_t size);
 	bool heaps_only;	/* needs more heaps than C has */
-	/* Of how many sizes ntmem notices it at least, unless told to look. */
-	int with_malloc, with_heap;
+	/* Of how many sizes ntmem notices it, unless told to look for all. */
+	int least[4];
 };
 
 extern const struct bug bugs[];
