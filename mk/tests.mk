@@ -6,7 +6,7 @@ GUEST ?= 6.12
 
 .PHONY: tests
 tests: $(UNIT) $(DIFFERENTIAL) $(KSELFTESTS) $(FUZZ_IOCTL) $(SOAK) \
-	$(if $(VARIANT),,$(BENCH_PROGRAMS))
+	$(if $(VARIANT),,$(BENCH_PROGRAMS) $(PLANTED))
 
 # All that make test runs, the sanitized programs included.
 .PHONY: test-programs

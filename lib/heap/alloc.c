@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "heap/fast.h"
+#include "heap/fill.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
 #include "heap/region.h"
+#include "heap/report.h"
 #include "heap/run.h"
 #include "heap/trailer.h"
 
@@ -21,6 +24,19 @@ static void *sign(const struct heap *heap, void *p, unsigned int class,
 {
 	if (p && heap->trailer)
 		trailer_set(p, class_size(class), size);
+	if (p && unlikely(heap_fills_tail))
+		fill_set_tail(p, size);
+	return p;
+}
+
+static void *pop(const struct heap *heap, struct blocks *list)
+{
+	void *p = shard_pop(list);
+
+	if (unlikely(heap_fills_free) && !fill_freed_is_whole(p, list->size))
+		heap_report(heap, p, list->size - heap->trailer,
+			    heap == &heap_malloc ? "malloc" : "HeapAlloc",
+			    "something was written to it after it was freed");
 	return p;
 }
 
@@ -40,7 +56,7 @@ static void *alloc_block_locked(struct heap *heap, unsigned int class,
 	if (!list->free)
 		list = shard_refill(shard, class);
 	if (list)
-		p = list->free ? shard_pop(list) : shard_bump(shard, list);
+		p = list->free ? pop(heap, list) : shard_bump(shard, list);
 	sign(heap, p, class, size);
 	shard_leave(shard);
 	return p;
@@ -133,14 +149,23 @@ static void *alloc_region(struct heap *heap, size_t size, size_t align,
 
 static void *clear_if(bool zero, void *p, size_t size)
 {
+	if (p && !zero && unlikely(heap_fills_free))
+		fill_new(p, size);
 	return p && zero ? memset(p, 0, size) : p;
 }
 
-void *heap_alloc(struct heap *heap, size_t size, bool zero)
+/* A guarded block; or the end of it, where no ordinary one may do instead. */
+static bool alloc_guarded(struct heap *heap, size_t size, size_t align,
+			  bool zero, void **p)
+{
+	*p = guarded_alloc(heap, size, align, zero);
+	return *p || heap->region;
+}
+
+static void *alloc_plain(struct heap *heap, size_t size, bool zero)
 {
 	size_t need = size + heap->trailer;
 
-	heap_init();
 	if (unlikely(heap->region))
 		return alloc_region(heap, size, GRAIN, zero);
 	if (size > RUN_MAX)
@@ -150,9 +175,20 @@ void *heap_alloc(struct heap *heap, size_t size, bool zero)
 	return clear_if(zero, alloc_block(heap, size), size);
 }
 
+void *heap_alloc(struct heap *heap, size_t size, bool zero)
+{
+	void *p;
+
+	heap_init();
+	if (unlikely(heap_guarded) &&
+	    alloc_guarded(heap, size, GRAIN, zero, &p))
+		return p;
+	return alloc_plain(heap, size, zero);
+}
+
 void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room)
 {
-	if (heap->region)
+	if (heap->region || heap_guarded)
 		return heap_alloc(heap, size, false);
 	if (size > RUN_MAX)
 		return alloc_huge(heap, size, 0, room, false);
@@ -188,15 +224,12 @@ static void *alloc_aligned_block(struct heap *heap, unsigned int class,
 	return p;
 }
 
-void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
-			 bool zero)
+static void *alloc_aligned_plain(struct heap *heap, size_t size, size_t align,
+				 bool zero)
 {
 	size_t need = size + heap->trailer;
 	unsigned int class;
 
-	if (align <= GRAIN)
-		return heap_alloc(heap, size, zero);
-	heap_init();
 	if (heap->region)
 		return alloc_region(heap, size, align, zero);
 	if (size > RUN_MAX || align > SLICE)
@@ -205,4 +238,18 @@ void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
 	if (class == CLASSES)
 		return alloc_run(heap, size ? size : 1, zero);
 	return clear_if(zero, alloc_aligned_block(heap, class, size), size);
+}
+
+void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
+			 bool zero)
+{
+	void *p;
+
+	if (align <= GRAIN)
+		return heap_alloc(heap, size, zero);
+	heap_init();
+	if (unlikely(heap_guarded) &&
+	    alloc_guarded(heap, size, align, zero, &p))
+		return p;
+	return alloc_aligned_plain(heap, size, align, zero);
 }

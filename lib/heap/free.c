@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "heap/fast.h"
+#include "heap/fill.h"
 #include "heap/find.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
@@ -15,6 +17,7 @@
 #include "heap/report.h"
 #include "heap/run.h"
 #include "heap/store.h"
+#include "heap/uservalue.h"
 
 /* Without a lock, where the block is the calling thread's own. */
 static enum fast_push push_inside(struct shard *shard, struct span *span,
@@ -97,6 +100,8 @@ static void push_remote(struct shard *shard, struct span *span, void *p)
 	struct heap *heap = shard->heap;
 
 	heap_enter(heap);
+	if (unlikely(heap_fills_free))
+		fill_freed(p, find_block_size(span, p));
 	push_to_others(shard, span, p);
 	heap_leave(heap);
 	collect_unowned(shard);
@@ -122,7 +127,7 @@ bool heap_free_to_others(const struct heap *heap, struct span *span, void *p)
 {
 	struct shard *shard;
 
-	if (!thread_self.listed || thread_self.ended)
+	if (!thread_self.listed || thread_self.ended || heap->slow)
 		return false;
 	inside_begin();
 	shard = push_others_inside(heap, span, p);
@@ -156,6 +161,8 @@ static void free_huge(struct heap *heap, struct span *span)
 static void free_locked(struct shard *shard, struct span *span, void *p)
 {
 	shard_lock(shard);
+	if (unlikely(heap_fills_free))
+		fill_freed(p, find_block_size(span, p));
 	shard_push(shard, span, p);
 	shard_leave(shard);
 }
@@ -192,6 +199,7 @@ static void free_region(struct heap *heap, void *p, const char *call)
 	int error;
 
 	heap_take(heap);
+	user_values_remove(heap, p);
 	error = heap_region_free(heap->region, p);
 	heap_give(heap);
 	if (error)
@@ -204,6 +212,8 @@ void heap_free(struct heap *heap, void *p, const char *call)
 	struct span *span;
 
 	heap_init();
+	if (unlikely(heap_guarded) && guarded_free(heap, p, call))
+		return;
 	if (unlikely(heap->region)) {
 		free_region(heap, p, call);
 		return;
@@ -211,6 +221,7 @@ void heap_free(struct heap *heap, void *p, const char *call)
 	span = find_block(heap, p, call);
 	shard = span_shard(span);
 	check_block(shard, span, p, call);
+	user_values_remove(shard->heap, p);
 	if (span->kind == SPAN_HUGE)
 		free_huge(shard->heap, span);
 	else if (free_own(shard, span, p))

@@ -9,6 +9,8 @@
 #include <sys/random.h>
 
 #include "heap/fast.h"
+#include "heap/fill.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
@@ -18,6 +20,7 @@
 #include "heap/shard.h"
 #include "heap/store.h"
 #include "heap/trailer.h"
+#include "heap/uservalue.h"
 #include "heap/walk.h"
 
 uintptr_t heap_key;
@@ -82,6 +85,23 @@ static void key_init(void)
 	errno = saved_errno;
 }
 
+/* The environment may ask for what the fast paths do not do. */
+static uint32_t is_slow(void)
+{
+	return heap_guarded || heap_fills_tail || heap_fills_free;
+}
+
+static void checks_init(void)
+{
+	guarded_init();
+	fill_init();
+	heap_process.slow = is_slow();
+	heap_malloc.slow = is_slow();
+	heap_process.trailer = fill_trailer();
+	if (heap_fills_tail)
+		heap_malloc.trailer = fill_trailer();
+}
+
 void heap_init(void)
 {
 	if (__atomic_load_n(&heaps.ready, __ATOMIC_ACQUIRE))
@@ -93,6 +113,7 @@ void heap_init(void)
 		threads_init();
 		shard_init(&heap_process.first, &heap_process);
 		shard_init(&heap_malloc.first, &heap_malloc);
+		checks_init();
 		heap_process.shards = &heap_process.first;
 		heap_malloc.shards = &heap_malloc.first;
 		__atomic_store_n(&heaps.ready, true, __ATOMIC_RELEASE);
@@ -252,7 +273,8 @@ static struct shard *attach(struct heap *heap)
 	shard = shard_find(heap, joined);
 	if (shard) {
 		heap_mutex_take(&shard->lock);
-		if (joined && !heap->closed && !heap->slow)
+		if (joined && !heap->closed && !heap->slow &&
+		    !heap->user_values)
 			thread_set_view(shard);
 	}
 	heap_give(heap);
@@ -332,10 +354,10 @@ static bool heap_begin(struct heap *heap, const struct heap_options *options)
 			return false;
 	}
 	heap->flags = options->flags;
-	heap->slow = options->slow || heap->region;
+	heap->slow = options->slow || heap->region || is_slow();
 	heap->compatibility = 0;
-	heap->trailer = TRAILER;
-	heap->mixed = MIXED_SLICES;
+	heap->trailer = fill_trailer();
+	heap->mixed = heap_fills_free ? 0 : MIXED_SLICES;
 	heap->huge = 0;
 	heap->huge_bytes = 0;
 	shard_init(&heap->first, heap);
@@ -394,6 +416,9 @@ static void heap_empty(struct heap *heap)
 	if (heap->region)
 		heap_region_destroy(heap->region);
 	heap->region = NULL;
+	user_values_free(heap);
+	if (heap_guarded)
+		guarded_destroy(heap);
 	heap->shards = NULL;
 }
 
@@ -472,6 +497,7 @@ static void after_fork_in_child(void)
 	struct heap *heap;
 
 	threads_after_fork();
+	guarded_after_fork();
 	for (heap = &heap_process; heap; heap = next_heap(heap))
 		for (shard = heap->shards; shard; shard = shard->next)
 			if (shard->thread != &thread_self)

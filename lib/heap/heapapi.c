@@ -10,6 +10,7 @@
 #include "heap/region.h"
 #include "heap/shard.h"
 #include "heap/trailer.h"
+#include "heap/uservalue.h"
 #include "ntmem/windows.h"
 #include "ntmem/winternl.h"
 #include "virtual/exception.h"
@@ -66,6 +67,11 @@ static void *alloc_slow(HANDLE handle, DWORD flags, SIZE_T size)
 	if (fits(heap, size))
 		p = heap_alloc(heap, size,
 			       (flags | heap->flags) & HEAP_ZERO_MEMORY);
+	if (p && (flags & USER_FLAGS) &&
+	    !user_values_add(heap, p, flags & USER_FLAGS)) {
+		heap_free(heap, p, "HeapAlloc");
+		p = NULL;
+	}
 	return p ? p : refuse_alloc(heap, flags);
 }
 

@@ -4,7 +4,10 @@
  */
 #include <string.h>
 
+#include "heap/fast.h"
+#include "heap/fill.h"
 #include "heap/find.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
@@ -12,6 +15,7 @@
 #include "heap/report.h"
 #include "heap/run.h"
 #include "heap/trailer.h"
+#include "heap/uservalue.h"
 
 static bool has_trailer(const struct span *span)
 {
@@ -30,8 +34,9 @@ static size_t checked_trailer(struct heap *heap, const void *p,
 {
 	size_t size = trailer_get(p, block_size);
 
-	if (size == (size_t)-1)
-		heap_report(heap, p, block_size - TRAILER, call,
+	if (size == (size_t)-1 ||
+	    (unlikely(heap_fills_tail) && !fill_tail_is_whole(p, size)))
+		heap_report(heap, p, block_size - heap->trailer, call,
 			    "something was written beyond its end");
 	return size;
 }
@@ -60,6 +65,8 @@ bool heap_ask_size(struct heap *heap, const void *p, size_t *size)
 	const struct span *span;
 
 	heap_init();
+	if (unlikely(heap_guarded) && guarded_ask_size(heap, p, size))
+		return true;
 	if (heap->region) {
 		heap_take(heap);
 		*size = heap_region_size(heap->region, p);
@@ -84,6 +91,8 @@ size_t heap_size(struct heap *heap, const void *p, const char *call)
 	size_t size;
 
 	heap_init();
+	if (unlikely(heap_guarded) && guarded_size(heap, p, &size, call))
+		return size;
 	if (!heap->region)
 		return size_of(heap, find_block(heap, p, call), p, call);
 	heap_take(heap);
@@ -131,6 +140,8 @@ static bool resize_block(const struct span *span, void *p, size_t size,
 	if (trailer) {
 		heap_enter(span_shard(span)->heap);
 		trailer_set(p, block_size, size);
+		if (unlikely(heap_fills_tail))
+			fill_set_tail(p, size);
 		heap_leave(span_shard(span)->heap);
 	}
 	*zero_from = size;
@@ -177,6 +188,12 @@ static bool resize(struct span *span, void *p, size_t old, size_t size,
 bool heap_resize(struct heap *heap, void *p, size_t size, bool zero,
 		 const char *call)
 {
+	bool done;
+
+	heap_init();
+	if (unlikely(heap_guarded) &&
+	    guarded_resize(heap, p, size, zero, call, &done))
+		return done;
 	if (heap->region)
 		return resize_region(heap, p, size, zero, call);
 	return resize(find_block(heap, p, call), p, heap_size(heap, p, call),
@@ -201,7 +218,11 @@ void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
 	size_t old = heap_size(heap, p, call);
 	void *moved;
 
-	if (heap->region) {
+	if (unlikely(heap_guarded) && guarded_has(heap, p)) {
+		/* It moves, so that the old pointer is of no use any more. */
+		if (size == old)
+			return p;
+	} else if (heap->region) {
 		if (heap_resize(heap, p, size, zero, call))
 			return p;
 	} else {
@@ -219,6 +240,7 @@ void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
 	memcpy(moved, p, old < size ? old : size);
 	if (zero)
 		clear(moved, old, size);
+	user_values_move(heap, p, moved);
 	heap_free(heap, p, call);
 	return moved;
 }

@@ -2,6 +2,7 @@
 /*
  * The blocks of a span: making them, and bringing them back. See span.h.
  */
+#include "heap/fill.h"
 #include "heap/span.h"
 #include "heap/store.h"
 
@@ -23,6 +24,8 @@ static void add(struct span *span, char *p)
 {
 	struct block *block = (struct block *)p;
 
+	if (heap_fills_free)
+		fill_freed(p, span->list.size);
 	block->freed_to = span_shard(span);
 	block_link(block, span->list.free);
 	span->list.free = block;

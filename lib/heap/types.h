@@ -162,7 +162,10 @@ struct heap {
 
 	struct heap *next, *prev;	/* heaps.lock; order of creation */
 	struct store *store;		/* fixed: where slices come from */
+	struct guarded *guarded;	/* its guarded blocks; heap's lock */
+	size_t guarded_bytes;		/* in those; same */
 	struct heap_region *region;	/* of a heap of fixed size */
+	struct user_values *user_values;	/* or NULL; heap's lock */
 	struct shard *shards;		/* heap's lock */
 	struct shard first;
 };

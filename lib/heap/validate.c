@@ -4,8 +4,10 @@
  * it is of, each once, as many as are not in use; and nothing was written
  * beyond the end of a block in use.
  */
+#include "heap/fill.h"
 #include "heap/find.h"
 #include "heap/freemap.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/meta.h"
 #include "heap/mixed.h"
@@ -16,8 +18,19 @@
 
 static bool end_is_whole(const struct span *span, const void *p)
 {
-	return !span_shard(span)->heap->trailer ||
-	       trailer_is_whole(p, find_block_size(span, p));
+	size_t size;
+
+	if (!span_shard(span)->heap->trailer)
+		return true;
+	size = trailer_get(p, find_block_size(span, p));
+	return size != (size_t)-1 &&
+	       (!heap_fills_tail || fill_tail_is_whole(p, size));
+}
+
+static bool freed_is_whole(const struct span *span, const void *p)
+{
+	return !heap_fills_free || span_block_dropped(span, p) ||
+	       fill_freed_is_whole(p, span->list.size);
 }
 
 /* Blocks that the span counts as in use. */
@@ -35,8 +48,11 @@ static bool span_is_whole(struct freemap *map, struct span *span)
 	if (!freemap_make(map, span))
 		return false;
 	for (i = 0; i < span->made; i++) {
-		if (freemap_has(map, i))
+		if (freemap_has(map, i)) {
+			if (!freed_is_whole(span, base + i * span->list.size))
+				return false;
 			continue;
+		}
 		if (!end_is_whole(span, base + i * span->list.size))
 			return false;
 		busy++;
@@ -94,6 +110,8 @@ static bool validate_all(struct heap *heap)
 		whole = heap_region_validate(heap->region, NULL);
 	for (shard = heap->shards; shard && whole; shard = shard->next)
 		whole = shard_is_whole(&map, shard);
+	if (heap_guarded)
+		whole &= guarded_is_whole(heap, NULL);
 	heap_open(heap);
 	return whole;
 }
@@ -104,7 +122,9 @@ static bool validate_block(struct heap *heap, const void *p)
 	bool valid;
 
 	heap_close(heap);
-	if (heap->region) {
+	if (heap_guarded && guarded_has(heap, p)) {
+		valid = guarded_is_whole(heap, p);
+	} else if (heap->region) {
 		valid = heap_region_validate(heap->region, p);
 	} else {
 		span = find_span(heap, p);
@@ -121,5 +141,9 @@ static bool validate_block(struct heap *heap, const void *p)
 bool heap_validate(struct heap *heap, const void *p)
 {
 	heap_init();
-	return p ? validate_block(heap, p) : validate_all(heap);
+	if (p)
+		return validate_block(heap, p);
+	/* Malloc's heap is a part of the process's. */
+	return validate_all(heap) &&
+	       (heap != &heap_process || validate_all(&heap_malloc));
 }

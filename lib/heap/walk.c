@@ -4,6 +4,7 @@
  */
 #include "heap/find.h"
 #include "heap/freemap.h"
+#include "heap/guarded.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
@@ -225,23 +226,32 @@ static void collect(struct heap *heap)
 	}
 }
 
-bool heap_next(struct heap *heap, struct heap_item *item)
+static bool next_of_spans(struct heap *heap, struct heap_item *item)
 {
 	bool found;
 
+	if (!item->addr)
+		collect(heap);
+	heap_mutex_take(&last_step.lock);
+	if (!item->addr)
+		last_step.map.slice = 0;
+	found = next_item(heap, item);
+	heap_mutex_give(&last_step.lock);
+	return found;
+}
+
+bool heap_next(struct heap *heap, struct heap_item *item)
+{
+	bool found = false;
+
 	heap_init();
 	heap_close(heap);
-	if (heap->region) {
-		found = next_of_region(heap, item);
-	} else {
-		if (!item->addr)
-			collect(heap);
-		heap_mutex_take(&last_step.lock);
-		if (!item->addr)
-			last_step.map.slice = 0;
-		found = next_item(heap, item);
-		heap_mutex_give(&last_step.lock);
-	}
+	if (!heap_guarded || !guarded_has(heap, item->addr))
+		found = heap->region ? next_of_region(heap, item) :
+				       next_of_spans(heap, item);
+	/* Guarded blocks come last. */
+	if (!found && heap_guarded)
+		found = guarded_next(heap, item);
 	heap_open(heap);
 	return found;
 }
@@ -258,11 +268,25 @@ static void add_region_stats(struct heap *heap, struct heap_stats *stats)
 	stats->largest_free = region.largest_free;
 }
 
+/* As if those of a heap of fixed size lay in its reservation. */
+static void add_guarded_stats(const struct heap *heap,
+			      struct heap_stats *stats)
+{
+	stats->committed += heap->guarded_bytes;
+	if (!heap->region) {
+		stats->reserved += heap->guarded_bytes;
+		return;
+	}
+	stats->allocated += heap->guarded_bytes;
+	if (stats->committed > stats->reserved)
+		stats->committed = stats->reserved;
+}
+
 void heap_get_stats(struct heap *heap, struct heap_stats *stats)
 {
 	struct heap_item item = { .addr = NULL };
 	struct shard *shard;
-	size_t slices = 0;
+	size_t bytes = 0;
 
 	*stats = (struct heap_stats){ .limit = SIZE_MAX };
 	heap_close(heap);
@@ -275,9 +299,11 @@ void heap_get_stats(struct heap *heap, struct heap_stats *stats)
 			stats->largest_free = item.size;
 	}
 	for (shard = heap->shards; shard; shard = shard->next)
-		slices += shard->slices;
-	stats->committed += slices * SLICE + heap->huge_bytes;
-	stats->reserved += slices * SLICE + heap->huge_bytes;
+		bytes += shard->slices * SLICE;
+	bytes += heap->huge_bytes;
+	stats->committed += bytes;
+	stats->reserved += bytes;
+	add_guarded_stats(heap, stats);
 	heap_open(heap);
 }
 

@@ -58,6 +58,7 @@ int main(int argc, char **argv)
 	add_windows_tests(suite);
 	suite_add_tcase(suite, host_tests());
 	suite_add_tcase(suite, heap_host_tests());
+	suite_add_tcase(suite, heap_user_tests());
 	suite_add_tcase(suite, signal_tests());
 	suite_add_tcase(suite, fork_tests());
 	suite_add_tcase(suite, engine_tests());

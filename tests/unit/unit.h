@@ -39,6 +39,7 @@ TCase *heap_info_tests(void);
 TCase *heap_lock_tests(void);
 TCase *heap_model_tests(void);
 TCase *heap_realloc_tests(void);
+TCase *heap_user_tests(void);
 TCase *heap_walk_tests(void);
 TCase *hints_tests(void);
 TCase *host_tests(void);
