@@ -35,6 +35,7 @@ include mk/common.mk
 include mk/user.mk
 include mk/cxx.mk
 include mk/preload.mk
+include mk/programs.mk
 include mk/kmod.mk
 include mk/debug.mk
 include mk/fuzz.mk
