@@ -34,6 +34,8 @@ all: lib tools modules
 include mk/common.mk
 include mk/user.mk
 include mk/cxx.mk
+include mk/preload.mk
+include mk/programs.mk
 include mk/kmod.mk
 include mk/debug.mk
 include mk/fuzz.mk

@@ -24,6 +24,38 @@ MALLOC_API int posix_memalign(void **block, size_t align, size_t size);
 MALLOC_API void *valloc(size_t size);
 MALLOC_API void *pvalloc(size_t size);
 
+/* As in glibc's <malloc.h>. */
+struct mallinfo2 {
+	size_t arena, ordblks, smblks, hblks, hblkhd;
+	size_t usmblks, fsmblks, uordblks, fordblks, keepcost;
+};
+
+struct mallinfo {
+	int arena, ordblks, smblks, hblks, hblkhd;
+	int usmblks, fsmblks, uordblks, fordblks, keepcost;
+};
+
+/* Parameters of mallopt(). */
+#define M_MXFAST		1
+#define M_MXFAST_MOST		(80 * (int)sizeof(size_t) / 4)
+#define M_TRIM_THRESHOLD	-1
+#define M_TOP_PAD		-2
+#define M_MMAP_THRESHOLD	-3
+#define M_MMAP_MAX		-4
+#define M_CHECK_ACTION		-5
+#define M_PERTURB		-6
+#define M_ARENA_TEST		-7
+#define M_ARENA_MAX		-8
+
+struct _IO_FILE;
+
+MALLOC_API struct mallinfo2 mallinfo2(void);
+MALLOC_API struct mallinfo mallinfo(void);
+MALLOC_API int malloc_info(int options, struct _IO_FILE *file);
+MALLOC_API void malloc_stats(void);
+MALLOC_API int malloc_trim(size_t pad);
+MALLOC_API int mallopt(int parameter, int value);
+
 /* The same without the C library's names, for operator new and delete. */
 void *ntmem_malloc(size_t size);
 void ntmem_free(void *p);

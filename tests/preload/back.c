@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory goes back by itself: a program that frees nine in ten of its blocks
+ * holds, a second later, little more than the pages of those that it kept.
+ */
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "tap.h"
+
+#define MIB	((size_t)1 << 20)
+#define TOTAL	(192 * MIB)
+#define ANYWAY	(2 * MIB)	/* that heaps keep, however small they are */
+#define CLUSTERS	100		/* of neighbours that stay or go together */
+
+enum order { RANDOM, CLUSTERED };
+
+static void *map(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	EXPECT(p != MAP_FAILED);
+	return p;
+}
+
+/* Bytes of the pages that blocks touch. */
+static size_t pages_of(char **blocks, size_t count, size_t size)
+{
+	uintptr_t low = UINTPTR_MAX, high = 0, page;
+	size_t pages = 0, i;
+	char *seen;
+
+	for (i = 0; i < count; i++) {
+		uintptr_t p = (uintptr_t)blocks[i];
+
+		low = p < low ? p : low;
+		high = p + size > high ? p + size : high;
+	}
+	low /= 4096;
+	high = high / 4096 + 1;
+	seen = map(high - low);
+	for (i = 0; i < count; i++)
+		for (page = (uintptr_t)blocks[i] / 4096;
+		     page <= ((uintptr_t)blocks[i] + size - 1) / 4096; page++) {
+			pages += !seen[page - low];
+			seen[page - low] = 1;
+		}
+	munmap(seen, high - low);
+	return pages * 4096;
+}
+
+static void swap(char **a, char **b)
+{
+	char *other = *a;
+
+	*a = *b;
+	*b = other;
+}
+
+/* Brings those that are to stay to the front: how many. */
+static size_t choose(char **blocks, size_t count, enum order order)
+{
+	size_t cluster = count / CLUSTERS, kept = 0, i;
+	unsigned long state = 1;
+
+	if (order == CLUSTERED) {
+		for (i = 0; i < count; i++)
+			if (i / cluster % 10 == 5)
+				swap(&blocks[kept++], &blocks[i]);
+		return kept;
+	}
+	for (i = 0; i < count; i++) {
+		state = state * 6364136223846793005 + 1;
+		swap(&blocks[i], &blocks[i + (state >> 33) % (count - i)]);
+	}
+	return count / 10;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+static void expect_back(size_t size, enum order order)
+{
+	size_t count = TOTAL / size, kept, live, most, held, before, i;
+	char **blocks = map(count * sizeof(*blocks));
+	double end;
+
+	memset(blocks, 0, count * sizeof(*blocks));
+	before = resident();
+	for (i = 0; i < count; i++) {
+		blocks[i] = malloc(size);
+		memset(blocks[i], 1, size);
+	}
+	kept = choose(blocks, count, order);
+	live = pages_of(blocks, kept, size);
+	most = live + live * 15 / 100 + ANYWAY;
+	for (i = kept; i < count; i++)
+		free(blocks[i]);
+	end = seconds() + 1;
+	do {
+		held = resident() - before;
+		usleep(1000);
+	} while (held > most && seconds() < end);
+	printf("# %zu blocks of %zu %s: live pages %zu KiB, held %zu KiB, "
+	       "%+.1f %%\n", count, size, order == RANDOM ? "random" :
+	       "clustered", live >> 10, held >> 10,
+	       100.0 * held / live - 100);
+	fflush(stdout);
+	EXPECT(held <= most);
+}
+
+TEST(random_blocks_of_24)
+{
+	expect_back(24, RANDOM);
+}
+
+TEST(clustered_blocks_of_24)
+{
+	expect_back(24, CLUSTERED);
+}
+
+TEST(random_blocks_of_100)
+{
+	expect_back(100, RANDOM);
+}
+
+TEST(clustered_blocks_of_100)
+{
+	expect_back(100, CLUSTERED);
+}
+
+TODO_TEST(random_blocks_of_500,
+	  "looks at pages come too seldom")
+{
+	expect_back(500, RANDOM);
+}
+
+TEST(clustered_blocks_of_500)
+{
+	expect_back(500, CLUSTERED);
+}
+
+TODO_TEST(random_blocks_of_2000,
+	  "looks at pages come too seldom")
+{
+	expect_back(2000, RANDOM);
+}
+
+TEST(clustered_blocks_of_2000)
+{
+	expect_back(2000, CLUSTERED);
+}
+
+TODO_TEST(random_blocks_of_9000,
+	  "looks at pages come too seldom")
+{
+	expect_back(9000, RANDOM);
+}
+
+TODO_TEST(clustered_blocks_of_9000,
+	  "looks at pages come too seldom")
+{
+	expect_back(9000, CLUSTERED);
+}
+
+TEST(random_blocks_of_40000)
+{
+	expect_back(40000, RANDOM);
+}
+
+TEST(clustered_blocks_of_40000)
+{
+	expect_back(40000, CLUSTERED);
+}
+
+TEST(random_blocks_of_300000)
+{
+	expect_back(300000, RANDOM);
+}
+
+TEST(clustered_blocks_of_300000)
+{
+	expect_back(300000, CLUSTERED);
+}
