@@ -68,6 +68,21 @@ bool ntmem_is_ours(const struct ntmem_space *space,
 	return vma->vm_ops == &ntmem_vm_ops && vma->vm_private_data == space;
 }
 
+/* What mmap(2) refuses with, in the numbers of <linux/ntmem.h>. */
+static int ntmem_map_error(int err, unsigned long flags)
+{
+	switch (err) {
+	case -EAGAIN:
+		/* Over RLIMIT_MEMLOCK, of a process that locks all it maps. */
+		return -EDQUOT;
+	case -EPERM:
+		/* In place of a sealed mapping; below vm.mmap_min_addr. */
+		return flags & MAP_FIXED ? -EACCES : -EINVAL;
+	default:
+		return err;
+	}
+}
+
 /*
  * Maps [start, end), nowhere else; -EEXIST when something is there. The
  * kernel's placement, limits and security checks of mmap(2) all apply.
@@ -84,7 +99,7 @@ static int ntmem_map(struct ntmem_space *space, unsigned long start,
 		       PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0),
 		       MAP_SHARED | flags, start);
 	WRITE_ONCE(space->map_task, NULL);
-	return IS_ERR_VALUE(addr) ? (int)addr : 0;
+	return IS_ERR_VALUE(addr) ? ntmem_map_error(addr, flags) : 0;
 }
 
 /* First part of [start, end) that no VMA covers; empty when there is none. */
