@@ -427,6 +427,35 @@ TEST_F(protect, code_in_a_large_reservation)
 	ASSERT_TRUE(nt_run(self->fd, base, GIB / 2 - PAGE, RESERVED, 0));
 }
 
+#ifndef SYS_mseal
+#define SYS_mseal	462
+#endif
+
+/* Newer kernels let a program forbid that a mapping is replaced. */
+TEST_F(protect, of_a_sealed_mapping)
+{
+	__u64 base = WANTED;
+
+	ASSERT_EQ(0, nt_reserve_at(self->fd, base, GRAN));
+	ASSERT_EQ(0, nt_commit(self->fd, base, PAGE, RW));
+	ASSERT_EQ(0, nt_poke(base, 1));
+	if (syscall(SYS_mseal, base, GRAN, 0) == -1 && errno == ENOSYS)
+		SKIP(return, "no mseal(2)");
+	ASSERT_UNCHANGED(EACCES, nt_protect(self->fd, base, PAGE, RX, NULL));
+	ASSERT_UNCHANGED(EACCES, nt_commit(self->fd, base, PAGE, RX));
+	ASSERT_UNCHANGED(EPERM, ERRNO_OF(munmap(nt_ptr(base), GRAN)));
+	ASSERT_EQ(1, nt_peek(base));
+	/* The protection of pages is no matter of the mapping's. */
+	ASSERT_EQ(0, nt_protect(self->fd, base, PAGE, RO, NULL));
+	ASSERT_EQ(-SIGSEGV, nt_poke(base, 2));
+	ASSERT_EQ(0, nt_release(self->fd, base, 0));
+	ASSERT_EQ(-SIGSEGV, nt_peek(base));
+	ASSERT_EQ(0, nt_reserve_at(self->fd, base, GRAN));
+	ASSERT_EQ(0, nt_commit(self->fd, base, PAGE, RW));
+	ASSERT_EQ(0, nt_peek(base));
+	ASSERT_EQ(0, nt_poke(base, 3));
+}
+
 /* No mapping is split by data protections. */
 TEST_F(protect, one_mapping)
 {
