@@ -355,6 +355,33 @@ TEST_F(protect, last_fault_is_per_thread)
 	}
 }
 
+static void *faults(void *addr)
+{
+	return (void *)(long)nt_peek((uintptr_t)addr);
+}
+
+/* Of threads that end without asking only so many are remembered. */
+TEST_F(protect, last_fault_of_many_threads)
+{
+	__u64 base = self->base + PAGES * PAGE;
+	struct ntmem_fault fault;
+	pthread_t thread;
+	void *result;
+	int i;
+
+	ASSERT_EQ(-SIGSEGV, nt_peek(base));
+	for (i = 0; i < 1024; i++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, faults,
+					    nt_ptr(base)));
+		ASSERT_EQ(0, pthread_join(thread, &result));
+		ASSERT_EQ(-SIGSEGV, (long)result);
+	}
+	ASSERT_EQ(ENODATA, nt_last_fault(self->fd, &fault));
+	ASSERT_EQ(-SIGSEGV, nt_peek(base + PAGE));
+	ASSERT_EQ(0, nt_last_fault(self->fd, &fault));
+	ASSERT_EQ(base + PAGE, fault.addr);
+}
+
 TEST_F(protect, write_xor_execute)
 {
 	int i;

@@ -241,6 +241,24 @@ TEST_F(release, mapping_of_code_that_stays)
 	ASSERT_TRUE(nt_all(self->base + PAGE, 4 * GRAN - PAGE, 0x66));
 }
 
+/* The same in an arena, which is one no more. */
+TEST_F(release, mapping_of_code_that_stays_in_an_arena)
+{
+	__u64 base = nt_block(self->fd, 4 * GRAN, RW), hole = base + GRAN, next;
+
+	ASSERT_NE(0ULL, base);
+	ASSERT_EQ(0, nt_commit(self->fd, base, PAGE, RX));
+	ASSERT_TRUE(release_mapped(self->fd, hole));
+	next = nt_block(self->fd, GRAN, RW);
+	ASSERT_NE(0ULL, next);
+	ASSERT_NE(hole, next);
+	ASSERT_EQ(0, nt_reserve_at(self->fd, hole, GRAN));
+	ASSERT_EQ(0, nt_commit(self->fd, hole, PAGE, RW));
+	nt_write_code(hole, 42);
+	ASSERT_EQ(-SIGSEGV, nt_exec(hole));
+	ASSERT_TRUE(nt_all(base + 2 * GRAN, 2 * GRAN, 0));
+}
+
 /* or wants to be in a child. */
 TEST_F(release, mapping_without_fork_that_stays)
 {
