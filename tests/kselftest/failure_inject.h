@@ -162,7 +162,7 @@ static inline bool inject_end(unsigned int times)
  */
 static inline int failure_main(int argc, char **argv)
 {
-	static char *first[] = {
+	static char *const first[] = {
 		"failure", "-t", "of_one", "-t", "load_of_one",
 		"-t", "unload_of_one", NULL,
 	};
@@ -175,7 +175,8 @@ static inline int failure_main(int argc, char **argv)
 		return KSFT_SKIP;
 	}
 	if (walks && !strcmp(walks, "one"))
-		return test_harness_run(ARRAY_SIZE(first) - 1, first);
+		return test_harness_run(ARRAY_SIZE(first) - 1,
+					(char **)first);
 	return test_harness_run(argc, argv);
 }
 

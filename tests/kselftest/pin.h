@@ -68,7 +68,7 @@ static inline bool pin_begin(struct pin *p, __u64 addr)
 /* Lets the whole page be written with value: 0 or an errno. */
 static inline int pin_end(struct pin *p, unsigned char value)
 {
-	static char page[PAGE] __attribute__((aligned(PAGE)));
+	static char page[PAGE];
 	struct uffdio_copy copy = {
 		.dst = (uintptr_t)p->source, .src = (uintptr_t)page, .len = PAGE,
 	};

@@ -30,11 +30,6 @@ FIXTURE_TEARDOWN(pinned)
 	close(self->fd);
 }
 
-#define PIN(addr) do {							\
-	if (!pin_begin(&self->pin, addr))				\
-		SKIP(return, "no userfaultfd: %s", strerror(errno));	\
-} while (0)
-
 struct heir {
 	__u64 base;
 	struct nt_gate *gate;
@@ -60,7 +55,8 @@ TEST_F(pinned, fork)
 	__u64 page = self->base + 3 * PAGE;
 	pid_t pids[2];
 
-	PIN(page);
+	if (!pin_begin(&self->pin, page))
+		SKIP(return, "no userfaultfd");
 	pids[0] = nt_spawn(has_what_was, &heir);
 	/* Once more, with the block shared by now. */
 	pids[1] = nt_spawn(has_what_was, &heir);
@@ -87,7 +83,8 @@ TEST_F(pinned, fork_of_a_large_reservation)
 	ASSERT_NE(0ULL, base);
 	memset(nt_ptr(heir.base), 1, PAGES * PAGE);
 	ASSERT_EQ(0, nt_poke(base, 7));
-	PIN(heir.base + 5 * PAGE);
+	if (!pin_begin(&self->pin, heir.base + 5 * PAGE))
+		SKIP(return, "no userfaultfd");
 	pid = nt_spawn(has_what_was, &heir);
 	ASSERT_EQ(0, pin_end(&self->pin, 2));
 	ASSERT_TRUE(nt_all(heir.base + 5 * PAGE, PAGE, 2));
@@ -105,7 +102,8 @@ TEST_F(pinned, decommit)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		memset(nt_ptr(self->base), 1, PAGES * PAGE);
-		PIN(self->base);
+		if (!pin_begin(&self->pin, self->base))
+			SKIP(return, "no userfaultfd");
 		ASSERT_EQ(0, nt_decommit(self->fd, self->base, sizes[i]));
 		ASSERT_EQ(0, nt_commit(self->fd, self->base, sizes[i], RW));
 		ASSERT_TRUE(nt_all(self->base, sizes[i], 0));
@@ -120,7 +118,8 @@ TEST_F(pinned, release)
 {
 	__u64 other;
 
-	PIN(self->base);
+	if (!pin_begin(&self->pin, self->base))
+		SKIP(return, "no userfaultfd");
 	ASSERT_EQ(0, nt_release(self->fd, self->base, 0));
 	other = nt_block(self->fd, PAGES * PAGE, RW);
 	ASSERT_NE(0ULL, other);
@@ -132,7 +131,8 @@ TEST_F(pinned, release)
 /* As with mprotect(2), what has begun is not stopped. */
 TEST_F(pinned, protect)
 {
-	PIN(self->base);
+	if (!pin_begin(&self->pin, self->base))
+		SKIP(return, "no userfaultfd");
 	ASSERT_EQ(0, nt_protect(self->fd, self->base, PAGE, RO, NULL));
 	ASSERT_EQ(-SIGSEGV, nt_poke(self->base, 3));
 	ASSERT_EQ(0, pin_end(&self->pin, 2));
@@ -144,7 +144,8 @@ TEST_F(pinned, reset)
 {
 	int i, error = 0;
 
-	PIN(self->base + PAGE);
+	if (!pin_begin(&self->pin, self->base + PAGE))
+		SKIP(return, "no userfaultfd");
 	ASSERT_EQ(0, nt_range(self->fd, NTMEM_IOC_RESET, self->base,
 			      PAGES * PAGE, 0));
 	for (i = 0; i < 1000 && error != EBUSY; i++) {
