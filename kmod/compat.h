@@ -46,11 +46,6 @@ static inline int ntmem_notify_change(struct dentry *dentry, struct iattr *attr)
 #endif
 }
 
-/*
- * A shrinker of what is on a list by memory cgroup and node, which this makes
- * as well. The core allocates and registers it in two steps since 6.7; before,
- * it may call from the first on, when the list is not there yet.
- */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 static inline unsigned long ntmem_shrinker_idle(struct shrinker *shrinker,
 						struct shrink_control *sc)
@@ -58,87 +53,47 @@ static inline unsigned long ntmem_shrinker_idle(struct shrinker *shrinker,
 	return SHRINK_EMPTY;
 }
 
-static inline struct shrinker *
-ntmem_shrinker_register(struct list_lru *lru,
-			unsigned long (*count)(struct shrinker *shrinker,
-					       struct shrink_control *sc),
-			unsigned long (*scan)(struct shrinker *shrinker,
-					      struct shrink_control *sc))
+/* Registered already, as only that gives it a number: it is idle until then. */
+static inline struct shrinker *shrinker_alloc(unsigned int flags,
+					      const char *name)
 {
 	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
 
 	if (!shrinker)
 		return NULL;
-	shrinker->flags = SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE;
+	shrinker->flags = flags;
 	shrinker->count_objects = ntmem_shrinker_idle;
-	shrinker->scan_objects = scan;
-	shrinker->seeks = DEFAULT_SEEKS;
-	if (register_shrinker(shrinker, "ntmem"))
-		goto free;
-	if (list_lru_init_memcg(lru, shrinker))
-		goto unregister;
-	/* Who counts sees the list that was just made. */
-	smp_store_release(&shrinker->count_objects, count);
-	return shrinker;
-unregister:
-	unregister_shrinker(shrinker);
-free:
-	kfree(shrinker);
-	return NULL;
-}
-#else
-static inline struct shrinker *
-ntmem_shrinker_register(struct list_lru *lru,
-			unsigned long (*count)(struct shrinker *shrinker,
-					       struct shrink_control *sc),
-			unsigned long (*scan)(struct shrinker *shrinker,
-					      struct shrink_control *sc))
-{
-	struct shrinker *shrinker;
-
-	shrinker = shrinker_alloc(SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE,
-				  "ntmem");
-	if (!shrinker)
-		return NULL;
-	if (list_lru_init_memcg(lru, shrinker)) {
-		shrinker_free(shrinker);
+	shrinker->scan_objects = ntmem_shrinker_idle;
+	if (register_shrinker(shrinker, "%s", name)) {
+		kfree(shrinker);
 		return NULL;
 	}
-	shrinker->count_objects = count;
-	shrinker->scan_objects = scan;
-	shrinker->seeks = DEFAULT_SEEKS;
-	shrinker_register(shrinker);
 	return shrinker;
 }
-#endif
 
-/* @item is in memory that was allocated for @lru. */
-static inline bool ntmem_lru_add(struct list_lru *lru, struct list_head *item)
+static inline void shrinker_register(struct shrinker *shrinker)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
-	return list_lru_add(lru, item);
-#else
-	return list_lru_add_obj(lru, item);
-#endif
 }
 
-static inline bool ntmem_lru_del(struct list_lru *lru, struct list_head *item)
+static inline void shrinker_free(struct shrinker *shrinker)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
-	return list_lru_del(lru, item);
-#else
-	return list_lru_del_obj(lru, item);
-#endif
-}
-
-static inline void ntmem_shrinker_free(struct shrinker *shrinker)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 	unregister_shrinker(shrinker);
 	kfree(shrinker);
-#else
-	shrinker_free(shrinker);
-#endif
 }
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+static inline bool list_lru_add_obj(struct list_lru *lru,
+				    struct list_head *item)
+{
+	return list_lru_add(lru, item);
+}
+
+static inline bool list_lru_del_obj(struct list_lru *lru,
+				    struct list_head *item)
+{
+	return list_lru_del(lru, item);
+}
+#endif
 
 #endif

@@ -449,8 +449,6 @@ static void __exit ntmem_exit(void)
 {
 	misc_deregister(&ntmem_device);
 	ntmem_parts_exit(ARRAY_SIZE(ntmem_parts));
-	/* Frees that wait for readers, of the space's trees. */
-	rcu_barrier();
 }
 
 module_init(ntmem_init);

@@ -13,6 +13,7 @@
  *	region->state_lock	spinlock
  *	lock of space->regions	spinlock; the tree takes it for changes, we to
  *				find the next region
+ *	lock of ntmem_reset_lru	spinlock, the core's; alone inside region->lock
  *	page table lock		spinlock; never together with state_lock
  *
  * Nothing takes mmap_lock inside region->lock, and nothing copies to or from

@@ -68,6 +68,21 @@ bool ntmem_is_ours(const struct ntmem_space *space,
 	return vma->vm_ops == &ntmem_vm_ops && vma->vm_private_data == space;
 }
 
+/* What mmap(2) refuses with, in the numbers of <linux/ntmem.h>. */
+static int ntmem_map_error(int err, unsigned long flags)
+{
+	switch (err) {
+	case -EAGAIN:
+		/* Over RLIMIT_MEMLOCK, of a process that locks all it maps. */
+		return -EDQUOT;
+	case -EPERM:
+		/* In place of a sealed mapping; below vm.mmap_min_addr. */
+		return flags & MAP_FIXED ? -EACCES : -EINVAL;
+	default:
+		return err;
+	}
+}
+
 /*
  * Maps [start, end), nowhere else; -EEXIST when something is there. The
  * kernel's placement, limits and security checks of mmap(2) all apply.
@@ -84,12 +99,15 @@ static int ntmem_map(struct ntmem_space *space, unsigned long start,
 		       PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0),
 		       MAP_SHARED | flags, start);
 	WRITE_ONCE(space->map_task, NULL);
-	return IS_ERR_VALUE(addr) ? (int)addr : 0;
+	return IS_ERR_VALUE(addr) ? ntmem_map_error(addr, flags) : 0;
 }
 
-/* First part of [start, end) that no VMA covers; empty when there is none. */
+/*
+ * First part of [start, end) that no VMA covers; empty when there is none.
+ * What flags VMAs in front of it have is added to @flags.
+ */
 static int ntmem_uncovered(struct ntmem_space *space, unsigned long *start,
-			   unsigned long *end)
+			   unsigned long *end, unsigned long *flags)
 {
 	struct mm_struct *mm = space->mm;
 	struct vm_area_struct *vma;
@@ -109,6 +127,7 @@ static int ntmem_uncovered(struct ntmem_space *space, unsigned long *start,
 			err = -EEXIST;
 			break;
 		}
+		*flags |= vma->vm_flags;
 		*start = vma->vm_end;
 	}
 	mmap_read_unlock(mm);
@@ -122,7 +141,9 @@ static int ntmem_uncovered(struct ntmem_space *space, unsigned long *start,
 static bool ntmem_is_covered(struct ntmem_space *space, unsigned long start,
 			     unsigned long end)
 {
-	return !ntmem_uncovered(space, &start, &end) && start >= end;
+	unsigned long flags = 0;
+
+	return !ntmem_uncovered(space, &start, &end, &flags) && start >= end;
 }
 
 /* --------------------------------------------------------------- holes --- */
@@ -557,7 +578,7 @@ int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
  */
 int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
 {
-	unsigned long start, end, mapped[8][2];
+	unsigned long start, end, flags, mapped[8][2];
 	unsigned int i, nr = 0;
 	int err;
 
@@ -568,7 +589,8 @@ int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
 	for (;;) {
 		start = region->start;
 		end = region->end;
-		err = ntmem_uncovered(space, &start, &end);
+		flags = 0;
+		err = ntmem_uncovered(space, &start, &end, &flags);
 		if (err || start >= end)
 			break;
 		err = -ENOMEM;
@@ -583,6 +605,10 @@ int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
 		mapped[nr][0] = start;
 		mapped[nr++][1] = end;
 	}
+	/* Of an earlier reservation, where it could not be unmapped. */
+	if (!err && flags & (VM_EXEC | (region->nofork ? 0 : VM_DONTCOPY)))
+		err = ntmem_remap(space, region->start, region->end,
+				  region->nofork, false);
 	if (!err)
 		return 0;
 	ntmem_region_kill(region, true);

@@ -42,7 +42,7 @@ void ntmem_reclaim_add(struct ntmem_region *region, unsigned long pages)
 	region->reclaim_next = 0;
 	region->reclaim_left = 0;
 	refcount_inc(&region->refs);
-	if (ntmem_lru_add(&ntmem_reset_lru, &region->reset_node))
+	if (list_lru_add_obj(&ntmem_reset_lru, &region->reset_node))
 		atomic_long_inc(&ntmem_reset_regions);
 	else
 		refcount_dec(&region->refs);
@@ -52,7 +52,7 @@ void ntmem_reclaim_add(struct ntmem_region *region, unsigned long pages)
 void ntmem_reclaim_remove(struct ntmem_region *region)
 {
 	ntmem_reset_estimate(region, 0);
-	if (ntmem_lru_del(&ntmem_reset_lru, &region->reset_node)) {
+	if (list_lru_del_obj(&ntmem_reset_lru, &region->reset_node)) {
 		atomic_long_dec(&ntmem_reset_regions);
 		ntmem_region_put(region);
 	}
@@ -210,14 +210,25 @@ static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
 
 int ntmem_reclaim_init(void)
 {
-	ntmem_shrinker = ntmem_shrinker_register(&ntmem_reset_lru,
-						 ntmem_shrinker_count,
-						 ntmem_shrinker_scan);
-	return ntmem_shrinker ? 0 : -ENOMEM;
+	ntmem_shrinker = shrinker_alloc(SHRINKER_MEMCG_AWARE |
+					SHRINKER_NUMA_AWARE, "ntmem");
+	if (!ntmem_shrinker)
+		return -ENOMEM;
+	if (list_lru_init_memcg(&ntmem_reset_lru, ntmem_shrinker)) {
+		shrinker_free(ntmem_shrinker);
+		return -ENOMEM;
+	}
+	ntmem_shrinker->scan_objects = ntmem_shrinker_scan;
+	ntmem_shrinker->seeks = DEFAULT_SEEKS;
+	/* Who is asked to count sees the list and the rest. */
+	smp_store_release(&ntmem_shrinker->count_objects,
+			  ntmem_shrinker_count);
+	shrinker_register(ntmem_shrinker);
+	return 0;
 }
 
 void ntmem_reclaim_exit(void)
 {
-	ntmem_shrinker_free(ntmem_shrinker);
+	shrinker_free(ntmem_shrinker);
 	list_lru_destroy(&ntmem_reset_lru);
 }

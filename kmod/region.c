@@ -458,7 +458,7 @@ int ntmem_region_init(void)
 
 void ntmem_region_exit(void)
 {
-	/* Until the last is free. */
+	/* Frees that wait for readers: of regions, and of the spaces' trees. */
 	rcu_barrier();
 	kmem_cache_destroy(ntmem_region_cache);
 }

@@ -8,24 +8,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A number from a file of "Name:   number kB" lines, in bytes. */
-static inline unsigned long long nt_kb_line(const char *path,
-					    const char *name)
+/* The number in the line that begins with name; 0 without one. */
+static inline unsigned long long nt_number_line(const char *path,
+						const char *name)
 {
 	FILE *file = fopen(path, "r");
 	char line[256];
-	unsigned long long kb = 0;
+	unsigned long long number = 0;
 
 	if (!file)
 		return 0;
 	while (fgets(line, sizeof(line), file)) {
 		if (strncmp(line, name, strlen(name)))
 			continue;
-		kb = strtoull(line + strlen(name), NULL, 10);
+		number = strtoull(line + strlen(name), NULL, 10);
 		break;
 	}
 	fclose(file);
-	return kb * 1024;
+	return number;
+}
+
+/* From a file of "Name:   number kB" lines, in bytes. */
+static inline unsigned long long nt_kb_line(const char *path,
+					    const char *name)
+{
+	return nt_number_line(path, name) * 1024;
 }
 
 /* The mapping of this process that an address lies in. */

@@ -22,6 +22,16 @@ static uint64_t align_up(uint64_t addr, uint64_t align)
 	return (addr + align - 1) & ~(align - 1);
 }
 
+/* Why mmap() refused, in the numbers of <linux/ntmem.h>. */
+static int map_error(void)
+{
+	if (errno == EAGAIN)	/* over RLIMIT_MEMLOCK, where all is locked */
+		return -EDQUOT;
+	if (errno == EPERM)	/* below vm.mmap_min_addr */
+		return -EINVAL;
+	return -errno;
+}
+
 static int map_at(uint64_t addr, uint64_t size, int prot)
 {
 	void *want = (void *)(uintptr_t)addr;
@@ -30,11 +40,8 @@ static int map_at(uint64_t addr, uint64_t size, int prot)
 
 	if (got == want)
 		return 0;
-	if (got == MAP_FAILED) {
-		if (errno == EPERM)	/* below vm.mmap_min_addr */
-			return -EINVAL;
-		return -errno;
-	}
+	if (got == MAP_FAILED)
+		return map_error();
 	/* Something that does not know MAP_FIXED_NOREPLACE moved it. */
 	munmap(got, size);
 	return -EEXIST;
@@ -52,7 +59,7 @@ static int map_anywhere(uint64_t size, uint64_t align, int prot,
 		return -ENOSPC;
 	got = mmap(NULL, size + slack, prot, MAP_FLAGS, -1, 0);
 	if (got == MAP_FAILED)
-		return errno == ENOMEM ? -ENOSPC : -errno;
+		return errno == ENOMEM ? -ENOSPC : map_error();
 	start = (uintptr_t)got;
 	base = align_up(start, align);
 	if (base > start)

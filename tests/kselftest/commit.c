@@ -250,6 +250,43 @@ TEST_F(commit, large_ranges_read_zero)
 }
 
 /* A model of 64 pages beside random calls. */
+/*
+ * Page tables' worth, of which some are described as a whole, some by a table,
+ * and some in part.
+ */
+TEST_F(commit, large_range_that_ends_in_the_middle)
+{
+	struct ntmem_reserve r = {
+		.size = 64 * MIB, .prot = RW, .align = 2 * MIB,
+	};
+	__u64 base;
+
+	ASSERT_EQ(0, nt_call(self->fd, NTMEM_IOC_RESERVE, &r));
+	base = r.addr;
+	ASSERT_EQ(0, nt_commit(self->fd, base, 40 * MIB + GRAN, RW));
+	ASSERT_EQ(40 * MIB + GRAN, committed(self->fd));
+	ASSERT_TRUE(nt_run(self->fd, base, 40 * MIB + GRAN, COMMITTED, RW));
+	ASSERT_EQ(0, nt_peek(base + 40 * MIB + GRAN - 1));
+	ASSERT_EQ(-SIGSEGV, nt_peek(base + 40 * MIB + GRAN));
+	/* Pages at both ends, nothing between. */
+	ASSERT_EQ(0, nt_poke(base, 1));
+	ASSERT_EQ(0, nt_poke(base + 40 * MIB, 1));
+	ASSERT_EQ(0, nt_decommit(self->fd, base, 0));
+	ASSERT_EQ(0ULL, committed(self->fd));
+	ASSERT_TRUE(nt_run(self->fd, base, 64 * MIB, RESERVED, 0));
+	/* A table without a page between two with some. */
+	ASSERT_EQ(0, nt_commit(self->fd, base, 6 * MIB, RW));
+	ASSERT_TRUE(nt_run(self->fd, base, 6 * MIB, COMMITTED, RW));
+	ASSERT_EQ(0, nt_peek(base));
+	ASSERT_EQ(0, nt_poke(base, 1));
+	ASSERT_EQ(0, nt_poke(base + 4 * MIB, 1));
+	ASSERT_EQ(0, nt_decommit(self->fd, base, 8 * MIB));
+	ASSERT_TRUE(nt_run(self->fd, base, 64 * MIB, RESERVED, 0));
+	ASSERT_EQ(-SIGSEGV, nt_peek(base));
+	ASSERT_EQ(-SIGSEGV, nt_peek(base + 4 * MIB));
+	ASSERT_EQ(0, nt_release(self->fd, base, 0));
+}
+
 TEST_F(commit, random_mixes)
 {
 	unsigned char model[PAGES] = { 0 }, content[PAGES] = { 0 };

@@ -589,6 +589,29 @@ TEST_F(fork, nofork_stays_nofork)
 	ASSERT_TRUE(intact(self->base, 0));
 }
 
+/* A child carves from what it has the whole of, and from nothing else. */
+static int reserves(void *data)
+{
+	int fd = open("/dev/ntmem", O_RDWR);
+	__u64 base = nt_block(fd, GRAN, RW);
+
+	CHECK(base);
+	CHECK(!nt_poke(base, 1));
+	CHECK(intact(*(__u64 *)data, 0));
+	return 0;
+}
+
+TEST_F(fork, part_of_an_arena_is_not_inherited)
+{
+	unsigned long long start, end;
+
+	ASSERT_TRUE(nt_mapping(self->base, &start, &end));
+	ASSERT_LE(self->base + PAGES * PAGE + MIB, end);
+	ASSERT_EQ(0, madvise(nt_ptr(end - MIB), MIB, MADV_DONTFORK));
+	ASSERT_EQ(0, nt_in_child(reserves, &self->base));
+	ASSERT_TRUE(intact(self->base, 0));
+}
+
 static int touches_and_leaves(void *data)
 {
 	__u64 base = *(__u64 *)data;

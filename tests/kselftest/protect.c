@@ -355,6 +355,33 @@ TEST_F(protect, last_fault_is_per_thread)
 	}
 }
 
+static void *faults(void *addr)
+{
+	return (void *)(long)nt_peek((uintptr_t)addr);
+}
+
+/* Of threads that end without asking only so many are remembered. */
+TEST_F(protect, last_fault_of_many_threads)
+{
+	__u64 base = self->base + PAGES * PAGE;
+	struct ntmem_fault fault;
+	pthread_t thread;
+	void *result;
+	int i;
+
+	ASSERT_EQ(-SIGSEGV, nt_peek(base));
+	for (i = 0; i < 1024; i++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, faults,
+					    nt_ptr(base)));
+		ASSERT_EQ(0, pthread_join(thread, &result));
+		ASSERT_EQ(-SIGSEGV, (long)result);
+	}
+	ASSERT_EQ(ENODATA, nt_last_fault(self->fd, &fault));
+	ASSERT_EQ(-SIGSEGV, nt_peek(base + PAGE));
+	ASSERT_EQ(0, nt_last_fault(self->fd, &fault));
+	ASSERT_EQ(base + PAGE, fault.addr);
+}
+
 TEST_F(protect, write_xor_execute)
 {
 	int i;
@@ -425,6 +452,36 @@ TEST_F(protect, code_in_a_large_reservation)
 	ASSERT_EQ(0, nt_release(self->fd, addr - PAGE, 3 * PAGE));
 	ASSERT_EQ(-SIGSEGV, nt_exec(addr));
 	ASSERT_TRUE(nt_run(self->fd, base, GIB / 2 - PAGE, RESERVED, 0));
+}
+
+#ifndef SYS_mseal
+#define SYS_mseal	462
+#endif
+
+/* Newer kernels let a program forbid that a mapping is replaced. */
+TEST_F(protect, of_a_sealed_mapping)
+{
+	__u64 base = WANTED;
+
+	ASSERT_EQ(0, nt_reserve_at(self->fd, base, GRAN));
+	ASSERT_EQ(0, nt_commit(self->fd, base, PAGE, RW));
+	ASSERT_EQ(0, nt_poke(base, 1));
+	if (syscall(SYS_mseal, base, GRAN, 0))
+		SKIP(return, "mseal: %s", strerror(errno));
+	ASSERT_UNCHANGED(EACCES, nt_protect(self->fd, base, PAGE, RX, NULL));
+	ASSERT_UNCHANGED(EACCES, nt_commit(self->fd, base, PAGE, RX));
+	ASSERT_UNCHANGED(EPERM, ERRNO_OF(munmap(nt_ptr(base), GRAN)));
+	ASSERT_EQ(1, nt_peek(base));
+	/* The protection of pages is no matter of the mapping's. */
+	ASSERT_EQ(0, nt_protect(self->fd, base, PAGE, RO, NULL));
+	ASSERT_EQ(-SIGSEGV, nt_poke(base, 2));
+	ASSERT_EQ(0, nt_release(self->fd, base, 0));
+	ASSERT_EQ(-SIGSEGV, nt_peek(base));
+	ASSERT_UNCHANGED(EACCES, nt_reserve(self->fd, &base, GRAN, RX, 0));
+	ASSERT_EQ(0, nt_reserve_at(self->fd, base, GRAN));
+	ASSERT_EQ(0, nt_commit(self->fd, base, PAGE, RW));
+	ASSERT_EQ(0, nt_peek(base));
+	ASSERT_EQ(0, nt_poke(base, 3));
 }
 
 /* No mapping is split by data protections. */

@@ -173,6 +173,27 @@ TEST_F(space, above_user_space)
 	ASSERT_EQ((int)FREE, (int)q.state);
 }
 
+/* Linux maps a little more than reservations can have. */
+TEST_F(space, foreign_mapping_above_user_space)
+{
+	struct ntmem_info info;
+	struct ntmem_query q;
+	__u64 top;
+
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	top = info.max_address + 1;
+	ASSERT_EQ(nt_ptr(top), mmap(nt_ptr(top), 2 * PAGE, PROT_READ,
+				    MAP_PRIVATE | MAP_ANONYMOUS |
+				    MAP_FIXED_NOREPLACE, -1, 0));
+	ASSERT_EQ(0, nt_query(self->fd, top + PAGE + 5, &q));
+	ASSERT_EQ(top, q.alloc_base);
+	ASSERT_EQ(top + PAGE, q.base);
+	ASSERT_EQ(PAGE, q.size);
+	ASSERT_EQ(NTMEM_STATE_FOREIGN, q.state);
+	ASSERT_EQ(0, munmap(nt_ptr(top), 2 * PAGE));
+	ASSERT_EQ(EINVAL, nt_query(self->fd, top + PAGE, &q));
+}
+
 /* Each answer begins where the last one ended, up to the very end. */
 TEST_F(space, walk_tiles_the_address_space)
 {

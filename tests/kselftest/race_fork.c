@@ -95,25 +95,14 @@ static int read_direct(struct racer *r)
 	return error;
 }
 
-/* Since it came up; -1 when the kernel does not count. */
-static long long pins_so_far(void)
+/* Since the kernel came up. */
+static unsigned long long pins_so_far(void)
 {
-	long long pins = -1;
-	char line[128];
-	FILE *f;
+	char text[64];
 
 	/* Reading this adds up what each processor has counted. */
-	f = fopen("/proc/sys/vm/stat_refresh", "r");
-	if (!f)
-		return -1;
-	fgets(line, sizeof(line), f);
-	fclose(f);
-	f = fopen("/proc/vmstat", "r");
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "nr_foll_pin_acquired %lld", &pins);
-	if (f)
-		fclose(f);
-	return pins;
+	nt_read_file("/proc/sys/vm/stat_refresh", text, sizeof(text));
+	return nt_number_line("/proc/vmstat", "nr_foll_pin_acquired ");
 }
 
 /*
@@ -123,9 +112,9 @@ static long long pins_so_far(void)
  */
 static bool direct_io_pins(struct racer *r)
 {
-	long long before = pins_so_far();
+	unsigned long long before = pins_so_far();
 
-	return !read_direct(r) && (before < 0 || pins_so_far() > before);
+	return !read_direct(r) && pins_so_far() > before;
 }
 
 static bool direct_file(void)

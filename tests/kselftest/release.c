@@ -205,6 +205,78 @@ TEST_F(release, reserve_again_what_was_freed)
 	ASSERT_UNCHANGED(EEXIST, nt_reserve_at(self->fd, base + GRAN, PAGE));
 }
 
+/*
+ * To unmap a part can need one mapping more than there may be. It stays, then,
+ * where the next reservation may be.
+ */
+static bool release_mapped(int fd, __u64 addr)
+{
+	const char *file = "/proc/sys/vm/max_map_count";
+	bool released;
+	char old[64];
+
+	CHECK(!nt_read_file(file, old, sizeof(old)));
+	CHECK(!nt_write_file(file, "0"));
+	released = !nt_release(fd, addr, GRAN);
+	CHECK(!nt_write_file(file, old));
+	return released && nt_is_free(fd, addr) &&
+	       nt_count_vmas(addr, addr + GRAN) == 1;
+}
+
+/* Which has not asked for code, */
+TEST_F(release, mapping_of_code_that_stays)
+{
+	__u64 hole = self->base + 4 * GRAN;
+
+	ASSERT_EQ(0, nt_protect(self->fd, self->base, PAGE, RWX, NULL));
+	ASSERT_TRUE(release_mapped(self->fd, hole));
+	ASSERT_EQ(-SIGSEGV, nt_peek(hole));
+	ASSERT_EQ(0, nt_reserve_at(self->fd, hole, GRAN));
+	ASSERT_EQ(0, nt_commit(self->fd, hole, 2 * PAGE, RW));
+	nt_write_code(hole, 42);
+	ASSERT_EQ(-SIGSEGV, nt_exec(hole));
+	ASSERT_EQ(0, nt_protect(self->fd, hole, PAGE, RX, NULL));
+	ASSERT_EQ(42, nt_exec(hole));
+	ASSERT_EQ(0, nt_poke(hole + PAGE, 1));
+	ASSERT_TRUE(nt_all(self->base + PAGE, 4 * GRAN - PAGE, 0x66));
+}
+
+/* The same in an arena, which is one no more. */
+TEST_F(release, mapping_of_code_that_stays_in_an_arena)
+{
+	__u64 base = nt_block(self->fd, 4 * GRAN, RW), hole = base + GRAN, next;
+
+	ASSERT_NE(0ULL, base);
+	ASSERT_EQ(0, nt_commit(self->fd, base, PAGE, RX));
+	ASSERT_TRUE(release_mapped(self->fd, hole));
+	next = nt_block(self->fd, GRAN, RW);
+	ASSERT_NE(0ULL, next);
+	ASSERT_NE(hole, next);
+	ASSERT_EQ(0, nt_reserve_at(self->fd, hole, GRAN));
+	ASSERT_EQ(0, nt_commit(self->fd, hole, PAGE, RW));
+	nt_write_code(hole, 42);
+	ASSERT_EQ(-SIGSEGV, nt_exec(hole));
+	ASSERT_TRUE(nt_all(base + 2 * GRAN, 2 * GRAN, 0));
+}
+
+/* or wants to be in a child. */
+TEST_F(release, mapping_without_fork_that_stays)
+{
+	__u64 base = WANTED + SIZE, hole = base + 4 * GRAN;
+	pid_t pid;
+
+	ASSERT_EQ(0, nt_reserve(self->fd, &base, SIZE, RW,
+				NTMEM_RESERVE_NOFORK));
+	ASSERT_TRUE(release_mapped(self->fd, hole));
+	ASSERT_EQ(0, nt_reserve_at(self->fd, hole, GRAN));
+	ASSERT_EQ(0, nt_commit(self->fd, hole, PAGE, RW));
+	ASSERT_EQ(0, nt_poke(hole, 1));
+	pid = fork();
+	if (!pid)
+		_exit(nt_peek(hole) == 1 && nt_peek(base) == -SIGSEGV);
+	ASSERT_EQ(1, nt_reap(pid));
+}
+
 TEST_F(release, many_pieces)
 {
 	__u64 base = self->base, pages = SIZE / PAGE, i;

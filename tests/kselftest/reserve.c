@@ -499,6 +499,21 @@ TEST_F(space, alloc_prot_stays)
 	ASSERT_TRUE(nt_in(self->fd, base, base, NOACCESS));
 }
 
+TEST_F(space, execute_at_an_address)
+{
+	__u64 addr = WANTED;
+
+	ASSERT_EQ(0, nt_reserve(self->fd, &addr, GRAN, RX,
+				NTMEM_RESERVE_COMMIT));
+	ASSERT_EQ(WANTED, addr);
+	ASSERT_EQ(0, nt_protect(self->fd, addr, PAGE, RW, NULL));
+	nt_write_code(addr, 42);
+	ASSERT_EQ(-SIGSEGV, nt_exec(addr));
+	ASSERT_EQ(0, nt_protect(self->fd, addr, PAGE, RX, NULL));
+	ASSERT_EQ(42, nt_exec(addr));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve(self->fd, &addr, GRAN, RX, 0));
+}
+
 TEST_F(space, reserve_and_commit)
 {
 	struct ntmem_reserve r = {

@@ -300,4 +300,41 @@ TEST_F(reset, pressure_looks_at_a_little_at_a_time)
 	ASSERT_EQ(1, lost(last, 0, 1));
 }
 
+/* What a child shares cannot go, and is looked at no longer than the rest. */
+static int waits(void *gate)
+{
+	return nt_gate_wait(gate);
+}
+
+TEST_F(reset, pressure_on_what_a_child_shares)
+{
+	const unsigned int chunks = 130;
+	struct nt_gate gate;
+	__u64 base[2];
+	unsigned int i, k;
+	pid_t pid;
+
+	for (i = 0; i < ARRAY_SIZE(base); i++) {
+		base[i] = nt_any(self->fd, chunks * CHUNK, 0);
+		ASSERT_NE(0ULL, base[i]);
+		for (k = 0; k < chunks; k++) {
+			ASSERT_EQ(0, nt_commit(self->fd, base[i] + k * CHUNK,
+					       PAGE, RW));
+			ASSERT_EQ(0, nt_poke(base[i] + k * CHUNK, 1));
+		}
+		ASSERT_EQ(0, nt_reset(self->fd, base[i], chunks * CHUNK));
+	}
+	ASSERT_EQ(0, nt_gate_init(&gate));
+	pid = nt_spawn(waits, &gate);
+	ASSERT_EQ(0, squeeze());
+	for (i = 0; i < ARRAY_SIZE(base); i++)
+		ASSERT_EQ(0, nt_reset_undo(self->fd, base[i],
+					   chunks * CHUNK));
+	ASSERT_EQ(0, nt_gate_open(&gate));
+	ASSERT_EQ(0, nt_reap(pid));
+	for (i = 0; i < ARRAY_SIZE(base); i++)
+		for (k = 0; k < chunks; k++)
+			ASSERT_EQ(1, nt_peek(base[i] + k * CHUNK));
+}
+
 TEST_HARNESS_MAIN

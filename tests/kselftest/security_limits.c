@@ -318,6 +318,63 @@ TEST_F(limits, of_address_space)
 	ASSERT_EQ(0, nt_in_child(has_little_address_space, NULL));
 }
 
+/* RLIMIT_MEMLOCK again, when all is locked that will be mapped. */
+static int locks_what_it_will_map(void *data)
+{
+	struct rlimit limit = { 8 * PAGE, 8 * PAGE };
+	int fd = open(DEVICE, O_RDWR);
+	__u64 base = nt_block(fd, GRAN, RW), addr = 0;
+
+	(void)data;
+	CHECK(base);
+	CHECK(!setrlimit(RLIMIT_MEMLOCK, &limit));
+	become(ALICE);
+	CHECK(!mlockall(MCL_FUTURE));
+	CHECK(nt_reserve(fd, &addr, GIB, RW, 0) == EDQUOT);
+	CHECK(nt_reserve_at(fd, WANTED, GRAN) == EDQUOT);
+	/* What may execute is mapped anew. */
+	CHECK(nt_reserve(fd, &addr, GRAN, RX, 0) == EDQUOT);
+	CHECK(nt_commit(fd, base, PAGE, RX) == EDQUOT);
+	CHECK(nt_protect(fd, base, PAGE, RX, NULL) == EDQUOT);
+	CHECK(!nt_poke(base, 1));
+	/* There is room in what is mapped. */
+	CHECK(nt_any(fd, GRAN, 0));
+	return 0;
+}
+
+TEST_F(limits, of_what_will_be_mapped)
+{
+	ASSERT_EQ(0, nt_in_child(locks_what_it_will_map, NULL));
+}
+
+/* Where the administrator lets nobody map anything. */
+static int reserves_too_low(void *data)
+{
+	struct ntmem_reserve r = {
+		.size = GRAN, .prot = RW, .min_addr = GRAN,
+		.max_addr = 2 * GRAN - 1,
+	};
+	int fd = open(DEVICE, O_RDWR);
+
+	(void)data;
+	become(ALICE);
+	CHECK(nt_reserve_at(fd, GRAN, GRAN) == EINVAL);
+	CHECK(nt_call(fd, NTMEM_IOC_RESERVE, &r) == EINVAL);
+	CHECK(!nt_reserve_at(fd, MIB, GRAN));
+	return 0;
+}
+
+TEST_F(limits, of_the_lowest_address)
+{
+	const char *file = "/proc/sys/vm/mmap_min_addr";
+	char old[64];
+
+	ASSERT_EQ(0, nt_read_file(file, old, sizeof(old)));
+	ASSERT_EQ(0, nt_write_file(file, "1048576"));
+	EXPECT_EQ(0, nt_in_child(reserves_too_low, NULL));
+	ASSERT_EQ(0, nt_write_file(file, old));
+}
+
 /* ------------------------------------------------------------------------
  * Others' share.
  */

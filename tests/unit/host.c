@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -171,6 +172,32 @@ START_TEST(the_limit_is_rlimit_memlock)
 }
 END_TEST
 
+/* The same limit, where all is locked that will be mapped. */
+static void map_within_limit(void *arg)
+{
+	const struct rlimit limit = { 4 * PAGE, 4 * PAGE };
+
+	(void)arg;
+	/* What the library itself needs is there, then. */
+	drop(commit_pages(8, PAGE_READWRITE));
+	if (setrlimit(RLIMIT_MEMLOCK, &limit))
+		_exit(1);
+	if (!geteuid() && setresuid(65534, 65534, 65534))
+		_exit(2);
+	if (syscall(SYS_mlockall, MCL_FUTURE))
+		_exit(3);
+	if (VirtualAlloc(NULL, 1 << 30, MEM_RESERVE, PAGE_READWRITE))
+		_exit(4);
+	if (GetLastError() != ERROR_WORKING_SET_QUOTA)
+		_exit(5);
+}
+
+START_TEST(the_limit_holds_for_what_will_be_mapped)
+{
+	ck_assert_int_eq(in_child(map_within_limit, NULL), 0);
+}
+END_TEST
+
 /* The stack may grow by as much as its limit says: nothing comes in its way. */
 static void reserve_below_stack(void *arg)
 {
@@ -251,6 +278,7 @@ TCase *host_tests(void)
 	tcase_add_test(tests, a_foreign_neighbour_stays_foreign);
 	tcase_add_test(tests, locked_pages_are_resident);
 	tcase_add_test(tests, the_limit_is_rlimit_memlock);
+	tcase_add_test(tests, the_limit_holds_for_what_will_be_mapped);
 	tcase_add_test(tests, room_is_left_for_the_stack);
 	tcase_add_test(tests, a_stack_limit_may_be_larger_than_memory);
 	tcase_add_test(tests, total_memory_is_that_of_linux);

@@ -40,11 +40,14 @@
  *                                              (STATUS_COMMITMENT_LIMIT)
  *   EACCES         LOCK: a page of the range is NOACCESS
  *                  RESERVE, COMMIT, PROTECT with EXECUTE: the process may
- *                  execute nothing new (PR_SET_MDWE)
+ *                  execute nothing new (PR_SET_MDWE), or has sealed the
+ *                  mapping (mseal(2))
  *                                              (STATUS_ACCESS_VIOLATION)
  *   EKEYEXPIRED    LOCK: a page of the range was a guard page; its guard, and
  *                  only its, is now gone       (STATUS_GUARD_PAGE_VIOLATION)
- *   EDQUOT         LOCK: over RLIMIT_MEMLOCK   (STATUS_WORKING_SET_QUOTA)
+ *   EDQUOT         over RLIMIT_MEMLOCK: LOCK; and whatever has to map, in a
+ *                  process that locks all it maps (mlockall(2))
+ *                                              (STATUS_WORKING_SET_QUOTA)
  *   ENOLCK         UNLOCK: a page of the range is not locked
  *                                              (STATUS_NOT_LOCKED)
  *   EBUSY          RESET_UNDO: the content of at least one page is lost;
