@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "heap/announce.h"
 #include "heap/fast.h"
 #include "heap/fill.h"
 #include "heap/guarded.h"
@@ -175,6 +176,15 @@ static void *alloc_plain(struct heap *heap, size_t size, bool zero)
 	return clear_if(zero, alloc_block(heap, size), size);
 }
 
+/* The end of what began with announce_begin(). */
+static void *announced(const struct heap *heap, void *p, size_t size, bool zero)
+{
+	announce_end();
+	if (unlikely(heap_announces))
+		announce_block(heap, p, size, zero);
+	return p;
+}
+
 void *heap_alloc(struct heap *heap, size_t size, bool zero)
 {
 	void *p;
@@ -183,12 +193,14 @@ void *heap_alloc(struct heap *heap, size_t size, bool zero)
 	if (unlikely(heap_guarded) &&
 	    alloc_guarded(heap, size, GRAIN, zero, &p))
 		return p;
-	return alloc_plain(heap, size, zero);
+	announce_begin();
+	p = alloc_plain(heap, size, zero);
+	return announced(heap, p, size, zero);
 }
 
 void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room)
 {
-	if (heap->region || heap_guarded)
+	if (heap->region || heap_guarded || heap_announces)
 		return heap_alloc(heap, size, false);
 	if (size > RUN_MAX)
 		return alloc_huge(heap, size, 0, room, false);
@@ -251,5 +263,7 @@ void *heap_alloc_aligned(struct heap *heap, size_t size, size_t align,
 	if (unlikely(heap_guarded) &&
 	    alloc_guarded(heap, size, align, zero, &p))
 		return p;
-	return alloc_aligned_plain(heap, size, align, zero);
+	announce_begin();
+	p = alloc_aligned_plain(heap, size, align, zero);
+	return announced(heap, p, size, zero);
 }

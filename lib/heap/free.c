@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "heap/announce.h"
 #include "heap/fast.h"
 #include "heap/fill.h"
 #include "heap/find.h"
@@ -200,20 +201,19 @@ static void free_region(struct heap *heap, void *p, const char *call)
 
 	heap_take(heap);
 	user_values_remove(heap, p);
+	if (unlikely(heap_announces))
+		announce_no_block(heap, p);
 	error = heap_region_free(heap->region, p);
 	heap_give(heap);
 	if (error)
 		heap_report(heap, p, 0, call, "not a block in use");
 }
 
-void heap_free(struct heap *heap, void *p, const char *call)
+static void free_any(struct heap *heap, void *p, const char *call)
 {
 	struct shard *shard;
 	struct span *span;
 
-	heap_init();
-	if (unlikely(heap_guarded) && guarded_free(heap, p, call))
-		return;
 	if (unlikely(heap->region)) {
 		free_region(heap, p, call);
 		return;
@@ -222,6 +222,8 @@ void heap_free(struct heap *heap, void *p, const char *call)
 	shard = span_shard(span);
 	check_block(shard, span, p, call);
 	user_values_remove(shard->heap, p);
+	if (unlikely(heap_announces))
+		announce_no_block(heap, p);
 	if (span->kind == SPAN_HUGE)
 		free_huge(shard->heap, span);
 	else if (free_own(shard, span, p))
@@ -230,4 +232,14 @@ void heap_free(struct heap *heap, void *p, const char *call)
 		free_run(shard, span);
 	else
 		free_block(shard, span, p);
+}
+
+void heap_free(struct heap *heap, void *p, const char *call)
+{
+	heap_init();
+	if (unlikely(heap_guarded) && guarded_free(heap, p, call))
+		return;
+	announce_begin();
+	free_any(heap, p, call);
+	announce_end();
 }

@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/random.h>
 
+#include "heap/announce.h"
 #include "heap/fast.h"
 #include "heap/fill.h"
 #include "heap/guarded.h"
@@ -88,13 +89,15 @@ static void key_init(void)
 /* The environment may ask for what the fast paths do not do. */
 static uint32_t is_slow(void)
 {
-	return heap_guarded || heap_fills_tail || heap_fills_free;
+	return heap_guarded || heap_fills_tail || heap_fills_free ||
+	       heap_announces;
 }
 
 static void checks_init(void)
 {
 	guarded_init();
 	fill_init();
+	announce_init();
 	heap_process.slow = is_slow();
 	heap_malloc.slow = is_slow();
 	heap_process.trailer = fill_trailer();
@@ -362,6 +365,8 @@ static bool heap_begin(struct heap *heap, const struct heap_options *options)
 	heap->huge_bytes = 0;
 	shard_init(&heap->first, heap);
 	heap->shards = &heap->first;
+	if (heap_announces)
+		announce_heap(heap);
 	heap->magic = HEAP_LIVE;
 	return true;
 }
@@ -432,6 +437,8 @@ void heap_destroy(struct heap *heap)
 	heap->magic = 0;
 	heap->slow = 1;
 	heap_unlink(heap);
+	if (heap_announces)
+		announce_no_heap(heap);
 	heap_empty(heap);
 	heap_open(heap);
 	header_put(heap);

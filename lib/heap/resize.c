@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "heap/announce.h"
 #include "heap/fast.h"
 #include "heap/fill.h"
 #include "heap/find.h"
@@ -60,20 +61,18 @@ static size_t size_of(struct heap *heap, const struct span *span,
 				   block_size;
 }
 
-bool heap_ask_size(struct heap *heap, const void *p, size_t *size)
+static bool ask_region(struct heap *heap, const void *p, size_t *size)
 {
-	const struct span *span;
+	heap_take(heap);
+	*size = heap_region_size(heap->region, p);
+	heap_give(heap);
+	return *size != (size_t)-1;
+}
 
-	heap_init();
-	if (unlikely(heap_guarded) && guarded_ask_size(heap, p, size))
-		return true;
-	if (heap->region) {
-		heap_take(heap);
-		*size = heap_region_size(heap->region, p);
-		heap_give(heap);
-		return *size != (size_t)-1;
-	}
-	span = find_span(heap, p);
+static bool ask_span(struct heap *heap, const void *p, size_t *size)
+{
+	const struct span *span = find_span(heap, p);
+
 	if (!span)
 		return false;
 	if (keeps_size(span)) {
@@ -86,6 +85,21 @@ bool heap_ask_size(struct heap *heap, const void *p, size_t *size)
 	return *size != (size_t)-1;
 }
 
+bool heap_ask_size(struct heap *heap, const void *p, size_t *size)
+{
+	bool found;
+
+	heap_init();
+	if (unlikely(heap_guarded) && guarded_ask_size(heap, p, size))
+		return true;
+	if (heap->region)
+		return ask_region(heap, p, size);
+	announce_begin();
+	found = ask_span(heap, p, size);
+	announce_end();
+	return found;
+}
+
 size_t heap_size(struct heap *heap, const void *p, const char *call)
 {
 	size_t size;
@@ -93,13 +107,14 @@ size_t heap_size(struct heap *heap, const void *p, const char *call)
 	heap_init();
 	if (unlikely(heap_guarded) && guarded_size(heap, p, &size, call))
 		return size;
-	if (!heap->region)
-		return size_of(heap, find_block(heap, p, call), p, call);
-	heap_take(heap);
-	size = heap_region_size(heap->region, p);
-	heap_give(heap);
-	if (size == (size_t)-1)
-		heap_report(heap, p, 0, call, "not a block in use");
+	if (heap->region) {
+		if (!ask_region(heap, p, &size))
+			heap_report(heap, p, 0, call, "not a block in use");
+		return size;
+	}
+	announce_begin();
+	size = size_of(heap, find_block(heap, p, call), p, call);
+	announce_end();
 	return size;
 }
 
@@ -151,12 +166,18 @@ static bool resize_block(const struct span *span, void *p, size_t size,
 static bool resize_region(struct heap *heap, void *p, size_t size, bool zero,
 			  const char *call)
 {
+	size_t old;
 	bool done;
 
 	heap_take(heap);
-	if (heap_region_size(heap->region, p) == (size_t)-1)
+	old = heap_region_size(heap->region, p);
+	if (old == (size_t)-1)
 		heap_report(heap, p, 0, call, "not a block in use");
+	announce_begin();
 	done = !heap_region_resize(heap->region, p, size, zero);
+	announce_end();
+	if (done && unlikely(heap_announces))
+		announce_size(heap, p, old, size, zero);
 	heap_give(heap);
 	return done;
 }
@@ -174,6 +195,7 @@ static bool resize(struct span *span, void *p, size_t old, size_t size,
 	size_t zero_from;
 	bool done;
 
+	announce_begin();
 	if (span->kind == SPAN_RUN)
 		done = resize_run(span, size, &zero_from);
 	else if (span->kind == SPAN_HUGE)
@@ -182,6 +204,9 @@ static bool resize(struct span *span, void *p, size_t old, size_t size,
 		done = resize_block(span, p, size, &zero_from);
 	if (done && zero)
 		clear(p, old, zero_from < size ? zero_from : size);
+	announce_end();
+	if (done && unlikely(heap_announces))
+		announce_size(span_shard(span)->heap, p, old, size, zero);
 	return done;
 }
 

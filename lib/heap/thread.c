@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "heap/announce.h"
 #include "heap/heap.h"
 #include "heap/meta.h"
 #include "heap/shard.h"
@@ -250,8 +251,10 @@ static void thread_end(void *arg)
 	uint32_t count = self->count;
 
 	self->ended = 1;
+	announce_begin();
 	while ((shard = first_shard(&heap)))
 		leave_shard(shard, heap);
+	announce_end();
 	unlink_self();
 	self->count = 0;
 	/* Nobody forks meanwhile. */

@@ -4,6 +4,7 @@
  * it is of, each once, as many as are not in use; and nothing was written
  * beyond the end of a block in use.
  */
+#include "heap/announce.h"
 #include "heap/fill.h"
 #include "heap/find.h"
 #include "heap/freemap.h"
@@ -140,10 +141,17 @@ static bool validate_block(struct heap *heap, const void *p)
 
 bool heap_validate(struct heap *heap, const void *p)
 {
+	bool valid;
+
 	heap_init();
+	announce_begin();
 	if (p)
-		return validate_block(heap, p);
+		valid = validate_block(heap, p);
+	else
+		valid = validate_all(heap);
 	/* Malloc's heap is a part of the process's. */
-	return validate_all(heap) &&
-	       (heap != &heap_process || validate_all(&heap_malloc));
+	if (!p && valid && heap == &heap_process)
+		valid = validate_all(&heap_malloc);
+	announce_end();
+	return valid;
 }

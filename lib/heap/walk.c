@@ -2,6 +2,7 @@
 /*
  * Walking through a heap. See walk.h.
  */
+#include "heap/announce.h"
 #include "heap/find.h"
 #include "heap/freemap.h"
 #include "heap/guarded.h"
@@ -245,6 +246,7 @@ bool heap_next(struct heap *heap, struct heap_item *item)
 	bool found = false;
 
 	heap_init();
+	announce_begin();
 	heap_close(heap);
 	if (!heap_guarded || !guarded_has(heap, item->addr))
 		found = heap->region ? next_of_region(heap, item) :
@@ -253,6 +255,7 @@ bool heap_next(struct heap *heap, struct heap_item *item)
 	if (!found && heap_guarded)
 		found = guarded_next(heap, item);
 	heap_open(heap);
+	announce_end();
 	return found;
 }
 
@@ -311,6 +314,7 @@ void heap_compact(struct heap *heap)
 {
 	struct shard *shard;
 
+	announce_begin();
 	heap_close(heap);
 	if (heap->region)
 		heap_region_trim(heap->region);
@@ -322,4 +326,5 @@ void heap_compact(struct heap *heap)
 	store_trim(heap->store);
 	huge_trim();
 	heap_open(heap);
+	announce_end();
 }

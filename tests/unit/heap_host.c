@@ -199,6 +199,9 @@ START_TEST(a_write_beyond_the_end_is_found)
 	unsigned char *block = make_block(heap, size, 1);
 	int i;
 
+	/* Valgrind finds it before. */
+	if (under_valgrind())
+		return;
 	for (i = 0; i < 8; i++)
 		make_block(heap, size, 2);
 	assert_ok(HeapValidate(heap, 0, NULL));
