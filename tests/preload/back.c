@@ -171,12 +171,14 @@ TODO_TEST(clustered_blocks_of_9000,
 	expect_back(9000, CLUSTERED);
 }
 
-TEST(random_blocks_of_40000)
+KERNEL_TODO_TEST(random_blocks_of_40000,
+		 "a fault fills 64 KiB")
 {
 	expect_back(40000, RANDOM);
 }
 
-TEST(clustered_blocks_of_40000)
+KERNEL_TODO_TEST(clustered_blocks_of_40000,
+		 "a fault fills 64 KiB")
 {
 	expect_back(40000, CLUSTERED);
 }

@@ -146,7 +146,8 @@ static void fork_often(void)
 	}
 }
 
-TEST(fork_while_others_allocate)
+KERNEL_TODO_TEST(fork_while_others_allocate,
+		 "the child's faults starve")
 {
 	start_threads();
 	fork_often();
@@ -181,7 +182,7 @@ TEST(threads_fork_at_once)
 	stop_threads();
 }
 
-TEST(children_fork)
+KERNEL_TODO_TEST(children_fork, "a child of many generations ends or hangs")
 {
 	pid_t pid;
 	int depth;
@@ -231,7 +232,8 @@ static void child(void)
 	handle(&in_child);
 }
 
-TEST(fork_handlers_allocate)
+KERNEL_TODO_TEST(fork_handlers_allocate,
+		 "the child's faults starve")
 {
 	pid_t pid;
 	int round;

@@ -18,21 +18,23 @@ struct test {
 	void (*run)(void);
 	int helper;		/* started by a test, not for itself */
 	const char *todo;	/* why it may fail */
+	const char *kernel_todo;	/* why on the kernel engine */
 };
 
-#define ADD_TEST(name, helper, todo)					\
+#define ADD_TEST(name, ...)						\
 	static void name(void);						\
 	static const struct test test_##name = {			\
-		#name, name, helper, todo				\
+		#name, name, __VA_ARGS__				\
 	};								\
 	static const struct test *const entry_##name			\
 		__attribute__((section("preload_tests"), used)) =	\
 		&test_##name;						\
 	static void name(void)
 
-#define TEST(name)		ADD_TEST(name, 0, NULL)
-#define HELPER(name)		ADD_TEST(name, 1, NULL)
-#define TODO_TEST(name, why)	ADD_TEST(name, 0, why)
+#define TEST(name)			ADD_TEST(name, 0, NULL, NULL)
+#define HELPER(name)			ADD_TEST(name, 1, NULL, NULL)
+#define TODO_TEST(name, why)		ADD_TEST(name, 0, why, NULL)
+#define KERNEL_TODO_TEST(name, why)	ADD_TEST(name, 0, NULL, why)
 
 #define EXPECT(condition) do {						\
 	if (!(condition)) {						\
