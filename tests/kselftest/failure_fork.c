@@ -9,6 +9,7 @@
  * far from ours the walks take large steps, once they know where that is.
  */
 #include "failure_process.h"
+#include "pin.h"
 
 static void mixed(struct step *s)
 {
@@ -131,6 +132,27 @@ CASE(fork_mixed) {
 
 CASE(fork_shared) {
 	.setup = shared, .run = run_fork, .done = done_fork, .also = EAGAIN,
+	.sparse = true,
+};
+
+/* With a page that the kernel is about to write to, and a child gets a copy of. */
+static struct pin pin;
+
+static void pinned(struct step *s)
+{
+	filled(s);
+	CHECK(pin_begin(&pin, s->base + PAGE));
+}
+
+static void done_pinned(struct step *s)
+{
+	done_fork(s);
+	CHECK(!pin_end(&pin, 6));
+	CHECK(nt_all(s->base + PAGE, PAGE, 6));
+}
+
+CASE(fork_pinned) {
+	.setup = pinned, .run = run_fork, .done = done_pinned, .also = EAGAIN,
 	.sparse = true,
 };
 
