@@ -6,6 +6,13 @@
 
 #include "unit.h"
 
+/* CK_EXCLUDE_TAGS=heap leaves these out, where they would take too long. */
+void add_heap_case(Suite *suite, TCase *tests)
+{
+	tcase_set_tags(tests, "heap");
+	suite_add_tcase(suite, tests);
+}
+
 /* Those that make only Windows calls. */
 void add_windows_tests(Suite *suite)
 {
@@ -19,16 +26,16 @@ void add_windows_tests(Suite *suite)
 	suite_add_tcase(suite, hints_tests());
 	suite_add_tcase(suite, exception_tests());
 	suite_add_tcase(suite, thread_tests());
-	suite_add_tcase(suite, heap_create_tests());
-	suite_add_tcase(suite, heap_alloc_tests());
-	suite_add_tcase(suite, heap_realloc_tests());
-	suite_add_tcase(suite, heap_walk_tests());
-	suite_add_tcase(suite, heap_lock_tests());
-	suite_add_tcase(suite, heap_info_tests());
-	suite_add_tcase(suite, heap_model_tests());
-	suite_add_tcase(suite, global_tests());
-	suite_add_tcase(suite, bstr_tests());
-	suite_add_tcase(suite, crt_tests());
+	add_heap_case(suite, heap_create_tests());
+	add_heap_case(suite, heap_alloc_tests());
+	add_heap_case(suite, heap_realloc_tests());
+	add_heap_case(suite, heap_walk_tests());
+	add_heap_case(suite, heap_lock_tests());
+	add_heap_case(suite, heap_info_tests());
+	add_heap_case(suite, heap_model_tests());
+	add_heap_case(suite, global_tests());
+	add_heap_case(suite, bstr_tests());
+	add_heap_case(suite, crt_tests());
 }
 
 void query(const void *addr, MEMORY_BASIC_INFORMATION *info)

@@ -54,6 +54,8 @@ TCase *system_tests(void);
 TCase *thread_tests(void);
 
 void add_windows_tests(Suite *suite);
+/* Cases of what stands on the virtual functions. */
+void add_heap_case(Suite *suite, TCase *tests);
 
 /* True when the call succeeds and leaves the last error alone. */
 #define assert_ok(call) do {						\
