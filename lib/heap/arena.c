@@ -255,3 +255,24 @@ struct arena *arena_make(struct store *store, uint32_t count)
 	store->arenas = arena;
 	return arena;
 }
+
+bool arenas_release(struct store *store)
+{
+	struct arena **link = &store->arenas, *arena;
+	bool released = false;
+
+	while ((arena = *link)) {
+		if (arena->free < arena->slices) {
+			link = &arena->next;
+			continue;
+		}
+		*link = arena->next;
+		store->warm -= arena->warm;
+		__atomic_store_n(&arenas[arena->first >> ARENA_SHIFT], NULL,
+				 __ATOMIC_RELEASE);
+		release(slice_base(arena->first));
+		meta_free(arena, sizeof(*arena));
+		released = true;
+	}
+	return released;
+}

@@ -30,12 +30,16 @@ struct store {
 	uint32_t in_use;		/* slices; atomic, for store_slack() */
 	uint32_t warm;			/* free and dirty */
 	uint32_t grace;			/* atomic, for store_slack() */
+	int32_t dropped;		/* pages in use without content; atomic */
 	uint32_t cooled;		/* slices, until they are missed */
 	uint64_t cooled_at;
 };
 
 /* A new arena with room for count slices, or NULL. */
 struct arena *arena_make(struct store *store, uint32_t count);
+
+/* Releases those that have no slice in use; false where there is none. */
+bool arenas_release(struct store *store);
 
 /* That a slice lies in, or NULL. Needs no lock. */
 struct arena *arena_of(uint32_t slice);

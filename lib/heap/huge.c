@@ -36,7 +36,10 @@ static char *reserve(const struct heap *heap, size_t size, size_t align)
 		.align = align > SLICE ? align : 0,
 	};
 
-	if (!engine || engine->reserve(&reserve))
+	if (!engine)
+		return NULL;
+	if (engine->reserve(&reserve) &&
+	    (!store_release_empty(heap->store) || engine->reserve(&reserve)))
 		return NULL;
 	/* Windows' granularity may have been made smaller than a slice. */
 	if (reserve.addr % SLICE || reserve.addr >> TABLE_BITS ||

@@ -327,13 +327,14 @@ static void release_span(struct shard *shard, struct span *span)
 	uint32_t i, dropped = 0;
 
 	for (i = 0; i < span->slices; i++)
-		dropped |= span[i].dropped;
+		dropped += __builtin_popcount(span[i].dropped);
 	if (dropped && ntmem_engine()->drop_decommits) {
 		shard_unlink(shard, span);
 		store_give(shard->heap->store, table_slice(span),
 			   span->slices);
 		return;
 	}
+	store_count_dropped(shard->heap->store, -(int32_t)dropped);
 	for (i = 0; i < span->slices; i++)
 		span[i].dropped = 0;
 	shard_cache_slices(shard, span);

@@ -11,7 +11,7 @@
 #include "heap/table.h"
 
 #define SLACK_LEAST	16		/* slices that may be warm in any case */
-#define SLACK_SHARE	16		/* and one of so many that are in use */
+#define SLACK_SHARE	48		/* and one of so many that are in use */
 #define GRACE_MAX	1024		/* 64 MiB more, where it is missed */
 #define SOON_NS		200000000ULL
 #define COOL_RANGES	64		/* in one call to the engine */
@@ -32,10 +32,26 @@ uint32_t store_prot(const struct store *store)
 	return store->prot;
 }
 
+/* Of slices in use, without what has lost its content. */
+static uint32_t live(const struct store *store)
+{
+	uint32_t in_use = __atomic_load_n(&store->in_use, __ATOMIC_RELAXED);
+	int32_t dropped = __atomic_load_n(&store->dropped, __ATOMIC_RELAXED);
+
+	dropped /= (int32_t)SLICE_PAGES;
+	return dropped > 0 && (uint32_t)dropped < in_use ? in_use - dropped :
+							   in_use;
+}
+
 uint32_t store_slack(const struct store *store)
 {
 	return SLACK_LEAST + __atomic_load_n(&store->grace, __ATOMIC_RELAXED) +
-	       __atomic_load_n(&store->in_use, __ATOMIC_RELAXED) / SLACK_SHARE;
+	       live(store) / SLACK_SHARE;
+}
+
+void store_count_dropped(struct store *store, int32_t pages)
+{
+	__atomic_fetch_add(&store->dropped, pages, __ATOMIC_RELAXED);
 }
 
 /* ---------------------------------------------------------------- taking --- */
@@ -92,7 +108,20 @@ static uint32_t take_locked(struct store *store, uint32_t count,
 			return take_from(store, arena, at, count, zero);
 	}
 	arena = arena_make(store, count);
+	/* Address space is short: holes elsewhere may make one larger hole. */
+	if (!arena && arenas_release(store))
+		arena = arena_make(store, count);
 	return arena ? take_from(store, arena, 0, count, zero) : 0;
+}
+
+bool store_release_empty(struct store *store)
+{
+	bool released;
+
+	heap_mutex_take(&store->lock);
+	released = arenas_release(store);
+	heap_mutex_give(&store->lock);
+	return released;
 }
 
 uint32_t store_take(struct store *store, uint32_t count, uint32_t align,
@@ -230,25 +259,27 @@ static void cool(struct store *store, uint32_t left)
 	} while (done && cooling.ranges == COOL_RANGES);
 }
 
-/* Have pages been decommitted? */
-static bool has_holes(const struct span *span, uint32_t count)
+/* Pages of slices that have lost their content. */
+static uint32_t count_holes(const struct span *span, uint32_t count)
 {
 	uint32_t dropped = 0;
 
 	for (; count; span++, count--)
-		dropped |= span->dropped;
-	return dropped && ntmem_engine()->drop_decommits;
+		dropped += __builtin_popcount(span->dropped);
+	return dropped;
 }
 
 static void give_locked(struct store *store, uint32_t slice, uint32_t count)
 {
 	struct arena *arena = arena_of(slice);
 	struct span *span = table_span(slice);
-	bool holes = has_holes(span, count);
+	uint32_t holes = count_holes(span, count);
 
 	memset(span, 0, count * sizeof(*span));
 	arena_unuse(arena, slice - arena->first, count);
 	if (holes)
+		store_count_dropped(store, -(int32_t)holes);
+	if (holes && ntmem_engine()->drop_decommits)
 		arena_uncommit(arena, slice - arena->first, count);
 	store->warm += count;
 	__atomic_store_n(&store->in_use, store->in_use - count,

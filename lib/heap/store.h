@@ -46,6 +46,12 @@ uint32_t store_prot(const struct store *store);
 /* How many slices a shard may keep to itself. */
 uint32_t store_slack(const struct store *store);
 
+/* So many pages of slices in use have lost their content, or have one again. */
+void store_count_dropped(struct store *store, int32_t pages);
+
+/* Gives back address space that no slice is used of. False without any. */
+bool store_release_empty(struct store *store);
+
 /* Makes all that is free cold; bytes. */
 size_t store_trim(struct store *store);
 

@@ -8,7 +8,8 @@
 #include "heap/store.h"
 #include "heap/trim.h"
 
-#define QUARTERS	4
+#define STEPS_DOWN	16	/* of a span's blocks */
+#define FIRST_STEP	12	/* as many are left when it is first noticed */
 #define RANGES		64
 #define SPAN_PAGES	(LARGE_SPAN * SLICE_PAGES)
 #define FOUND		UINT16_MAX	/* more than a page has bytes */
@@ -19,15 +20,17 @@ struct dropping {
 	uint32_t count;
 };
 
-static uint32_t quarter(const struct span *span)
+static uint32_t step(const struct span *span)
 {
-	return span_capacity(span) / QUARTERS;
+	uint32_t blocks = span_capacity(span) / STEPS_DOWN;
+
+	return blocks ? blocks : 1;
 }
 
-/* How many quarters are free. */
+/* How many steps it is down; 1 at the first. */
 static uint32_t level(const struct span *span)
 {
-	return QUARTERS - 1 - span->low / quarter(span);
+	return FIRST_STEP - span->low / step(span);
 }
 
 /* What is free of it and was not looked at. */
@@ -37,16 +40,16 @@ static size_t loose(const struct span *span)
 
 	if (now <= span->looked)
 		return 0;
-	return (size_t)(now - span->looked) * quarter(span) * span->list.size;
+	return (size_t)(now - span->looked) * step(span) * span->list.size;
 }
 
 static void set_low(struct span *span)
 {
-	uint32_t step = quarter(span);
-	uint32_t low = (span->list.used - 1) / step * step;
+	uint32_t blocks = step(span);
+	uint32_t low = (span->list.used - 1) / blocks * blocks;
 
-	if (low > (QUARTERS - 1) * step)
-		low = (QUARTERS - 1) * step;
+	if (low > FIRST_STEP * blocks)
+		low = FIRST_STEP * blocks;
 	span->low = low;
 	span->list.used -= low;
 }
@@ -71,7 +74,7 @@ void trim_lower(struct shard *shard, struct span *span)
 	span->list.used = span->low;
 	set_low(span);
 	shard->loose += loose(span);
-	if (shard->loose > store_slack(shard->heap->store) * SLICE)
+	if (shard->loose > store_slack(shard->heap->store) * SLICE / 2)
 		trim_shard(shard);
 }
 
@@ -91,6 +94,19 @@ static void count_free(uint16_t *free, size_t start, size_t size)
 	}
 }
 
+/* Blocks that touch a dropped page are in no list, and touch others, too. */
+static void count_dropped_blocks(const struct span *span, uint16_t *free)
+{
+	uint32_t i, dropped = 0, size = span->list.size;
+	const char *base = span_base(span);
+
+	for (i = 0; i < span->slices; i++)
+		dropped |= span[i].dropped;
+	for (i = 0; dropped && i < span->made; i++)
+		if (span_block_dropped(span, base + (size_t)i * size))
+			count_free(free, (size_t)i * size, size);
+}
+
 /* Pages up to the last one that all blocks of were made. */
 static uint32_t count_pages(const struct span *span, uint16_t *free)
 {
@@ -101,6 +117,7 @@ static uint32_t count_pages(const struct span *span, uint16_t *free)
 
 	for (block = span->list.free; block; block = block_next(block))
 		count_free(free, (char *)block - base, span->list.size);
+	count_dropped_blocks(span, free);
 	if (span->made < span_capacity(span))
 		return made / PAGE_BYTES;
 	count_free(free, made, all - made);
@@ -188,6 +205,7 @@ static void look(struct span *span, struct dropping *dropping)
 	}
 	if (!found)
 		return;
+	store_count_dropped(span_shard(span)->heap->store, found);
 	take_out_blocks(span);
 	for (page = 0; page < pages; page++) {
 		if (free[page] != FOUND)

@@ -2,7 +2,7 @@
 /*
  * Memory of free blocks goes back by pages. A listed span is watched: it is
  * noticed when it is down to three quarters of its blocks, and after each further
- * quarter. That is counted as loose; when the shard has too much of it, all that
+ * sixteenth. That is counted as loose; when the shard has too much of it, all that
  * was noticed is looked through for pages without a block in use, and those
  * lose their content in one call to the engine. So a span that becomes empty
  * soon is never looked at.
@@ -16,7 +16,7 @@
 void trim_watch(struct shard *shard, struct span *span);
 void trim_unwatch(struct shard *shard, struct span *span);
 
-/* It is down by one more quarter. */
+/* It is down by one more step. */
 void trim_lower(struct shard *shard, struct span *span);
 
 /* Looks at all that was noticed. */

@@ -137,8 +137,7 @@ TEST(clustered_blocks_of_100)
 	expect_back(100, CLUSTERED);
 }
 
-TODO_TEST(random_blocks_of_500,
-	  "looks at pages come too seldom")
+TEST(random_blocks_of_500)
 {
 	expect_back(500, RANDOM);
 }
@@ -148,8 +147,7 @@ TEST(clustered_blocks_of_500)
 	expect_back(500, CLUSTERED);
 }
 
-TODO_TEST(random_blocks_of_2000,
-	  "looks at pages come too seldom")
+TEST(random_blocks_of_2000)
 {
 	expect_back(2000, RANDOM);
 }
@@ -159,14 +157,12 @@ TEST(clustered_blocks_of_2000)
 	expect_back(2000, CLUSTERED);
 }
 
-TODO_TEST(random_blocks_of_9000,
-	  "looks at pages come too seldom")
+TEST(random_blocks_of_9000)
 {
 	expect_back(9000, RANDOM);
 }
 
-TODO_TEST(clustered_blocks_of_9000,
-	  "looks at pages come too seldom")
+TEST(clustered_blocks_of_9000)
 {
 	expect_back(9000, CLUSTERED);
 }

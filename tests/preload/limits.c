@@ -104,7 +104,7 @@ HELPER(with_large_blocks_after_small_ones)
 	use_up_and_give(20 * MIB);
 }
 
-TODO_TEST(little_address_space_for_other_sizes, "empty arenas stay reserved")
+TEST(little_address_space_for_other_sizes)
 {
 	struct rlimit limit = { 1000000 * 1024UL, 1000000 * 1024UL };
 
