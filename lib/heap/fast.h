@@ -94,19 +94,18 @@ static inline void *fast_pop_larger(struct shard *shard, size_t size)
 }
 
 /*
- * What fast_push() misses: blocks of mixed slices, in the further slices of a
- * span, and runs. *span becomes the block's.
+ * What fast_push() misses of malloc's heap, which has no mixed slices: runs, and
+ * blocks in the further slices of a span. *span becomes the block's.
  */
-static inline enum fast_push fast_push_other(struct shard *shard,
-					     struct span **span, void *p)
+static inline enum fast_push fast_push_larger(struct shard *shard,
+					      struct span **span, void *p)
 {
 	if (OWNER(*span) == ((uintptr_t)shard | OWNER_RUN))
 		return run_push(shard, *span, p) ? PUSH_DONE : PUSH_MISSED;
-	if ((*span)->kind == SPAN_TAIL) {
-		*span -= (*span)->slices;
-		return fast_push(shard, *span, p);
-	}
-	return fast_push_mixed(shard, *span, p);
+	if ((*span)->kind != SPAN_TAIL)
+		return PUSH_MISSED;
+	*span -= (*span)->slices;
+	return fast_push(shard, *span, p);
 }
 
 #endif

@@ -7,21 +7,15 @@
 
 #include "heap/table.h"
 
-#define LEAF_SHIFT	14			/* slices of a leaf: 1 GiB */
-#define LEAF_SLICES	(1U << LEAF_SHIFT)
 #define LEAF_BYTES	(LEAF_SLICES * sizeof(struct span))
-#define LEAVES		(1U << (TABLE_BITS - SLICE_SHIFT - LEAF_SHIFT))
 
 /* What every quick lookup finds where there is no table; never written. */
 static const struct span nothing;
 
 struct table table = { .base = (char *)&nothing };
 
-/*
- * Leaf by leaf the descriptors that may be used: into the one table, or each
- * one's own memory.
- */
-static struct span *leaves[LEAVES];
+/* They lead into the one table, or each to memory of its own. */
+struct span *table_leaves[LEAVES];
 static struct heap_mutex table_lock;
 /* Which leaves there are: few, where it matters. */
 static uint32_t leaf_numbers[LEAVES];
@@ -56,7 +50,7 @@ static struct span *leaf_of(uint32_t slice)
 {
 	if (slice >> LEAF_SHIFT >= LEAVES)
 		return NULL;
-	return __atomic_load_n(&leaves[slice >> LEAF_SHIFT], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&table_leaves[slice >> LEAF_SHIFT], __ATOMIC_ACQUIRE);
 }
 
 struct span *table_find(const void *p)
@@ -69,11 +63,6 @@ struct span *table_find(const void *p)
 	return leaf ? leaf + slice_of(p) % LEAF_SLICES : NULL;
 }
 
-struct span *table_span(uint32_t slice)
-{
-	return leaves[slice >> LEAF_SHIFT] + slice % LEAF_SLICES;
-}
-
 uint32_t table_slice(const struct span *span)
 {
 	uint32_t count = __atomic_load_n(&leaf_count, __ATOMIC_ACQUIRE), i;
@@ -81,7 +70,7 @@ uint32_t table_slice(const struct span *span)
 	if (table.mask)
 		return ((char *)span - table.base) / sizeof(*span);
 	for (i = 0; i < count; i++) {
-		struct span *leaf = leaves[leaf_numbers[i]];
+		struct span *leaf = table_leaves[leaf_numbers[i]];
 
 		if ((uintptr_t)span - (uintptr_t)leaf < LEAF_BYTES)
 			return (leaf_numbers[i] << LEAF_SHIFT) + (span - leaf);
@@ -93,7 +82,7 @@ uint32_t table_slice(const struct span *span)
 static struct span *leaf_get(uint32_t slice)
 {
 	uint32_t number = slice >> LEAF_SHIFT;
-	struct span *leaf = leaves[number];
+	struct span *leaf = table_leaves[number];
 
 	if (leaf)
 		return leaf;
@@ -103,7 +92,7 @@ static struct span *leaf_get(uint32_t slice)
 		leaf = map(LEAF_BYTES, PROT_READ | PROT_WRITE);
 	if (!leaf)
 		return NULL;
-	__atomic_store_n(&leaves[number], leaf, __ATOMIC_RELEASE);
+	__atomic_store_n(&table_leaves[number], leaf, __ATOMIC_RELEASE);
 	leaf_numbers[leaf_count] = number;
 	__atomic_store_n(&leaf_count, leaf_count + 1, __ATOMIC_RELEASE);
 	return leaf;

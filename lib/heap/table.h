@@ -38,8 +38,19 @@ static inline struct span *table_quick(const void *p)
 /* The descriptor, or NULL where nothing can be ours. */
 struct span *table_find(const void *p);
 
+/* The descriptors that may be used, by leaves of 1 GiB of address space. */
+#define LEAF_SHIFT	14
+#define LEAF_SLICES	(1U << LEAF_SHIFT)
+#define LEAVES		(1U << (TABLE_BITS - SLICE_SHIFT - LEAF_SHIFT))
+
+extern HEAP_HIDDEN struct span *table_leaves[LEAVES];
+
 /* Of a slice that is known to be ours. */
-struct span *table_span(uint32_t slice);
+static inline struct span *table_span(uint32_t slice)
+{
+	return table_leaves[slice >> LEAF_SHIFT] + slice % LEAF_SLICES;
+}
+
 uint32_t table_slice(const struct span *span);
 
 static inline char *slice_base(uint32_t slice)

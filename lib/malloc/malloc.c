@@ -63,19 +63,25 @@ void *malloc(size_t size)
 	return alloc_larger(size);
 }
 
+/* Apart, so that what is quick need not save registers for it. */
 __attribute__((noinline))
 static void free_slow(struct span *span, void *p, enum fast_push pushed)
 {
-	if (pushed == PUSH_MISSED) {
-		inside_begin();
-		pushed = fast_push_other(malloc_view(), &span, p);
-		inside_end();
-	}
 	if (pushed == PUSH_LOW)
 		heap_span_low(span_shard(span), span);
-	else if (pushed == PUSH_MISSED && p &&
-		 !heap_free_to_others(&heap_malloc, span, p))
+	else if (p && !heap_free_to_others(&heap_malloc, span, p))
 		heap_free(&heap_malloc, p, "free");
+}
+
+/* Called inside, which it leaves. */
+__attribute__((noinline))
+static void free_larger(struct span *span, void *p, enum fast_push pushed)
+{
+	if (pushed == PUSH_MISSED)
+		pushed = fast_push_larger(malloc_view(), &span, p);
+	inside_end();
+	if (unlikely(pushed != PUSH_DONE))
+		free_slow(span, p, pushed);
 }
 
 void free(void *p)
@@ -89,8 +95,7 @@ void free(void *p)
 		inside_end();
 		return;
 	}
-	inside_end();
-	free_slow(span, p, pushed);
+	free_larger(span, p, pushed);
 }
 
 void *calloc(size_t count, size_t size)
