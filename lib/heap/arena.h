@@ -31,6 +31,8 @@ struct store {
 	uint32_t warm;			/* free and dirty */
 	uint32_t grace;			/* atomic, for store_slack() */
 	int32_t dropped;		/* pages in use without content; atomic */
+	uint32_t missed_pages;		/* less than those of a slice */
+	uint64_t pages_at;		/* when the last pages were dropped */
 	uint32_t cooled;		/* slices, until they are missed */
 	uint64_t cooled_at;
 };

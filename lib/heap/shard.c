@@ -334,7 +334,8 @@ static void release_span(struct shard *shard, struct span *span)
 			   span->slices);
 		return;
 	}
-	store_count_dropped(shard->heap->store, -(int32_t)dropped);
+	if (dropped)
+		store_undropped(shard->heap->store, dropped, dropped / 8);
 	for (i = 0; i < span->slices; i++)
 		span[i].dropped = 0;
 	shard_cache_slices(shard, span);

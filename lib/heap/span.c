@@ -94,8 +94,8 @@ static bool undrop(struct span *span, uint32_t *page)
 	range.size = (end - first) * PAGE_BYTES;
 	if (!store_undrop(span_shard(span)->heap->store, &range))
 		return false;
-	store_count_dropped(span_shard(span)->heap->store,
-			    -(int32_t)(end - first));
+	store_undropped(span_shard(span)->heap->store, end - first,
+			end - first);
 	for (; first < end; first++) {
 		span[first / SLICE_PAGES].dropped &=
 			~(1U << first % SLICE_PAGES);

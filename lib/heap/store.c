@@ -49,9 +49,38 @@ uint32_t store_slack(const struct store *store)
 	       live(store) / SLACK_SHARE;
 }
 
-void store_count_dropped(struct store *store, int32_t pages)
+static void set_grace(struct store *store, uint32_t slices)
+{
+	__atomic_store_n(&store->grace,
+			 slices < GRACE_MAX ? slices : GRACE_MAX,
+			 __ATOMIC_RELAXED);
+}
+
+static void count_dropped(struct store *store, int32_t pages)
 {
 	__atomic_fetch_add(&store->dropped, pages, __ATOMIC_RELAXED);
+}
+
+void store_dropped(struct store *store, uint32_t pages)
+{
+	count_dropped(store, pages);
+	heap_mutex_take(&store->lock);
+	set_grace(store, store->grace - store->grace / 32);
+	store->pages_at = now_ns();
+	heap_mutex_give(&store->lock);
+}
+
+void store_undropped(struct store *store, uint32_t pages, uint32_t missed)
+{
+	count_dropped(store, -(int32_t)pages);
+	heap_mutex_take(&store->lock);
+	if (now_ns() - store->pages_at < SOON_NS) {
+		store->missed_pages += missed;
+		set_grace(store, store->grace +
+			  store->missed_pages / SLICE_PAGES);
+		store->missed_pages %= SLICE_PAGES;
+	}
+	heap_mutex_give(&store->lock);
 }
 
 /* ---------------------------------------------------------------- taking --- */
@@ -60,7 +89,6 @@ void store_count_dropped(struct store *store, int32_t pages)
 static void miss(struct store *store, uint32_t slices)
 {
 	uint32_t missed = slices < store->cooled ? slices : store->cooled;
-	uint32_t grace = store->grace + missed;
 
 	if (!missed)
 		return;
@@ -69,8 +97,7 @@ static void miss(struct store *store, uint32_t slices)
 		return;
 	}
 	store->cooled -= missed;
-	__atomic_store_n(&store->grace, grace < GRACE_MAX ? grace : GRACE_MAX,
-			 __ATOMIC_RELAXED);
+	set_grace(store, store->grace + missed);
 }
 
 static uint32_t take_from(struct store *store, struct arena *arena,
@@ -278,7 +305,7 @@ static void give_locked(struct store *store, uint32_t slice, uint32_t count)
 	memset(span, 0, count * sizeof(*span));
 	arena_unuse(arena, slice - arena->first, count);
 	if (holes)
-		store_count_dropped(store, -(int32_t)holes);
+		count_dropped(store, -(int32_t)holes);
 	if (holes && ntmem_engine()->drop_decommits)
 		arena_uncommit(arena, slice - arena->first, count);
 	store->warm += count;
@@ -293,8 +320,7 @@ static void cool_what_is_too_much(struct store *store)
 	if (store->warm <= slack)
 		return;
 	cool(store, slack / 2);
-	__atomic_store_n(&store->grace, store->grace - store->grace / 8,
-			 __ATOMIC_RELAXED);
+	set_grace(store, store->grace - store->grace / 8);
 }
 
 void store_give(struct store *store, uint32_t slice, uint32_t count)

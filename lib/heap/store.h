@@ -46,8 +46,12 @@ uint32_t store_prot(const struct store *store);
 /* How many slices a shard may keep to itself. */
 uint32_t store_slack(const struct store *store);
 
-/* So many pages of slices in use have lost their content, or have one again. */
-void store_count_dropped(struct store *store, int32_t pages);
+/*
+ * So many pages of slices in use have lost their content; have one again, or
+ * their slices are free. missed: that many had better kept it.
+ */
+void store_dropped(struct store *store, uint32_t pages);
+void store_undropped(struct store *store, uint32_t pages, uint32_t missed);
 
 /* Gives back address space that no slice is used of. False without any. */
 bool store_release_empty(struct store *store);

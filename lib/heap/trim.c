@@ -10,6 +10,7 @@
 
 #define STEPS_DOWN	16	/* of a span's blocks */
 #define FIRST_STEP	12	/* as many are left when it is first noticed */
+#define LOOSE_LEAST	(24 * SLICE)
 #define RANGES		64
 #define SPAN_PAGES	(LARGE_SPAN * SLICE_PAGES)
 #define FOUND		UINT16_MAX	/* more than a page has bytes */
@@ -68,13 +69,21 @@ void trim_unwatch(struct shard *shard, struct span *span)
 	span->looked = 0;
 }
 
+/* What may be loose: so much, that small programs are left alone. */
+static size_t loose_limit(const struct shard *shard)
+{
+	size_t limit = store_slack(shard->heap->store) * SLICE / 2;
+
+	return limit > LOOSE_LEAST ? limit : LOOSE_LEAST;
+}
+
 void trim_lower(struct shard *shard, struct span *span)
 {
 	shard->loose -= loose(span);
 	span->list.used = span->low;
 	set_low(span);
 	shard->loose += loose(span);
-	if (shard->loose > store_slack(shard->heap->store) * SLICE / 2)
+	if (shard->loose > loose_limit(shard))
 		trim_shard(shard);
 }
 
@@ -205,7 +214,7 @@ static void look(struct span *span, struct dropping *dropping)
 	}
 	if (!found)
 		return;
-	store_count_dropped(span_shard(span)->heap->store, found);
+	store_dropped(span_shard(span)->heap->store, found);
 	take_out_blocks(span);
 	for (page = 0; page < pages; page++) {
 		if (free[page] != FOUND)
