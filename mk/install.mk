@@ -11,7 +11,7 @@ INSTALL := install
 install: lib tools
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/ntmem/linux \
 		$(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \
-		$(DESTDIR)$(MANDIR)/man1
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
 	cd include/ntmem && find . -name '*.h*' -exec \
 		$(INSTALL) -D -m 644 {} $(abspath $(DESTDIR)$(INCLUDEDIR)/ntmem)/{} \;
 	$(INSTALL) -m 644 include/uapi/linux/ntmem.h \
@@ -22,10 +22,17 @@ install: lib tools
 	ln -sf libntmem.so.$(VERSION) \
 		$(DESTDIR)$(LIBDIR)/libntmem.so.$(SOVERSION)
 	ln -sf libntmem.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libntmem.so
+	$(INSTALL) -m 755 $(OUT)/lib/libntmem-malloc.so \
+		$(DESTDIR)$(LIBDIR)/libntmem-malloc.so.$(VERSION)
+	ln -sf libntmem-malloc.so.$(VERSION) \
+		$(DESTDIR)$(LIBDIR)/libntmem-malloc.so.$(SOVERSION)
+	ln -sf libntmem-malloc.so.$(SOVERSION) \
+		$(DESTDIR)$(LIBDIR)/libntmem-malloc.so
 	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' \
 		lib/ntmem.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/ntmem.pc
 	$(INSTALL) -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin
 	$(INSTALL) -m 644 $(wildcard tools/man/*.1) $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 644 $(wildcard tools/man/*.7) $(DESTDIR)$(MANDIR)/man7
 
 .PHONY: modules_install
 modules_install: modules

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "heap/fast.h"
 #include "heap/heap.h"
 #include "heap/meta.h"
 #include "heap/mixed.h"
@@ -359,6 +360,9 @@ void shard_push(struct shard *shard, struct span *span, void *p)
 		mixed_push(shard, span, p);
 		return;
 	}
+	/* Its thread has just made it low, and not come to look at it yet. */
+	if (unlikely(!span->list.used))
+		shard_span_low(shard, span);
 	block->freed_to = shard;
 	block_link(block, span->list.free);
 	span->list.free = block;
