@@ -397,7 +397,7 @@ static void empty_shard(struct shard *shard)
 	     slice = table_span(slice)->next_of_shard) {
 		if (table_span(slice)->kind != SPAN_MIXED)
 			continue;
-		mixed_free_tags(table_span(slice));
+		mixed_free_tags(shard, table_span(slice));
 		shard->mixed_slices--;
 	}
 	if (shard->all)

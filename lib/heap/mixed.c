@@ -68,8 +68,13 @@ size_t mixed_size(const struct span *span, const void *p)
 	return class_size(tag_at(span, p) - 1);
 }
 
-void mixed_free_tags(struct span *span)
+/* It is cleared as far as blocks were made. */
+void mixed_free_tags(const struct shard *shard, struct span *span)
 {
-	memset(span->tags, 0, TAGS);
+	size_t made = TAGS;
+
+	if (span->tags == shard->tags)
+		made = (shard->bump - span_base(span)) / GRAIN;
+	memset(span->tags, 0, made);
 	meta_free_kept(span->tags, TAGS);
 }

@@ -28,6 +28,6 @@ bool mixed_has_block(const struct span *span, const void *p);
 size_t mixed_size(const struct span *span, const void *p);
 
 /* The table of a slice that is given back. */
-void mixed_free_tags(struct span *span);
+void mixed_free_tags(const struct shard *shard, struct span *span);
 
 #endif

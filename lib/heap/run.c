@@ -34,6 +34,7 @@ struct span *run_alloc(struct shard *shard, size_t size)
 	span = shard_take_slices(shard, run_slices(size));
 	if (!span)
 		return NULL;
+	shard->worn = true;
 	span->kind = SPAN_RUN;
 	span->bytes = size;
 	__atomic_store_n(&span->owner, (uintptr_t)shard | OWNER_RUN,

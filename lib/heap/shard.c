@@ -20,9 +20,35 @@ struct shard shard_empty = {
 	.current = { [0 ... CURRENT - 1] = &blocks_none },
 };
 
+/* Of a heap in the same place that had mixed slices only. */
+static void init_again(struct shard *shard)
+{
+	unsigned int i;
+
+	for (i = 0; i < MIXED_CLASSES; i++) {
+		shard->mixed[i].free = NULL;
+		shard->mixed[i].used = 0;
+	}
+	shard->bump = NULL;
+	shard->bump_end = NULL;
+	shard->cache_room = 0;
+	shard->cache_limit = 0;
+	shard->incoming = 0;
+	shard->all = 0;
+	shard->slices = 0;
+	shard->mixed_slices = 0;
+	shard->thread = NULL;
+	shard->next = NULL;
+}
+
 void shard_init(struct shard *shard, struct heap *heap)
 {
 	unsigned int i;
+
+	if (shard->heap == heap && heap->mixed && !shard->worn) {
+		init_again(shard);
+		return;
+	}
 
 	memset(shard->current + STEPS, 0, sizeof(*shard) -
 	       offsetof(struct shard, current[STEPS]));
@@ -212,6 +238,7 @@ static struct span *new_span(struct shard *shard, unsigned int class)
 
 	if (!span)
 		return NULL;
+	shard->worn = true;
 	span->kind = SPAN_BLOCKS;
 	span->class = class;
 	span->list.free = NULL;

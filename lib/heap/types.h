@@ -133,6 +133,7 @@ struct shard {
 	uint32_t slices;		/* that it has; shard's lock */
 	uint32_t mixed_slices;		/* shard's lock */
 	size_t loose;			/* bytes; see trim.h; shard's lock */
+	uint8_t worn;			/* has had spans or runs; same */
 
 	struct heap *heap;		/* fixed while in use */
 	struct thread *thread;		/* NULL: none; heap's and threads' lock */
