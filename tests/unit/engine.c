@@ -303,13 +303,25 @@ END_TEST
 
 /* ------------------------------------------------------- commit limits --- */
 
+/* Heaps that other tests have used may hold some. */
+static void allow_256k_more(void)
+{
+	struct ntmem_info info;
+	char limit[32];
+
+	ntmem_engine()->info(&info);
+	snprintf(limit, sizeof(limit), "%lluK",
+		 (unsigned long long)info.space_committed / 1024 + 256);
+	setenv("NTMEM_COMMIT_LIMIT", limit, 1);
+}
+
 static void commit_to_the_limit(void *arg)
 {
 	int error;
 	char *p;
 
 	(void)arg;
-	setenv("NTMEM_COMMIT_LIMIT", "256K", 1);
+	allow_256k_more();
 	require(ntmem_engine_open_embedded(&error));
 	p = VirtualAlloc(NULL, 1 << 20, MEM_RESERVE, PAGE_READWRITE);
 	require(p);
@@ -329,12 +341,8 @@ static void commit_to_the_limit(void *arg)
 
 START_TEST(commit_stops_at_the_limit)
 {
-	struct ntmem_info info;
-
 	if (on_kernel_engine())
 		return;
-	ntmem_engine()->info(&info);
-	ck_assert_uint_eq(info.space_committed, 0);
 	ck_assert_int_eq(in_child(commit_to_the_limit, NULL), 0);
 }
 END_TEST

@@ -194,7 +194,8 @@ static void map_within_limit(void *arg)
 
 START_TEST(the_limit_holds_for_what_will_be_mapped)
 {
-	ck_assert_int_eq(in_child(map_within_limit, NULL), 0);
+	if (!UNDER_ASAN)
+		ck_assert_int_eq(in_child(map_within_limit, NULL), 0);
 }
 END_TEST
 

@@ -108,6 +108,13 @@ bool under_valgrind(void);
 #define UNDER_TSAN	0
 #endif
 
+/* The address sanitizer maps more than a process that locks all of it may. */
+#ifdef __SANITIZE_ADDRESS__
+#define UNDER_ASAN	1
+#else
+#define UNDER_ASAN	0
+#endif
+
 /* VirtualQuery that must succeed. */
 void query(const void *addr, MEMORY_BASIC_INFORMATION *info);
 
