@@ -103,37 +103,84 @@ static void count_free(uint16_t *free, size_t start, size_t size)
 	}
 }
 
-/* Blocks that touch a dropped page are in no list, and touch others, too. */
-static void count_dropped_blocks(const struct span *span, uint16_t *free)
-{
-	uint32_t i, dropped = 0, size = span->list.size;
-	const char *base = span_base(span);
-
-	for (i = 0; i < span->slices; i++)
-		dropped |= span[i].dropped;
-	for (i = 0; dropped && i < span->made; i++)
-		if (span_block_dropped(span, base + (size_t)i * size))
-			count_free(free, (size_t)i * size, size);
-}
-
-/* Pages up to the last one that all blocks of were made. */
-static uint32_t count_pages(const struct span *span, uint16_t *free)
+/* Pages up to the last one that all blocks of were made; counts what is behind. */
+static uint32_t made_pages(const struct span *span, uint16_t *free)
 {
 	size_t made = span->made * (size_t)span->list.size;
 	size_t all = span->slices * SLICE;
-	char *base = span_base(span);
-	struct block *block;
 
-	for (block = span->list.free; block; block = block_next(block))
-		count_free(free, (char *)block - base, span->list.size);
-	count_dropped_blocks(span, free);
 	if (span->made < span_capacity(span))
 		return made / PAGE_BYTES;
 	count_free(free, made, all - made);
 	return all / PAGE_BYTES;
 }
 
-static void take_out_blocks(struct span *span)
+/*
+ * Does a block look like a free one? Of one in use, what is read there means
+ * nothing, and its owner may be writing it.
+ */
+__attribute__((no_sanitize_thread))
+static bool is_marked(const struct span *span, const void *p)
+{
+	return ((const struct block *)p)->freed_to == span_shard(span);
+}
+
+/*
+ * All free blocks are marked. When no more are than are free, the marks can be
+ * believed, and tell in the order of memory what the list tells in any order.
+ * Blocks that touch a dropped page are in no list, and touch others, too.
+ */
+static bool count_by_marks(const struct span *span, uint16_t *free)
+{
+	uint32_t size = span->list.size, marked = 0, dropped = 0, i;
+	char *base = span_base(span);
+
+	for (i = 0; i < span->made; i++) {
+		char *p = base + (size_t)i * size;
+
+		if (span_block_dropped(span, p))
+			dropped++;
+		else if (is_marked(span, p))
+			marked++;
+		else
+			continue;
+		count_free(free, p - base, size);
+	}
+	return marked + dropped + span->list.used + span->low == span->made;
+}
+
+static void take_out_by_marks(struct span *span)
+{
+	uint32_t size = span->list.size, i = span->made;
+	char *base = span_base(span);
+	struct block *kept = NULL;
+
+	while (i--) {
+		struct block *block = (void *)(base + (size_t)i * size);
+
+		if (span_block_dropped(span, block) || !is_marked(span, block))
+			continue;
+		block_link(block, kept);
+		kept = block;
+	}
+	span->list.free = kept;
+}
+
+/* Where something looks like a mark: another thread's free, or chance. */
+static void count_by_list(const struct span *span, uint16_t *free)
+{
+	uint32_t size = span->list.size, i;
+	char *base = span_base(span);
+	struct block *block;
+
+	for (block = span->list.free; block; block = block_next(block))
+		count_free(free, (char *)block - base, size);
+	for (i = 0; i < span->made; i++)
+		if (span_block_dropped(span, base + (size_t)i * size))
+			count_free(free, (size_t)i * size, size);
+}
+
+static void take_out_by_list(struct span *span)
 {
 	struct block *block = span->list.free, *next;
 	struct block *kept = NULL;
@@ -171,15 +218,13 @@ static void drop_page(struct dropping *dropping, char *page)
 /* Does every block that touches a page look like a free one? */
 static bool seems_empty(const struct span *span, uint32_t page)
 {
-	const struct shard *shard = span_shard(span);
 	size_t size = span->list.size, i = page * PAGE_BYTES / size;
 	const char *base = span_base(span);
 
 	for (; i < span->made && i * size < (page + 1) * PAGE_BYTES; i++) {
-		const struct block *block = (const void *)(base + i * size);
+		const char *p = base + i * size;
 
-		if (!span_block_dropped(span, block) &&
-		    block->freed_to != shard)
+		if (!span_block_dropped(span, p) && !is_marked(span, p))
 			return false;
 	}
 	return true;
@@ -197,14 +242,11 @@ static bool may_have_empty_page(const struct span *span)
 	return false;
 }
 
-static void look(struct span *span, struct dropping *dropping)
+/* Marks pages without a block in use as dropped; how many are. */
+static uint32_t find_empty(struct span *span, uint16_t *free, uint32_t pages)
 {
-	uint16_t free[SPAN_PAGES] = { 0 };
-	uint32_t pages, page, found = 0;
+	uint32_t page, found = 0;
 
-	if (!may_have_empty_page(span))
-		return;
-	pages = count_pages(span, free);
 	for (page = 0; page < pages; page++) {
 		if (free[page] < PAGE_BYTES || span_is_dropped(span, page))
 			continue;
@@ -212,10 +254,31 @@ static void look(struct span *span, struct dropping *dropping)
 		free[page] = FOUND;
 		found++;
 	}
+	return found;
+}
+
+static void look(struct span *span, struct dropping *dropping)
+{
+	uint16_t free[SPAN_PAGES] = { 0 };
+	uint32_t pages, page, found;
+	bool by_marks;
+
+	if (!may_have_empty_page(span))
+		return;
+	by_marks = count_by_marks(span, free);
+	if (!by_marks) {
+		memset(free, 0, sizeof(free));
+		count_by_list(span, free);
+	}
+	pages = made_pages(span, free);
+	found = find_empty(span, free, pages);
 	if (!found)
 		return;
 	store_dropped(span_shard(span)->heap->store, found);
-	take_out_blocks(span);
+	if (by_marks)
+		take_out_by_marks(span);
+	else
+		take_out_by_list(span);
 	for (page = 0; page < pages; page++) {
 		if (free[page] != FOUND)
 			continue;
