@@ -38,14 +38,14 @@ struct mallinfo {
 /* Parameters of mallopt(). */
 #define M_MXFAST		1
 #define M_MXFAST_MOST		(80 * (int)sizeof(size_t) / 4)
-#define M_TRIM_THRESHOLD	-1
-#define M_TOP_PAD		-2
-#define M_MMAP_THRESHOLD	-3
-#define M_MMAP_MAX		-4
-#define M_CHECK_ACTION		-5
-#define M_PERTURB		-6
-#define M_ARENA_TEST		-7
-#define M_ARENA_MAX		-8
+#define M_TRIM_THRESHOLD	(-1)
+#define M_TOP_PAD		(-2)
+#define M_MMAP_THRESHOLD	(-3)
+#define M_MMAP_MAX		(-4)
+#define M_CHECK_ACTION		(-5)
+#define M_PERTURB		(-6)
+#define M_ARENA_TEST		(-7)
+#define M_ARENA_MAX		(-8)
 
 struct _IO_FILE;
 
