@@ -150,14 +150,21 @@ void heap_give(struct heap *heap)
 	heap_mutex_give(&heap->lock);
 }
 
-/* Nobody but those who free blocks of it is in the heap any more. */
-static void close_shards(struct heap *heap)
+/* From now on whoever looks finds that the heap is another's. False if it was. */
+static bool claim(struct heap *heap)
+{
+	heap_take(heap);
+	if (heap->closed++)
+		return false;
+	__atomic_store_n(&heap->only, &thread_self, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* Who is in the slow path comes to its end. */
+static void flush_shards(struct heap *heap)
 {
 	struct shard *shard;
 
-	__atomic_store_n(&heap->only, &thread_self, __ATOMIC_RELAXED);
-	threads_revoke(heap);
-	/* Who is in the slow path comes to its end. */
 	for (shard = heap->shards; shard; shard = shard->next) {
 		heap_mutex_take(&shard->lock);
 		heap_mutex_give(&shard->lock);
@@ -166,11 +173,10 @@ static void close_shards(struct heap *heap)
 
 void heap_close(struct heap *heap)
 {
-	heap_take(heap);
-	if (heap->closed++)
+	if (!claim(heap))
 		return;
-	close_shards(heap);
-	threads_wait();
+	threads_revoke(heap, true);
+	flush_shards(heap);
 }
 
 void heap_open(struct heap *heap)
@@ -430,10 +436,11 @@ static void heap_empty(struct heap *heap)
 void heap_destroy(struct heap *heap)
 {
 	heaps_take();
-	heap_take(heap);
 	/* Whoever is freeing a block of it just now is wrong. */
-	if (!heap->closed++)
-		close_shards(heap);
+	if (claim(heap)) {
+		threads_revoke(heap, false);
+		flush_shards(heap);
+	}
 	heap->magic = 0;
 	heap->slow = 1;
 	heap_unlink(heap);
@@ -481,12 +488,11 @@ static void before_fork(void)
 
 	heap_init();
 	heaps_take();
-	for (heap = &heap_process; heap; heap = next_heap(heap)) {
-		heap_take(heap);
-		if (!heap->closed++)
-			close_shards(heap);
-	}
-	threads_wait();
+	for (heap = &heap_process; heap; heap = next_heap(heap))
+		claim(heap);
+	threads_revoke(NULL, true);
+	for (heap = &heap_process; heap; heap = next_heap(heap))
+		flush_shards(heap);
 }
 
 static void after_fork(void)

@@ -127,7 +127,7 @@ static void wait_for_others(void)
 			wait_until_outside(thread);
 }
 
-void threads_revoke(struct heap *heap)
+void threads_revoke(struct heap *heap, bool all)
 {
 	struct thread *thread, *self = &thread_self;
 	bool had, others = false;
@@ -136,20 +136,9 @@ void threads_revoke(struct heap *heap)
 	for (thread = threads.first; thread; thread = thread->next) {
 		had = heap ? empty_view(thread, heap->index) :
 			     empty_views(thread);
-		others |= had && thread != self;
+		others |= (had || all) && thread != self;
 	}
 	if (others)
-		wait_for_others();
-	heap_mutex_give(&threads.lock);
-}
-
-void threads_wait(void)
-{
-	struct thread *first;
-
-	heap_mutex_take(&threads.lock);
-	first = threads.first;
-	if (first && (first != &thread_self || first->next))
 		wait_for_others();
 	heap_mutex_give(&threads.lock);
 }

@@ -67,12 +67,9 @@ void thread_disown(struct shard *shard);
 
 /*
  * Empties all views of shards of a heap, and waits until no thread is inside
- * with one. Without a heap: of all heaps.
+ * with one; all: nor inside without a view. Without a heap: of all heaps.
  */
-void threads_revoke(struct heap *heap);
-
-/* Waits until each thread that was inside is not. After threads_revoke(). */
-void threads_wait(void);
+void threads_revoke(struct heap *heap, bool all);
 
 /* Once, before the first call. */
 void threads_init(void);
