@@ -168,18 +168,13 @@ static void free_locked(struct shard *shard, struct span *span, void *p)
 	shard_leave(shard);
 }
 
-static bool is_small(const struct span *span)
-{
-	return span->kind == SPAN_BLOCKS || span->kind == SPAN_MIXED;
-}
-
 /* What can be told of a block that is not in a cache of runs. */
 static void check_block(struct shard *shard, struct span *span, void *p,
 			const char *call)
 {
 	const struct block *block = p;
 
-	if (!is_small(span))
+	if (!span_is_small(span))
 		return;
 	if (block->freed_to == shard && find_is_free(shard, span, p))
 		heap_report(shard->heap, p, find_block_size(span, p), call,

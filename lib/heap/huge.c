@@ -5,11 +5,12 @@
  * other use for.
  */
 #include <string.h>
-#include <time.h>
 
 #include "engine/engine.h"
+#include "heap/clock.h"
 #include "heap/heap.h"
 #include "heap/huge.h"
+#include "heap/span.h"
 #include "heap/store.h"
 #include "heap/table.h"
 
@@ -62,26 +63,13 @@ static bool commit(const struct heap *heap, char *base, size_t from, size_t to)
 
 static void link_huge(struct heap *heap, struct span *span)
 {
-	uint32_t slice = table_slice(span);
-
-	span->prev_of_shard = 0;
-	span->next_of_shard = heap->huge;
-	if (heap->huge)
-		table_span(heap->huge)->prev_of_shard = slice;
-	heap->huge = slice;
+	span_link(&heap->huge, span);
 	heap->huge_bytes += huge_reserved(span);
 }
 
 static void unlink_huge(struct heap *heap, struct span *span)
 {
-	if (span->next_of_shard)
-		table_span(span->next_of_shard)->prev_of_shard =
-			span->prev_of_shard;
-	if (span->prev_of_shard)
-		table_span(span->prev_of_shard)->next_of_shard =
-			span->next_of_shard;
-	else
-		heap->huge = span->next_of_shard;
+	span_unlink(&heap->huge, span);
 	heap->huge_bytes -= huge_reserved(span);
 }
 
@@ -94,7 +82,6 @@ static void unlink_huge(struct heap *heap, struct span *span)
  */
 #define CACHED		8
 #define CACHE_MAX	((size_t)64 << 20)
-#define SOON_NS		200000000ULL
 
 static struct {
 	struct heap_mutex lock;
@@ -109,14 +96,6 @@ static struct {
 	size_t released;		/* bytes, until they are missed */
 	uint64_t released_at;
 } cache;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 static size_t freed_bytes(const struct freed *freed)
 {
@@ -137,7 +116,7 @@ static struct freed cache_remove(uint32_t i)
 /* What was given back not long ago would have done. */
 static void cache_miss(size_t size)
 {
-	if (cache.released < size || now_ns() - cache.released_at > SOON_NS)
+	if (cache.released < size || !is_soon_after(cache.released_at))
 		return;
 	cache.released -= size;
 	cache.limit += size + size / 4;

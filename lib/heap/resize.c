@@ -20,14 +20,12 @@
 
 static bool has_trailer(const struct span *span)
 {
-	return (span->kind == SPAN_BLOCKS || span->kind == SPAN_MIXED) &&
-	       span_shard(span)->heap->trailer;
+	return span_is_small(span) && span_shard(span)->heap->trailer;
 }
 
 static bool keeps_size(const struct span *span)
 {
-	return span->kind != SPAN_BLOCKS && span->kind != SPAN_MIXED &&
-	       span_shard(span)->heap->trailer;
+	return !span_is_small(span) && span_shard(span)->heap->trailer;
 }
 
 static size_t checked_trailer(struct heap *heap, const void *p,

@@ -65,26 +65,13 @@ void shard_init(struct shard *shard, struct heap *heap)
 
 void shard_link(struct shard *shard, struct span *span)
 {
-	uint32_t slice = table_slice(span);
-
-	span->prev_of_shard = 0;
-	span->next_of_shard = shard->all;
-	if (shard->all)
-		table_span(shard->all)->prev_of_shard = slice;
-	shard->all = slice;
+	span_link(&shard->all, span);
 	shard->slices += span->slices;
 }
 
 void shard_unlink(struct shard *shard, struct span *span)
 {
-	if (span->next_of_shard)
-		table_span(span->next_of_shard)->prev_of_shard =
-			span->prev_of_shard;
-	if (span->prev_of_shard)
-		table_span(span->prev_of_shard)->next_of_shard =
-			span->next_of_shard;
-	else
-		shard->all = span->next_of_shard;
+	span_unlink(&shard->all, span);
 	shard->slices -= span->slices;
 }
 
@@ -321,12 +308,7 @@ void shard_use_span(struct shard *shard, unsigned int class)
 
 void *shard_pop(struct blocks *list)
 {
-	struct block *block = list->free;
-
-	list->free = block_next(block);
-	list->used++;
-	block->freed_to = NULL;
-	return block;
+	return fast_pop(list);
 }
 
 void *shard_alloc_aligned(struct shard *shard, unsigned int class)

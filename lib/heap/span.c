@@ -20,6 +20,29 @@ void span_describe(struct span *span, struct shard *shard, unsigned int kind,
 	}
 }
 
+void span_link(uint32_t *first, struct span *span)
+{
+	uint32_t slice = table_slice(span);
+
+	span->prev_of_shard = 0;
+	span->next_of_shard = *first;
+	if (*first)
+		table_span(*first)->prev_of_shard = slice;
+	*first = slice;
+}
+
+void span_unlink(uint32_t *first, struct span *span)
+{
+	if (span->next_of_shard)
+		table_span(span->next_of_shard)->prev_of_shard =
+			span->prev_of_shard;
+	if (span->prev_of_shard)
+		table_span(span->prev_of_shard)->next_of_shard =
+			span->next_of_shard;
+	else
+		*first = span->next_of_shard;
+}
+
 static void add(struct span *span, char *p)
 {
 	struct block *block = (struct block *)p;

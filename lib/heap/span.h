@@ -32,6 +32,12 @@ static inline uint32_t span_capacity(const struct span *span)
 	return span->slices * SLICE / span->list.size;
 }
 
+/* Are its blocks of a class? Else it is one block. */
+static inline bool span_is_small(const struct span *span)
+{
+	return span->kind == SPAN_BLOCKS || span->kind == SPAN_MIXED;
+}
+
 /* The descriptor of a block's span, from that of the slice it lies in. */
 static inline struct span *span_head(struct span *span)
 {
@@ -53,6 +59,10 @@ void span_describe(struct span *span, struct shard *shard, unsigned int kind,
  * were dropped. False when there are none, or no memory for them.
  */
 bool span_refill(struct span *span);
+
+/* Into and out of a list by next_of_shard, whose first slice is *first. */
+void span_link(uint32_t *first, struct span *span);
+void span_unlink(uint32_t *first, struct span *span);
 
 /* Is p the address of a block that was made? */
 bool span_has_block(const struct span *span, const void *p);

@@ -4,28 +4,19 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/engine.h"
 #include "heap/arena.h"
+#include "heap/clock.h"
 #include "heap/table.h"
 
 #define SLACK_LEAST	16		/* slices that may be warm in any case */
 #define SLACK_SHARE	48		/* and one of so many that are in use */
 #define GRACE_MAX	1024		/* 64 MiB more, where it is missed */
-#define SOON_NS		200000000ULL
 #define COOL_RANGES	64		/* in one call to the engine */
 
 struct store store_data = { .prot = NTMEM_PAGE_READWRITE };
 struct store store_code = { .prot = NTMEM_PAGE_EXECUTE_READWRITE };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 uint32_t store_prot(const struct store *store)
 {
@@ -74,7 +65,7 @@ void store_undropped(struct store *store, uint32_t pages, uint32_t missed)
 {
 	count_dropped(store, -(int32_t)pages);
 	heap_mutex_take(&store->lock);
-	if (now_ns() - store->pages_at < SOON_NS) {
+	if (is_soon_after(store->pages_at)) {
 		store->missed_pages += missed;
 		set_grace(store, store->grace +
 			  store->missed_pages / SLICE_PAGES);
@@ -92,7 +83,7 @@ static void miss(struct store *store, uint32_t slices)
 
 	if (!missed)
 		return;
-	if (now_ns() - store->cooled_at > SOON_NS) {
+	if (!is_soon_after(store->cooled_at)) {
 		store->cooled = 0;
 		return;
 	}

@@ -130,8 +130,7 @@ static bool validate_block(struct heap *heap, const void *p)
 	} else {
 		span = find_span(heap, p);
 		valid = span;
-		if (span && (span->kind == SPAN_BLOCKS ||
-			     span->kind == SPAN_MIXED))
+		if (span && span_is_small(span))
 			valid = !find_is_free(span_shard(span), span, p) &&
 				end_is_whole(span, p);
 	}

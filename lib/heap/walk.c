@@ -91,11 +91,6 @@ static bool next_in_span(struct span *span, struct heap_item *item)
 
 /* ------------------------------------------------------------- all spans --- */
 
-static bool is_region(const struct span *span)
-{
-	return span->kind == SPAN_BLOCKS || span->kind == SPAN_MIXED;
-}
-
 /* The first span from slice on, in this shard or those after it. */
 static struct span *first_span(struct shard *shard, uint32_t slice,
 			       bool regions)
@@ -104,7 +99,7 @@ static struct span *first_span(struct shard *shard, uint32_t slice,
 		for (; slice; slice = table_span(slice)->next_of_shard) {
 			struct span *span = table_span(slice);
 
-			if (regions ? is_region(span) :
+			if (regions ? span_is_small(span) :
 				      span->kind == SPAN_RUN)
 				return span;
 		}
@@ -180,7 +175,7 @@ static bool next_item(struct heap *heap, struct heap_item *item)
 	span = span_head(span);
 	if (item->kind == ITEM_LARGE)
 		return next_large(heap, span, item);
-	if (!is_region(span))
+	if (!span_is_small(span))
 		return false;
 	if (next_in_span(span, item))
 		return true;
