@@ -169,9 +169,20 @@ static int ntmem_fork_fill(struct ntmem_region *child,
 	return err;
 }
 
+/*
+ * The fork itself cannot fail any more. Without a word of why, the child's
+ * SIGBUS would be a riddle.
+ */
+static void ntmem_fork_warn(void)
+{
+	pr_warn_ratelimited("fork of %s[%d]: no memory, or over a commit limit: the child lacks reservations (SIGBUS)\n",
+			    current->comm, task_tgid_nr(current));
+}
+
 /* What could not be filled is emptied, and never touched again. */
 static void ntmem_fork_failed(struct ntmem_region *child)
 {
+	ntmem_fork_warn();
 	ntmem_state_destroy(child);
 	ntmem_uncharge(child->space, child->committed);
 	child->committed = 0;
@@ -292,8 +303,10 @@ void ntmem_fork_vma(struct vm_area_struct *vma)
 	/* Whatever madvise(2) says, the core copies no PTE of ours. */
 	vm_flags_set(vma, VM_WIPEONFORK);
 	vma->vm_private_data = space;
-	if (!space)
+	if (!space) {
+		ntmem_fork_warn();
 		return;
+	}
 	ntmem_arenas_copy(space, from, vma->vm_start, vma->vm_end);
 
 	/*
@@ -305,8 +318,10 @@ void ntmem_fork_vma(struct vm_area_struct *vma)
 				     vma->vm_end - vma->vm_start,
 				     ntmem_wrprotect_pte, from->mm);
 	ntmem_stop_point("fork_protected");
-	if (ntmem_fork_regions(space, from, vma))
+	if (ntmem_fork_regions(space, from, vma)) {
+		ntmem_fork_warn();
 		space->dead = true;
+	}
 	raw_write_seqcount_end(&from->mm->write_protect_seq);
 	ntmem_stop_point("fork_vma");
 }

@@ -361,7 +361,10 @@ TEST_F_TIMEOUT(charge, kill_at_random_moments, 120)
 	}
 }
 
-/* fork: the child's share comes and goes; if there is none it has no memory. */
+/*
+ * fork: the child's share comes and goes; if there is none it has no memory, and
+ * the log says so.
+ */
 static int has_no_memory(void *data)
 {
 	__u64 base = *(__u64 *)data;
@@ -374,12 +377,17 @@ static int has_no_memory(void *data)
 TEST_F(charge, fork_over_the_limit)
 {
 	__u64 base = nt_block(self->fd, MIB, RW);
+	int log = nt_log_open();
 	struct ntmem_info info;
 
+	ASSERT_LE(0, log);
 	memset(nt_ptr(base), 5, MIB);
 	ASSERT_EQ(0, nt_info(self->fd, &info));
 	ASSERT_EQ(0, set_limit(0, info.committed + MIB - PAGE));
 	ASSERT_UNCHANGED(0, nt_in_child(has_no_memory, &base));
+	/* Who looks for the reason finds it. */
+	ASSERT_EQ(1, nt_log_lines(log, "ntmem: fork of ", "commit limit"));
+	close(log);
 	ASSERT_TRUE(nt_all(base, MIB, 5));
 	ASSERT_EQ(0, nt_poke(base, 6));
 	ASSERT_EQ(0, nt_release(self->fd, base, 0));

@@ -35,9 +35,8 @@ FIXTURE_SETUP(module)
 	if (module < 0)
 		SKIP(return, "the module's file is not here");
 	close(module);
-	self->log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	self->log = nt_log_open();
 	ASSERT_LE(0, self->log);
-	lseek(self->log, 0, SEEK_END);
 	ASSERT_EQ(0, unload());
 }
 
@@ -47,25 +46,6 @@ FIXTURE_TEARDOWN(module)
 
 	EXPECT_TRUE(!error || error == EEXIST);
 	close(self->log);
-}
-
-/* The lines since the last call that hold both words. */
-static int log_lines(int log, const char *one, const char *two)
-{
-	char line[2048];
-	int count = 0;
-	ssize_t n;
-
-	for (;;) {
-		n = read(log, line, sizeof(line) - 1);
-		if (n < 0 && errno == EPIPE)
-			continue;
-		if (n <= 0)
-			return count;
-		line[n] = '\0';
-		if (strstr(line, one) && strstr(line, two))
-			count++;
-	}
 }
 
 TEST_F(module, bad_granularity)
@@ -82,7 +62,7 @@ TEST_F(module, bad_granularity)
 		ASSERT_EQ(EINVAL, load(bad[i])) {
 			TH_LOG("%s", bad[i]);
 		}
-		ASSERT_LT(0, log_lines(self->log, "ntmem", "granularity")) {
+		ASSERT_LT(0, nt_log_lines(self->log, "ntmem", "granularity")) {
 			TH_LOG("%s: no message", bad[i]);
 		}
 		ASSERT_EQ(-1, open_device());
@@ -258,9 +238,9 @@ static int is_refused(void *data)
 TEST_F(module, refusals_are_silent)
 {
 	ASSERT_EQ(0, load(""));
-	log_lines(self->log, "", "");
+	nt_log_lines(self->log, "", "");
 	ASSERT_EQ(0, nt_in_child(is_refused, NULL));
-	ASSERT_EQ(0, log_lines(self->log, "", ""));
+	ASSERT_EQ(0, nt_log_lines(self->log, "", ""));
 }
 
 TEST_HARNESS_MAIN

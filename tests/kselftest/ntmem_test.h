@@ -631,4 +631,37 @@ static inline int nt_receive_fd(int sock)
 	return fd;
 }
 
+/* ------------------------------------------------------------------------
+ * The kernel log.
+ */
+
+/* Reads what is logged from now on. */
+static inline int nt_log_open(void)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (log >= 0)
+		lseek(log, 0, SEEK_END);
+	return log;
+}
+
+/* The lines since the last call that hold both words. */
+static inline int nt_log_lines(int log, const char *one, const char *two)
+{
+	char line[2048];
+	int count = 0;
+	ssize_t n;
+
+	for (;;) {
+		n = read(log, line, sizeof(line) - 1);
+		if (n < 0 && errno == EPIPE)
+			continue;
+		if (n <= 0)
+			return count;
+		line[n] = '\0';
+		if (strstr(line, one) && strstr(line, two))
+			count++;
+	}
+}
+
 #endif /* NTMEM_TEST_H */

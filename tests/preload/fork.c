@@ -146,8 +146,7 @@ static void fork_often(void)
 	}
 }
 
-KERNEL_TODO_TEST(fork_while_others_allocate,
-		 "the child's faults starve")
+TEST(fork_while_others_allocate)
 {
 	start_threads();
 	fork_often();
@@ -182,7 +181,7 @@ TEST(threads_fork_at_once)
 	stop_threads();
 }
 
-KERNEL_TODO_TEST(children_fork, "a child of many generations ends or hangs")
+TEST(children_fork)
 {
 	pid_t pid;
 	int depth;
@@ -232,8 +231,7 @@ static void child(void)
 	handle(&in_child);
 }
 
-KERNEL_TODO_TEST(fork_handlers_allocate,
-		 "the child's faults starve")
+TEST(fork_handlers_allocate)
 {
 	pid_t pid;
 	int round;
