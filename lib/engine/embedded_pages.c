@@ -7,6 +7,7 @@
  */
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "engine/embedded.h"
@@ -189,14 +190,58 @@ int embedded_decommit(const struct ntmem_range *range)
 	return error;
 }
 
+/* Linux before 6.14, and headers as old: the calling thread, for pidfds. */
+#ifndef PIDFD_SELF_THREAD
+#define PIDFD_SELF_THREAD	(-10000)
+#endif
+#define DROPS	64
+
+/*
+ * Many ranges in one call, where the kernel lets a process do that to itself
+ * (since 6.14). How many were dropped: the next one may be what is refused.
+ */
+static unsigned int drop_many(const struct ntmem_range *ranges,
+			      unsigned int count)
+{
+	static int refused;
+	struct iovec vectors[DROPS];
+	unsigned int i, done;
+	long bytes;
+
+	if (count == 1 || __atomic_load_n(&refused, __ATOMIC_RELAXED))
+		return 0;
+	if (count > DROPS)
+		count = DROPS;
+	for (i = 0; i < count; i++) {
+		vectors[i].iov_base = pointer(ranges[i].addr);
+		vectors[i].iov_len = ranges[i].size;
+	}
+	bytes = syscall(SYS_process_madvise, PIDFD_SELF_THREAD, vectors, count,
+			MADV_DONTNEED_LOCKED, 0);
+	if (bytes < 0)
+		__atomic_store_n(&refused, 1, __ATOMIC_RELAXED);
+	for (done = 0; done < count && bytes >= (long)ranges[done].size; done++)
+		bytes -= ranges[done].size;
+	return done;
+}
+
 /* Access and the books stay as they are. */
 int embedded_drop(const struct ntmem_range *ranges, unsigned int count)
 {
 	int saved_errno = errno, error = 0;
+	unsigned int done;
 
-	for (; count && !error; ranges++, count--)
+	while (count && !error) {
+		done = drop_many(ranges, count);
+		ranges += done;
+		count -= done;
+		if (done || !count)
+			continue;
 		error = drop_content(ranges->addr,
 				     ranges->addr + ranges->size);
+		ranges++;
+		count--;
+	}
 	errno = saved_errno;
 	return error;
 }

@@ -227,8 +227,7 @@ static enum arena_fate fate_of(const struct ntmem_op *op)
 	return ARENA_WARM;
 }
 
-/* Without the lock. */
-static void cooling_run(struct cooling *cooling)
+static void cooling_decommit(struct cooling *cooling)
 {
 	struct ntmem_batch batch = {
 		.ops = (uintptr_t)cooling->ops, .count = cooling->ranges,
@@ -240,6 +239,43 @@ static void cooling_run(struct cooling *cooling)
 	ntmem_engine()->batch(&batch);
 	for (i = 0; i < cooling->ranges; i++)
 		cooling->fates[i] = fate_of(&cooling->ops[i]);
+}
+
+/* Access stays, and no mapping is split. */
+static void cooling_drop(struct cooling *cooling)
+{
+	struct ntmem_range ranges[COOL_RANGES];
+	enum arena_fate fate;
+	uint32_t i;
+
+	for (i = 0; i < cooling->ranges; i++)
+		ranges[i] = cooling->ops[i].range;
+	fate = ntmem_engine()->drop(ranges, cooling->ranges) ? ARENA_WARM :
+							       ARENA_CLEAN;
+	for (i = 0; i < cooling->ranges; i++)
+		cooling->fates[i] = fate;
+}
+
+/*
+ * What is committed and not used costs nothing, unless somebody counts it. (An
+ * engine whose drop decommits has commits as cheap as drops.)
+ */
+static bool commit_costs(void)
+{
+	struct ntmem_info info;
+
+	return ntmem_engine()->drop_decommits ||
+	       ntmem_engine()->info(&info) ||
+	       info.space_limit != UINT64_MAX;
+}
+
+/* Without the lock. */
+static void cooling_run(struct cooling *cooling)
+{
+	if (commit_costs())
+		cooling_decommit(cooling);
+	else
+		cooling_drop(cooling);
 }
 
 /* How many slices are not warm any more. */

@@ -443,6 +443,43 @@ START_TEST(a_program_may_close_all_descriptors)
 }
 END_TEST
 
+#define DROPPED	150	/* more than go into one call */
+
+/* What one in three pages holds goes, and nothing else, locked or not. */
+static void expect_dropped(bool locked)
+{
+	const struct ntmem_engine *engine = ntmem_engine();
+	char *p = VirtualAlloc(NULL, 3 * DROPPED * PAGE,
+			       MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+	struct ntmem_range ranges[DROPPED] = { 0 };
+	int i;
+
+	assert_ok(p);
+	memset(p, 1, 3 * DROPPED * PAGE);
+	if (locked)
+		assert_ok(VirtualLock(p + 60 * PAGE, 9 * PAGE));
+	for (i = 0; i < DROPPED; i++) {
+		ranges[i].addr = (uintptr_t)p + (3 * i + 1) * PAGE;
+		ranges[i].size = PAGE;
+	}
+	ck_assert_int_eq(engine->drop(ranges, DROPPED), 0);
+	for (i = 0; i < DROPPED && engine->drop_decommits; i++)
+		assert_ok(VirtualAlloc((void *)(uintptr_t)ranges[i].addr, PAGE,
+				       MEM_COMMIT, PAGE_READWRITE));
+	for (i = 0; i < 3 * DROPPED; i++) {
+		ck_assert_int_eq(p[i * PAGE], i % 3 != 1);
+		ck_assert_int_eq(p[i * PAGE + PAGE - 1], i % 3 != 1);
+	}
+	drop(p);
+}
+
+START_TEST(many_ranges_are_dropped)
+{
+	expect_dropped(false);
+	expect_dropped(true);
+}
+END_TEST
+
 TCase *engine_tests(void)
 {
 	TCase *tests = tcase_create("engine");
@@ -463,5 +500,6 @@ TCase *engine_tests(void)
 	tcase_add_test(tests, running_out_of_mappings_changes_nothing);
 	tcase_add_test(tests, a_program_may_close_all_descriptors);
 	tcase_add_test(tests, low_descriptors_are_the_programs);
+	tcase_add_test(tests, many_ranges_are_dropped);
 	return tests;
 }
