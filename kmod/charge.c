@@ -340,8 +340,9 @@ int ntmem_charge_init(void)
 	if (!ntmem_commit_limit)
 		ntmem_commit_limit = ntmem_default_limit();
 	ntmem_ballast = shmem_file_setup("ntmem commit", 0, 0);
+	/* Without memory for the inode shmem finds no space left on a device. */
 	if (IS_ERR(ntmem_ballast))
-		return PTR_ERR(ntmem_ballast);
+		return -ENOMEM;
 	/* Nobody writes to this file, and so faults with its lock held. */
 	lockdep_set_class(&file_inode(ntmem_ballast)->i_rwsem,
 			  &ntmem_ballast_key);

@@ -69,7 +69,7 @@ $(OUT)/lib/libntmem.so: $(call objects,$(LIB_SOURCES)) lib/libntmem.map \
 		$(OUT)/lib/objects
 	$(say) LD $@
 	$(Q)$(CC) -shared $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -pthread -o $@ \
-		-Wl,-soname,libntmem.so.$(SOVERSION) \
+		-Wl,-soname,libntmem.so.$(SOVERSION) -Wl,-z,nodelete \
 		-Wl,--version-script,lib/libntmem.map $(filter %.o,$^)
 	$(Q)ln -sf libntmem.so $@.$(SOVERSION)
 
@@ -86,7 +86,8 @@ $(OUT)/lib/libntmem-malloc.so: $(call objects,$(LIB_SOURCES) \
 		$(OUT)/lib/objects $(OUT)/lib/malloc-objects
 	$(say) LD $@
 	$(Q)$(CC) -shared $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -pthread -o $@ \
-		-Wl,-soname,libntmem-malloc.so.$(SOVERSION) -Wl,-z,initfirst \
+		-Wl,-soname,libntmem-malloc.so.$(SOVERSION) \
+		-Wl,-z,initfirst -Wl,-z,nodelete \
 		-Wl,--version-script,$(OUT)/lib/libntmem-malloc.map \
 		$(filter %.o,$^)
 

@@ -28,7 +28,9 @@ struct store {
 	uint32_t prot;
 	struct arena *arenas;
 	uint32_t in_use;		/* slices; atomic, for store_slack() */
+	uint32_t most;			/* that ever were in use; atomic */
 	uint32_t warm;			/* free and dirty */
+	uint32_t warm_low;		/* least since purge looked */
 	uint32_t grace;			/* atomic, for store_slack() */
 	int32_t dropped;		/* pages in use without content; atomic */
 	uint32_t missed_pages;		/* less than those of a slice */

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which checks the environment asks for. See check.h.
+ * What the environment asks for. See check.h.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "heap/check.h"
-
-#define NAME	"NTMEM_HEAP_CHECK="
 
 /* Where the kernel put the arguments: their count, they, NULL, the environment. */
 extern void *__libc_stack_end __attribute__((weak));
@@ -26,19 +24,20 @@ static char **environment(void)
 	return arguments + count + 1;
 }
 
-static const char *value(void)
+/* name ends with a =. */
+static const char *value(const char *name)
 {
 	char **variable = environment();
 
 	for (; variable && *variable; variable++)
-		if (!strncmp(*variable, NAME, strlen(NAME)))
-			return *variable + strlen(NAME);
+		if (!strncmp(*variable, name, strlen(name)))
+			return *variable + strlen(name);
 	return "";
 }
 
 bool check_is_wanted(const char *word)
 {
-	const char *text = value();
+	const char *text = value("NTMEM_HEAP_CHECK=");
 	size_t length;
 
 	for (;;) {
@@ -49,4 +48,9 @@ bool check_is_wanted(const char *word)
 			return false;
 		text += length + 1;
 	}
+}
+
+bool check_purge_is(const char *word)
+{
+	return !strcmp(value("NTMEM_HEAP_PURGE="), word);
 }

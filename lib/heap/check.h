@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NTMEM_HEAP_CHECK in the environment: what mistakes the heap looks for, at a
- * cost. Words, with commas between them.
+ * What the environment asks for. NTMEM_HEAP_CHECK: what mistakes the heap looks
+ * for, at a cost; words, with commas between them. NTMEM_HEAP_PURGE: when memory
+ * goes back. Uses no memory; may be called before main.
  */
 #ifndef HEAP_CHECK_H
 #define HEAP_CHECK_H
 
 #include <stdbool.h>
 
-/* Is the word there? Uses no memory; may be called before main. */
 bool check_is_wanted(const char *word);
+bool check_purge_is(const char *word);
 
 #endif

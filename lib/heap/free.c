@@ -14,6 +14,7 @@
 #include "heap/heaps.h"
 #include "heap/huge.h"
 #include "heap/mixed.h"
+#include "heap/purge.h"
 #include "heap/region.h"
 #include "heap/report.h"
 #include "heap/run.h"
@@ -39,6 +40,7 @@ void heap_span_low(struct shard *shard, struct span *span)
 	    !(span->owner & OWNER_FULL) && !span->list.used)
 		shard_span_low(shard, span);
 	shard_leave(shard);
+	purge_poll();
 }
 
 static bool free_own(struct shard *shard, struct span *span, void *p)
@@ -56,6 +58,9 @@ static bool free_own(struct shard *shard, struct span *span, void *p)
 
 /* ------------------------------------------------------------ other threads --- */
 
+/* Spans that a thread may leave alone that does not allocate. */
+#define INCOMING_MANY	24
+
 /* Named only by who makes its list of remote blocks one that is not empty. */
 static void name_incoming(struct shard *shard, struct span *span)
 {
@@ -67,6 +72,9 @@ static void name_incoming(struct shard *shard, struct span *span)
 	} while (!__atomic_compare_exchange_n(&shard->incoming, &first, slice,
 					      true, __ATOMIC_SEQ_CST,
 					      __ATOMIC_RELAXED));
+	if (__atomic_add_fetch(&shard->incoming_count, 1, __ATOMIC_RELAXED) ==
+	    INCOMING_MANY)
+		purge_heap_later(shard->heap);
 }
 
 /* Who pushes to a shard without a thread takes it in, too. */
@@ -136,6 +144,7 @@ bool heap_free_to_others(const struct heap *heap, struct span *span, void *p)
 	/* The span may be another one's by now. */
 	if (shard)
 		collect_unowned(shard);
+	purge_poll();
 	return shard;
 }
 
@@ -237,4 +246,5 @@ void heap_free(struct heap *heap, void *p, const char *call)
 	announce_begin();
 	free_any(heap, p, call);
 	announce_end();
+	purge_poll();
 }

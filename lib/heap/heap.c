@@ -17,10 +17,12 @@
 #include "heap/huge.h"
 #include "heap/meta.h"
 #include "heap/mixed.h"
+#include "heap/purge.h"
 #include "heap/region.h"
 #include "heap/shard.h"
 #include "heap/store.h"
 #include "heap/trailer.h"
+#include "heap/trim.h"
 #include "heap/uservalue.h"
 #include "heap/walk.h"
 
@@ -117,6 +119,7 @@ void heap_init(void)
 		shard_init(&heap_process.first, &heap_process);
 		shard_init(&heap_malloc.first, &heap_malloc);
 		checks_init();
+		purge_init();
 		heap_process.shards = &heap_process.first;
 		heap_malloc.shards = &heap_malloc.first;
 		__atomic_store_n(&heaps.ready, true, __ATOMIC_RELEASE);
@@ -369,6 +372,7 @@ static bool heap_begin(struct heap *heap, const struct heap_options *options)
 	heap->mixed = heap_fills_free ? 0 : MIXED_SLICES;
 	heap->huge = 0;
 	heap->huge_bytes = 0;
+	heap->purge = 0;
 	shard_init(&heap->first, heap);
 	heap->shards = &heap->first;
 	if (heap_announces)
@@ -450,6 +454,7 @@ void heap_destroy(struct heap *heap)
 	heap_open(heap);
 	header_put(heap);
 	heaps_give();
+	purge_poll();
 }
 
 bool heap_is_live(const struct heap *heap)
@@ -473,6 +478,84 @@ void heaps_compact(void)
 	for (heap = &heap_process; heap; heap = next_heap(heap))
 		heap_compact(heap);
 	heaps_give();
+}
+
+/* Not one that a thread has locked: it may keep it for long. */
+static bool try_close(struct heap *heap)
+{
+	if (!heap_mutex_try(&heap->lock))
+		return false;
+	__atomic_store_n(&heap->holder, &thread_self, __ATOMIC_RELAXED);
+	heap->depth = 1;
+	heap_close(heap);
+	heap_give(heap);
+	return true;
+}
+
+/* Closes a heap with too much that this pass has not looked at, or NULL. */
+static struct heap *close_next(uint32_t pass, bool *more)
+{
+	struct heap *heap;
+
+	heaps_take();
+	for (heap = &heap_process; heap; heap = next_heap(heap)) {
+		if (!__atomic_load_n(&heap->purge, __ATOMIC_SEQ_CST) ||
+		    heap->purge_pass == pass)
+			continue;
+		if (try_close(heap))
+			break;
+		heap->purge_pass = pass;
+		*more = true;
+	}
+	heaps_give();
+	return heap;
+}
+
+/* A bite, of a closed heap; false when there are more of them. */
+static bool purge_some(struct heap *heap)
+{
+	struct shard *shard;
+	bool done = true;
+
+	announce_begin();
+	for (shard = heap->shards; shard && done; shard = shard->next) {
+		heap_mutex_take(&shard->lock);
+		done = shard_purge(shard);
+		heap_mutex_give(&shard->lock);
+	}
+	announce_end();
+	return done;
+}
+
+static bool has_too_much(const struct heap *heap)
+{
+	const struct shard *shard;
+
+	for (shard = heap->shards; shard; shard = shard->next)
+		if (trim_has_too_much(shard))
+			return true;
+	return false;
+}
+
+/* Others get at the heap between two bites. */
+bool heaps_purge(void)
+{
+	static uint32_t pass;
+	struct heap *heap;
+	bool more = false;
+
+	pass++;
+	while ((heap = close_next(pass, &more))) {
+		if (purge_some(heap)) {
+			heap->purge_pass = pass;
+			if (has_too_much(heap))
+				more = true;
+			else
+				heap->purge = 0;
+		}
+		heap_open(heap);
+	}
+	return more;
 }
 
 /* ------------------------------------------------------------------- fork --- */
@@ -511,6 +594,7 @@ static void after_fork_in_child(void)
 
 	threads_after_fork();
 	guarded_after_fork();
+	purge_after_fork();
 	for (heap = &heap_process; heap; heap = next_heap(heap))
 		for (shard = heap->shards; shard; shard = shard->next)
 			if (shard->thread != &thread_self)

@@ -17,6 +17,12 @@ uint32_t heaps_count(void);
 void heaps_compact(void);
 
 /*
+ * Gives back what was too much, and wanted by nobody, since the last call; false
+ * when nothing is too much any more. Called by one thread.
+ */
+bool heaps_purge(void);
+
+/*
  * Around what changes a block of any thread's without a lock: who closes the
  * heap waits for it, and it for who has closed it. Nothing may be locked inside.
  */

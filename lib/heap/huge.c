@@ -10,6 +10,7 @@
 #include "heap/clock.h"
 #include "heap/heap.h"
 #include "heap/huge.h"
+#include "heap/purge.h"
 #include "heap/span.h"
 #include "heap/store.h"
 #include "heap/table.h"
@@ -77,8 +78,9 @@ static void unlink_huge(struct heap *heap, struct span *span)
 
 /*
  * Huge blocks that were freed, and not yet released: as many bytes as the
- * process was seen to miss soon after it gave them back, up to a limit. The
- * newest is the last one.
+ * process was seen to miss soon after it gave them back, up to a limit; once it
+ * has missed some, all up to that limit may wait (purge.h). The newest is the
+ * last one.
  */
 #define CACHED		8
 #define CACHE_MAX	((size_t)64 << 20)
@@ -90,6 +92,7 @@ static struct {
 		char *base;
 		uint32_t prot;
 		uint32_t committed, reserved;	/* pages */
+		bool seen;		/* by the last purge */
 	} freed[CACHED];
 	size_t bytes;			/* committed, in those */
 	size_t limit;			/* of bytes */
@@ -145,6 +148,13 @@ static bool cache_get(size_t size, uint32_t prot, struct freed *freed)
 	return found;
 }
 
+static void allow_more(const struct freed *freed)
+{
+	if (cache.limit && freed_bytes(freed) <= CACHE_MAX &&
+	    cache.bytes + freed_bytes(freed) > cache.limit && purge_later(true))
+		cache.limit = CACHE_MAX;
+}
+
 /* What there is no room for is released. */
 static void cache_put(struct freed freed)
 {
@@ -152,6 +162,7 @@ static void cache_put(struct freed freed)
 	uint32_t n = 0;
 
 	heap_mutex_take(&cache.lock);
+	allow_more(&freed);
 	while (cache.count && (cache.count == CACHED ||
 			       cache.bytes + freed_bytes(&freed) > cache.limit))
 		out[n++] = cache_remove(0);
@@ -176,6 +187,29 @@ void huge_trim(void)
 		release(cache_remove(0).base);
 	cache.limit = 0;
 	heap_mutex_give(&cache.lock);
+}
+
+/* With nothing left it starts learning anew. */
+bool huge_purge(void)
+{
+	struct freed out[CACHED];
+	uint32_t n = 0, i;
+	bool more;
+
+	heap_mutex_take(&cache.lock);
+	for (i = cache.count; i--;) {
+		if (cache.freed[i].seen)
+			out[n++] = cache_remove(i);
+		else
+			cache.freed[i].seen = true;
+	}
+	more = cache.count;
+	if (n && !more)
+		cache.limit = 0;
+	heap_mutex_give(&cache.lock);
+	while (n)
+		release(out[--n].base);
+	return more;
 }
 
 /* ------------------------------------------------------------ the blocks --- */

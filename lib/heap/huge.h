@@ -17,6 +17,9 @@ void huge_free(struct heap *heap, struct span *span);
 /* Releases all that is kept of blocks that were freed. */
 void huge_trim(void);
 
+/* The same for what nobody wanted since the last call; false: nothing is left. */
+bool huge_purge(void);
+
 /* In place. What is added reads zero from *zero_from on. */
 bool huge_resize(struct heap *heap, struct span *span, size_t size,
 		 size_t *zero_from);

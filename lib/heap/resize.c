@@ -12,6 +12,7 @@
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
+#include "heap/purge.h"
 #include "heap/region.h"
 #include "heap/report.h"
 #include "heap/run.h"
@@ -219,8 +220,10 @@ bool heap_resize(struct heap *heap, void *p, size_t size, bool zero,
 		return done;
 	if (heap->region)
 		return resize_region(heap, p, size, zero, call);
-	return resize(find_block(heap, p, call), p, heap_size(heap, p, call),
+	done = resize(find_block(heap, p, call), p, heap_size(heap, p, call),
 		      size, zero);
+	purge_poll();
+	return done;
 }
 
 /* ----------------------------------------------------------------- moving --- */

@@ -10,6 +10,7 @@
 #include "heap/heap.h"
 #include "heap/meta.h"
 #include "heap/mixed.h"
+#include "heap/purge.h"
 #include "heap/shard.h"
 #include "heap/store.h"
 #include "heap/trim.h"
@@ -34,6 +35,7 @@ static void init_again(struct shard *shard)
 	shard->cache_room = 0;
 	shard->cache_limit = 0;
 	shard->incoming = 0;
+	shard->incoming_count = 0;
 	shard->all = 0;
 	shard->slices = 0;
 	shard->mixed_slices = 0;
@@ -206,8 +208,21 @@ void shard_cache_slices(struct shard *shard, struct span *span)
 	span->next = shard->runs[span->slices];
 	shard->runs[span->slices] = table_slice(span);
 	shard->cache_room -= span->slices;
-	if (shard->cache_room < 0)
+	if (shard->cache_room < 0) {
 		uncache(shard, shard->cache_limit / 2);
+		purge_heap_later(shard->heap);
+	}
+}
+
+/* So many spans: a millisecond. */
+#define PURGE_SPANS	32
+
+bool shard_purge(struct shard *shard)
+{
+	shard_collect(shard);
+	/* It costs little to take them again, and the store can wait, too. */
+	uncache(shard, shard->cache_limit / 8);
+	return trim_unwanted(shard, PURGE_SPANS);
 }
 
 void shard_release_free(struct shard *shard)
@@ -401,6 +416,7 @@ void shard_collect(struct shard *shard)
 	if (!slice)
 		return;
 	slice = __atomic_exchange_n(&shard->incoming, 0, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&shard->incoming_count, 0, __ATOMIC_RELAXED);
 	while (slice) {
 		span = table_span(slice);
 		/* Once its blocks are taken, it may be named again. */

@@ -44,6 +44,12 @@ void shard_span_low(struct shard *shard, struct span *span);
 /* Takes in what other threads have freed. */
 void shard_collect(struct shard *shard);
 
+/*
+ * Gives back pages that were too many, and wanted by nobody, since the last call;
+ * after some, false: there are more.
+ */
+bool shard_purge(struct shard *shard);
+
 /* Gives everything back that no block needs. */
 void shard_release_free(struct shard *shard);
 

@@ -8,12 +8,14 @@
 #include "engine/engine.h"
 #include "heap/arena.h"
 #include "heap/clock.h"
+#include "heap/purge.h"
 #include "heap/table.h"
 
 #define SLACK_LEAST	16		/* slices that may be warm in any case */
 #define SLACK_SHARE	48		/* and one of so many that are in use */
 #define GRACE_MAX	1024		/* 64 MiB more, where it is missed */
 #define COOL_RANGES	64		/* in one call to the engine */
+#define LARGE		256		/* slices in use: see purge.h */
 
 struct store store_data = { .prot = NTMEM_PAGE_READWRITE };
 struct store store_code = { .prot = NTMEM_PAGE_EXECUTE_READWRITE };
@@ -103,8 +105,13 @@ static uint32_t take_from(struct store *store, struct arena *arena,
 	*zero = !warm;
 	arena_use(arena, at, count);
 	store->warm -= warm;
+	if (store->warm < store->warm_low)
+		store->warm_low = store->warm;
 	__atomic_store_n(&store->in_use, store->in_use + count,
 			 __ATOMIC_RELAXED);
+	if (store->in_use > store->most)
+		__atomic_store_n(&store->most, store->in_use,
+				 __ATOMIC_RELAXED);
 	return arena->first + at;
 }
 
@@ -344,7 +351,7 @@ static void cool_what_is_too_much(struct store *store)
 {
 	uint32_t slack = store_slack(store);
 
-	if (store->warm <= slack)
+	if (store->warm <= slack || purge_later(store_is_large(store)))
 		return;
 	cool(store, slack / 2);
 	set_grace(store, store->grace - store->grace / 8);
@@ -370,6 +377,28 @@ void store_give_many(struct store *store, uint32_t first)
 	}
 	cool_what_is_too_much(store);
 	heap_mutex_give(&store->lock);
+}
+
+bool store_is_large(const struct store *store)
+{
+	return __atomic_load_n(&store->most, __ATOMIC_RELAXED) >= LARGE;
+}
+
+/* What is wanted often shows by itself here, and needs no grace. */
+bool store_purge(struct store *store)
+{
+	uint32_t slack;
+	bool more;
+
+	heap_mutex_take(&store->lock);
+	set_grace(store, 0);
+	slack = store_slack(store) / 2;
+	if (store->warm_low > slack)
+		cool(store, store->warm - store->warm_low + slack / 2);
+	store->warm_low = store->warm;
+	more = store->warm > slack;
+	heap_mutex_give(&store->lock);
+	return more;
 }
 
 size_t store_trim(struct store *store)

@@ -3,9 +3,9 @@
  * The store: where slices come from and go to, for all heaps.
  *
  * It has arenas, reservations of 64 MiB, with a bit map of the slices in use
- * and one of those that are committed. A free slice stays committed ("warm") as
- * long as there are few such; what is too much is decommitted ("cold"), in one
- * call to the engine for many, outside of the lock.
+ * and one of those that are committed. A free slice keeps its memory ("warm") as
+ * long as there are few such; what is too much loses it ("cold"), in one call to
+ * the engine for many, outside of the lock, and later, if that can be (purge.h).
  *
  * Memory that is missed soon after it was made cold raises what may stay warm,
  * by as much as was missed; each time that memory is made cold lowers it again.
@@ -55,6 +55,15 @@ void store_undropped(struct store *store, uint32_t pages, uint32_t missed);
 
 /* Gives back address space that no slice is used of. False without any. */
 bool store_release_empty(struct store *store);
+
+/* Has the process had so much memory that giving it back may wait? */
+bool store_is_large(const struct store *store);
+
+/*
+ * Makes cold what was too much, and free, all the time since the last call;
+ * false when nothing is too much any more.
+ */
+bool store_purge(struct store *store);
 
 /* Makes all that is free cold; bytes. */
 size_t store_trim(struct store *store);

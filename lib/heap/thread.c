@@ -13,6 +13,7 @@
 #include "heap/announce.h"
 #include "heap/heap.h"
 #include "heap/meta.h"
+#include "heap/purge.h"
 #include "heap/shard.h"
 
 __thread struct thread thread_self = { .malloc_view = &shard_empty };
@@ -252,6 +253,7 @@ static void thread_end(void *arg)
 		meta_free(self->views, count * sizeof(*self->views));
 	heap_give(&heap_malloc);
 	self->views = NULL;
+	purge_poll();
 }
 
 bool thread_join(void)

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "heap/purge.h"
 #include "heap/span.h"
 #include "heap/store.h"
 #include "heap/trim.h"
@@ -64,6 +65,8 @@ void trim_watch(struct shard *shard, struct span *span)
 void trim_unwatch(struct shard *shard, struct span *span)
 {
 	shard->loose -= loose(span);
+	if (shard->loose < shard->loose_low)
+		shard->loose_low = shard->loose;
 	span->list.used += span->low;
 	span->low = 0;
 	span->looked = 0;
@@ -77,13 +80,19 @@ static size_t loose_limit(const struct shard *shard)
 	return limit > LOOSE_LEAST ? limit : LOOSE_LEAST;
 }
 
+bool trim_has_too_much(const struct shard *shard)
+{
+	return shard->loose > loose_limit(shard);
+}
+
+
 void trim_lower(struct shard *shard, struct span *span)
 {
 	shard->loose -= loose(span);
 	span->list.used = span->low;
 	set_low(span);
 	shard->loose += loose(span);
-	if (shard->loose > loose_limit(shard))
+	if (trim_has_too_much(shard) && !purge_heap_later(shard->heap))
 		trim_shard(shard);
 }
 
@@ -288,14 +297,15 @@ static void look(struct span *span, struct dropping *dropping)
 	}
 }
 
-void trim_shard(struct shard *shard)
+/* At most at so many; false when there are more. */
+static bool look_at_some(struct shard *shard, uint32_t spans)
 {
 	struct dropping dropping = { .count = 0 };
 	unsigned int class;
 	uint32_t slice;
 
 	for (class = 0; class < CLASSES; class++) {
-		for (slice = shard->first[class]; slice;) {
+		for (slice = shard->first[class]; slice && spans;) {
 			struct span *span = table_span(slice);
 
 			slice = span->next;
@@ -304,7 +314,23 @@ void trim_shard(struct shard *shard)
 			shard->loose -= loose(span);
 			span->looked = level(span);
 			look(span, &dropping);
+			spans--;
 		}
 	}
 	drop(&dropping);
+	return spans;
+}
+
+void trim_shard(struct shard *shard)
+{
+	look_at_some(shard, UINT32_MAX);
+}
+
+bool trim_unwanted(struct shard *shard, uint32_t spans)
+{
+	if (shard->loose_low > loose_limit(shard) / 4 &&
+	    !look_at_some(shard, spans))
+		return false;
+	shard->loose_low = shard->loose;
+	return true;
 }

@@ -127,12 +127,14 @@ struct shard {
 
 	struct heap_mutex lock;
 	uint32_t incoming;		/* spans with remote blocks; atomic */
+	uint32_t incoming_count;	/* so many; atomic */
 	/* Spans that may have room and are not current; shard's lock. */
 	uint32_t first[CLASSES], last[CLASSES];
 	uint32_t all;			/* all spans and runs; shard's lock */
 	uint32_t slices;		/* that it has; shard's lock */
 	uint32_t mixed_slices;		/* shard's lock */
 	size_t loose;			/* bytes; see trim.h; shard's lock */
+	size_t loose_low;		/* least since purge looked; same */
 	uint8_t worn;			/* has had spans or runs; same */
 
 	struct heap *heap;		/* fixed while in use */
@@ -158,6 +160,8 @@ struct heap {
 	uint32_t closed;		/* so often; holder */
 	uint32_t trailer;		/* bytes that blocks have for their size */
 	uint32_t mixed;			/* mixed slices that a shard may have */
+	uint32_t purge;			/* shards have too much; atomic */
+	uint32_t purge_pass;		/* that has looked last; who purges */
 	uint32_t huge;			/* blocks with reservations; heap's lock */
 	size_t huge_bytes;		/* reserved for them; same */
 

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
  * Memory goes back by itself: a program that frees nine in ten of its blocks
- * holds, a second later, little more than the pages of those that it kept.
+ * soon holds little more than the pages of those that it kept.
  */
+#include <dirent.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "tap.h"
 
 #define MIB	((size_t)1 << 20)
 #define TOTAL	(192 * MIB)
-#define ANYWAY	(2 * MIB)	/* that heaps keep, however small they are */
+#define ANYWAY	MIB	/* that heaps keep, however small they are */
+#define PATIENCE	5	/* seconds; one is promised, to a quick machine */
 #define CLUSTERS	100		/* of neighbours that stay or go together */
 
 enum order { RANDOM, CLUSTERED };
@@ -104,7 +109,7 @@ static void expect_back(size_t size, enum order order)
 	most = live + live * 15 / 100 + ANYWAY;
 	for (i = kept; i < count; i++)
 		free(blocks[i]);
-	end = seconds() + 1;
+	end = seconds() + PATIENCE;
 	do {
 		held = resident() - before;
 		usleep(1000);
@@ -187,4 +192,148 @@ TEST(random_blocks_of_300000)
 TEST(clustered_blocks_of_300000)
 {
 	expect_back(300000, CLUSTERED);
+}
+
+/* ------------------------------------------------ who gives it back, and when --- */
+
+#define KEPT	64		/* one block in so many, in the middle of others */
+#define BLOCK	((size_t)1500)
+#define BLOCKS	(48 * MIB / BLOCK)
+
+static void *held_blocks[BLOCKS];
+
+static void *take_blocks(void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < BLOCKS; i++) {
+		held_blocks[i] = malloc(BLOCK);
+		memset(held_blocks[i], 1, BLOCK);
+	}
+	return arg;
+}
+
+static void free_blocks(void)
+{
+	size_t i;
+
+	for (i = 0; i < BLOCKS; i++)
+		if (i % KEPT)
+			free(held_blocks[i]);
+}
+
+static int count_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int count = 0;
+
+	EXPECT(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count - 2;
+}
+
+/* Three quarters of it, soon. */
+static void expect_less(size_t before)
+{
+	double end = seconds() + PATIENCE;
+
+	while (resident() > before / 4 && seconds() < end)
+		usleep(1000);
+	printf("# %zu KiB of %zu\n", resident() >> 10, before >> 10);
+	fflush(stdout);
+	EXPECT(resident() <= before / 4);
+}
+
+TEST(a_thread_comes_and_goes)
+{
+	double end = seconds() + 2 * PATIENCE;
+	size_t before;
+
+	take_blocks(NULL);
+	before = resident();
+	EXPECT(count_threads() == 1);
+	free_blocks();
+	EXPECT(count_threads() == 2);
+	expect_less(before);
+	while (count_threads() > 1 && seconds() < end)
+		usleep(1000);
+	EXPECT(count_threads() == 1);
+}
+
+HELPER(no_thread)
+{
+	size_t before;
+
+	take_blocks(NULL);
+	before = resident();
+	free_blocks();
+	EXPECT(count_threads() == 1);
+	EXPECT(resident() <= before / 4);
+}
+
+TEST(no_thread_where_none_is_wanted)
+{
+	setenv("NTMEM_HEAP_PURGE", "eager", 1);
+	EXPECT(!run_again("no_thread", NULL));
+}
+
+TEST(memory_goes_back_where_no_thread_can_be_made)
+{
+	struct rlimit none = { 0, 0 };
+
+	/* Root is not limited. */
+	EXPECT(geteuid() || !setresuid(65534, 65534, 65534));
+	EXPECT(!setrlimit(RLIMIT_NPROC, &none));
+	no_thread();
+}
+
+static void *volatile any;
+
+/* What the parent had begun to give back, the child gives back, too. */
+TEST(a_child_has_a_thread_of_its_own)
+{
+	size_t before;
+	int status;
+	pid_t pid;
+
+	take_blocks(NULL);
+	before = resident();
+	free_blocks();
+	pid = fork();
+	if (!pid) {
+		EXPECT(count_threads() == 1);
+		any = malloc(5 * MIB);
+		free(any);
+		expect_less(before);
+		_exit(0);
+	}
+	EXPECT(waitpid(pid, &status, 0) == pid && !status);
+	expect_less(before);
+}
+
+static pthread_barrier_t idle;
+
+static void *take_and_wait(void *arg)
+{
+	take_blocks(NULL);
+	pthread_barrier_wait(&idle);
+	pthread_barrier_wait(&idle);
+	return arg;
+}
+
+TEST(memory_of_a_thread_that_is_idle)
+{
+	pthread_t thread;
+	size_t before;
+
+	pthread_barrier_init(&idle, NULL, 2);
+	EXPECT(!pthread_create(&thread, NULL, take_and_wait, NULL));
+	pthread_barrier_wait(&idle);
+	before = resident();
+	free_blocks();
+	expect_less(before);
+	pthread_barrier_wait(&idle);
+	pthread_join(thread, NULL);
 }
