@@ -11,9 +11,6 @@
 
 extern HEAP_HIDDEN uintptr_t heap_key;
 
-
-
-
 static inline struct block *block_next(const struct block *block)
 {
 	return (struct block *)(block->next ^ heap_key);

@@ -62,6 +62,7 @@ static bool free_own(struct shard *shard, struct span *span, void *p)
 #define INCOMING_MANY	24
 
 /* Named only by who makes its list of remote blocks one that is not empty. */
+__attribute__((noinline))
 static void name_incoming(struct shard *shard, struct span *span)
 {
 	uint32_t slice = table_slice(span);
@@ -77,18 +78,23 @@ static void name_incoming(struct shard *shard, struct span *span)
 		purge_heap_later(shard->heap);
 }
 
-/* Who pushes to a shard without a thread takes it in, too. */
-static void collect_unowned(struct shard *shard)
+__attribute__((noinline))
+static void collect_shard(struct shard *shard)
 {
-	if (__atomic_load_n(&shard->thread, __ATOMIC_SEQ_CST))
-		return;
 	shard_lock(shard);
 	if (!__atomic_load_n(&shard->thread, __ATOMIC_RELAXED))
 		shard_collect(shard);
 	shard_leave(shard);
 }
 
-static void push_to_others(struct shard *shard, struct span *span, void *p)
+/* Who pushes to a shard without a thread takes it in, too. */
+static inline void collect_unowned(struct shard *shard)
+{
+	if (unlikely(!__atomic_load_n(&shard->thread, __ATOMIC_SEQ_CST)))
+		collect_shard(shard);
+}
+
+static inline void push_to_others(struct shard *shard, struct span *span, void *p)
 {
 	struct block *block = p;
 	uintptr_t first = __atomic_load_n(&span->remote, __ATOMIC_RELAXED);
@@ -100,7 +106,7 @@ static void push_to_others(struct shard *shard, struct span *span, void *p)
 					      (uintptr_t)block, true,
 					      __ATOMIC_SEQ_CST,
 					      __ATOMIC_RELAXED));
-	if (!first)
+	if (unlikely(!first))
 		name_incoming(shard, span);
 }
 
@@ -117,7 +123,7 @@ static void push_remote(struct shard *shard, struct span *span, void *p)
 }
 
 /* Inside. The shard that it was pushed to, or NULL. */
-static struct shard *push_others_inside(const struct heap *heap,
+static inline struct shard *push_others_inside(const struct heap *heap,
 					struct span *span, void *p)
 {
 	uintptr_t owner = OWNER(span);

@@ -259,7 +259,7 @@ void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
 			return p;
 	}
 	moved = heap_alloc_with_room(heap, size,
-				     size > old ? size + size / 2 : size);
+				     size > old ? size * 2 : size);
 	if (!moved)
 		return size <= old && heap_resize(heap, p, size, false, call) ?
 		       p : NULL;

@@ -397,14 +397,47 @@ void shard_push(struct shard *shard, struct span *span, void *p)
 		shard_span_low(shard, span);
 }
 
+/* The length of a list that is not empty, and its last block. */
+static uint32_t list_length(struct block *block, struct block **last)
+{
+	struct block *next;
+	uint32_t count = 1;
+
+	while ((next = block_next(block))) {
+		block = next;
+		count++;
+	}
+	*last = block;
+	return count;
+}
+
+/* All at once, where nothing but the span's list changes; false else. */
+static bool push_list(struct span *span, struct block *first)
+{
+	struct block *last;
+	uint32_t count = list_length(first, &last);
+
+	if (span->owner & OWNER_FULL || count >= span->list.used)
+		return false;
+	block_link(last, span->list.free);
+	span->list.free = first;
+	span->list.used -= count;
+	return true;
+}
+
 /* Everything that others freed to one span. */
 static void collect_span(struct shard *shard, struct span *span)
 {
 	struct block *block = blocks_take_remote(&span->remote), *next;
+	bool quick = span->kind == SPAN_BLOCKS;
 
 	for (; block; block = next) {
 		next = block_next(block);
+		/* The first one may list the span. */
 		shard_push(shard, span, block);
+		if (quick && next && push_list(span, next))
+			return;
+		quick = false;
 	}
 }
 
