@@ -184,12 +184,14 @@ KERNEL_TODO_TEST(clustered_blocks_of_40000,
 	expect_back(40000, CLUSTERED);
 }
 
-TEST(random_blocks_of_300000)
+KERNEL_TODO_TEST(random_blocks_of_300000,
+		 "a fault fills 64 KiB")
 {
 	expect_back(300000, RANDOM);
 }
 
-TEST(clustered_blocks_of_300000)
+KERNEL_TODO_TEST(clustered_blocks_of_300000,
+		 "a fault fills 64 KiB")
 {
 	expect_back(300000, CLUSTERED);
 }
