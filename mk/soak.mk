@@ -25,3 +25,24 @@ $(SOAK): $(patsubst %.c,build/obj/%.o,$(SOAK_SOURCES))
 .PHONY: soak
 soak: $(SOAK) modules
 	@mk/soak $(MINUTES) $(SEED)
+
+# The heap's, natively, on whatever engine there is.
+SOAK_HEAP := build/tests/soak-heap
+SOAK_HEAP_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra -pthread \
+	-Iinclude -fno-builtin
+SOAK_HEAP_SOURCES := $(sort $(wildcard tests/soak-heap/*.c))
+
+$(eval $(call remember,build/tests/soak-heap.flags,$(CC) $(SOAK_HEAP_FLAGS) \
+	$(SOAK_HEAP_SOURCES)))
+
+$(SOAK_HEAP): $(SOAK_HEAP_SOURCES) $(wildcard tests/soak-heap/*.h) \
+		build/tests/soak-heap.flags build/lib/libntmem-malloc.so \
+		| build/have/cc build/have/libc
+	$(say) CC $@
+	$(Q)$(CC) $(SOAK_HEAP_FLAGS) -o $@ $(filter %.c,$^) \
+		-Lbuild/lib -l:libntmem-malloc.so -Wl,-rpath,'$$ORIGIN/../lib'
+
+.PHONY: soak-heap
+soak-heap: $(SOAK_HEAP)
+	@$(SOAK_HEAP) --seconds $$(($(MINUTES) * 60)) \
+		$(addprefix --seed=,$(SEED))

@@ -90,6 +90,7 @@ $(OUT)/lib/libntmem-malloc.so: $(call objects,$(LIB_SOURCES) \
 		-Wl,-z,initfirst -Wl,-z,nodelete \
 		-Wl,--version-script,$(OUT)/lib/libntmem-malloc.map \
 		$(filter %.o,$^)
+	$(Q)ln -sf libntmem-malloc.so $@.$(SOVERSION)
 
 $(OUT)/bin/ntmem: LIBS := -ljson-c -lreadline
 $(OUT)/tests/unit: LIBS := -lcheck -lsubunit -lrt

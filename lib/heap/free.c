@@ -83,7 +83,7 @@ static void collect_shard(struct shard *shard)
 {
 	shard_lock(shard);
 	if (!__atomic_load_n(&shard->thread, __ATOMIC_RELAXED))
-		shard_collect(shard);
+		shard_collect_unowned(shard);
 	shard_leave(shard);
 }
 

@@ -511,8 +511,28 @@ static struct heap *close_next(uint32_t pass, bool *more)
 	return heap;
 }
 
+/*
+ * What a thread has that made no slow call between two looks, one after the other,
+ * it has for nothing. So no shard is looked at only once.
+ */
+static bool purge_shard(struct shard *shard, uint32_t pass)
+{
+	bool again = shard->purge_pass == pass - 1;
+
+	if (shard->purge_pass == pass)
+		return true;
+	if (again && !shard->active)
+		shard_release_free(shard);
+	else if (!shard_purge(shard))
+		return false;
+	shard->active = false;
+	shard->watched = !again;
+	shard->purge_pass = pass;
+	return true;
+}
+
 /* A bite, of a closed heap; false when there are more of them. */
-static bool purge_some(struct heap *heap)
+static bool purge_some(struct heap *heap, uint32_t pass)
 {
 	struct shard *shard;
 	bool done = true;
@@ -520,7 +540,7 @@ static bool purge_some(struct heap *heap)
 	announce_begin();
 	for (shard = heap->shards; shard && done; shard = shard->next) {
 		heap_mutex_take(&shard->lock);
-		done = shard_purge(shard);
+		done = purge_shard(shard, pass);
 		heap_mutex_give(&shard->lock);
 	}
 	announce_end();
@@ -532,7 +552,7 @@ static bool has_too_much(const struct heap *heap)
 	const struct shard *shard;
 
 	for (shard = heap->shards; shard; shard = shard->next)
-		if (trim_has_too_much(shard))
+		if (shard->watched || trim_has_too_much(shard))
 			return true;
 	return false;
 }
@@ -540,13 +560,13 @@ static bool has_too_much(const struct heap *heap)
 /* Others get at the heap between two bites. */
 bool heaps_purge(void)
 {
-	static uint32_t pass;
+	static uint32_t pass = 1;
 	struct heap *heap;
 	bool more = false;
 
 	pass++;
 	while ((heap = close_next(pass, &more))) {
-		if (purge_some(heap)) {
+		if (purge_some(heap, pass)) {
 			heap->purge_pass = pass;
 			if (has_too_much(heap))
 				more = true;

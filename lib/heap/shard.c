@@ -225,10 +225,9 @@ bool shard_purge(struct shard *shard)
 	return trim_unwanted(shard, PURGE_SPANS);
 }
 
-void shard_release_free(struct shard *shard)
+void shard_collect_unowned(struct shard *shard)
 {
 	shard_collect(shard);
-	trim_shard(shard);
 	uncache(shard, 0);
 }
 
@@ -364,6 +363,40 @@ static void release_span(struct shard *shard, struct span *span)
 	for (i = 0; i < span->slices; i++)
 		span[i].dropped = 0;
 	shard_cache_slices(shard, span);
+}
+
+/* It is the one to pop from no longer. */
+static void retire(struct shard *shard, struct span *span)
+{
+	if (!span_has_room(span)) {
+		set_full(shard, span);
+		return;
+	}
+	set_current(shard, span->class, &blocks_none);
+	if (--span->list.used)
+		list_span(shard, span);
+	else
+		release_span(shard, span);
+}
+
+static void retire_all(struct shard *shard)
+{
+	unsigned int class;
+	struct blocks *list;
+
+	for (class = 0; class < CLASSES; class++) {
+		list = shard->current[current_of(class_size(class))];
+		if (list != &blocks_none && !shard_is_mixed(shard, list))
+			retire(shard, span_of_list(list));
+	}
+}
+
+void shard_release_free(struct shard *shard)
+{
+	shard_collect(shard);
+	retire_all(shard);
+	trim_shard(shard);
+	uncache(shard, 0);
 }
 
 void shard_span_low(struct shard *shard, struct span *span)

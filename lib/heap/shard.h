@@ -50,7 +50,10 @@ void shard_collect(struct shard *shard);
  */
 bool shard_purge(struct shard *shard);
 
-/* Gives everything back that no block needs. */
+/* Takes in what others freed to a shard without a thread, and keeps none of it. */
+void shard_collect_unowned(struct shard *shard);
+
+/* Gives everything back that no block needs, and no next block either. */
 void shard_release_free(struct shard *shard);
 
 /* The list of all that a shard has. */

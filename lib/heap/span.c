@@ -140,6 +140,18 @@ bool span_refill(struct span *span)
 	return true;
 }
 
+bool span_has_room(const struct span *span)
+{
+	uint32_t i;
+
+	if (span->list.free || span->made < span_capacity(span))
+		return true;
+	for (i = 0; i < span->slices; i++)
+		if (span[i].dropped)
+			return true;
+	return false;
+}
+
 bool span_has_block(const struct span *span, const void *p)
 {
 	size_t offset = (const char *)p - span_base(span);

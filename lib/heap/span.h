@@ -60,6 +60,9 @@ void span_describe(struct span *span, struct shard *shard, unsigned int kind,
  */
 bool span_refill(struct span *span);
 
+/* Would that, or are there free ones? */
+bool span_has_room(const struct span *span);
+
 /* Into and out of a list by next_of_shard, whose first slice is *first. */
 void span_link(uint32_t *first, struct span *span);
 void span_unlink(uint32_t *first, struct span *span);

@@ -83,10 +83,10 @@ static long barrier(int command)
 	return result;
 }
 
-/* True when the thread had one. */
+/* True when the thread had one: then it has been in the slow path lately. */
 static bool empty_view(struct thread *thread, uint32_t index)
 {
-	struct shard **view;
+	struct shard **view, *shard;
 
 	if (index == MALLOC_INDEX)
 		view = &thread->malloc_view;
@@ -94,8 +94,10 @@ static bool empty_view(struct thread *thread, uint32_t index)
 		view = &thread->views[index];
 	else
 		return false;
-	if (__atomic_load_n(view, __ATOMIC_RELAXED) == &shard_empty)
+	shard = __atomic_load_n(view, __ATOMIC_RELAXED);
+	if (shard == &shard_empty)
 		return false;
+	shard->active = true;
 	__atomic_store_n(view, &shard_empty, __ATOMIC_RELAXED);
 	return true;
 }

@@ -15,6 +15,13 @@
 #define RANGES		64
 #define SPAN_PAGES	(LARGE_SPAN * SLICE_PAGES)
 #define FOUND		UINT16_MAX	/* more than a page has bytes */
+#define MOST_BLOCKS	(SLICE / GRAIN)	/* of a span */
+
+/* What a look at a span finds. */
+struct findings {
+	uint16_t free[SPAN_PAGES];	/* bytes of each page; or FOUND */
+	uint64_t marked[MOST_BLOCKS / 64];	/* blocks, one bit each */
+};
 
 /* Pages that are to lose their content in one call. */
 struct dropping {
@@ -137,9 +144,10 @@ static bool is_marked(const struct span *span, const void *p)
 /*
  * All free blocks are marked. When no more are than are free, the marks can be
  * believed, and tell in the order of memory what the list tells in any order.
- * Blocks that touch a dropped page are in no list, and touch others, too.
+ * Other threads mark what they free, too, at any time: so each mark is read
+ * once. Blocks that touch a dropped page are in no list, and touch others, too.
  */
-static bool count_by_marks(const struct span *span, uint16_t *free)
+static bool count_by_marks(const struct span *span, struct findings *findings)
 {
 	uint32_t size = span->list.size, marked = 0, dropped = 0, i;
 	char *base = span_base(span);
@@ -147,18 +155,21 @@ static bool count_by_marks(const struct span *span, uint16_t *free)
 	for (i = 0; i < span->made; i++) {
 		char *p = base + (size_t)i * size;
 
-		if (span_block_dropped(span, p))
+		if (span_block_dropped(span, p)) {
 			dropped++;
-		else if (is_marked(span, p))
+		} else if (is_marked(span, p)) {
+			findings->marked[i / 64] |= 1ULL << i % 64;
 			marked++;
-		else
+		} else {
 			continue;
-		count_free(free, p - base, size);
+		}
+		count_free(findings->free, p - base, size);
 	}
 	return marked + dropped + span->list.used + span->low == span->made;
 }
 
-static void take_out_by_marks(struct span *span)
+static void take_out_by_marks(struct span *span,
+			      const struct findings *findings)
 {
 	uint32_t size = span->list.size, i = span->made;
 	char *base = span_base(span);
@@ -167,7 +178,8 @@ static void take_out_by_marks(struct span *span)
 	while (i--) {
 		struct block *block = (void *)(base + (size_t)i * size);
 
-		if (span_block_dropped(span, block) || !is_marked(span, block))
+		if (!(findings->marked[i / 64] >> i % 64 & 1) ||
+		    span_block_dropped(span, block))
 			continue;
 		block_link(block, kept);
 		kept = block;
@@ -268,15 +280,16 @@ static uint32_t find_empty(struct span *span, uint16_t *free, uint32_t pages)
 
 static void look(struct span *span, struct dropping *dropping)
 {
-	uint16_t free[SPAN_PAGES] = { 0 };
+	struct findings findings = { 0 };
+	uint16_t *free = findings.free;
 	uint32_t pages, page, found;
 	bool by_marks;
 
 	if (!may_have_empty_page(span))
 		return;
-	by_marks = count_by_marks(span, free);
+	by_marks = count_by_marks(span, &findings);
 	if (!by_marks) {
-		memset(free, 0, sizeof(free));
+		memset(free, 0, sizeof(findings.free));
 		count_by_list(span, free);
 	}
 	pages = made_pages(span, free);
@@ -285,7 +298,7 @@ static void look(struct span *span, struct dropping *dropping)
 		return;
 	store_dropped(span_shard(span)->heap->store, found);
 	if (by_marks)
-		take_out_by_marks(span);
+		take_out_by_marks(span, &findings);
 	else
 		take_out_by_list(span);
 	for (page = 0; page < pages; page++) {

@@ -136,6 +136,9 @@ struct shard {
 	size_t loose;			/* bytes; see trim.h; shard's lock */
 	size_t loose_low;		/* least since purge looked; same */
 	uint8_t worn;			/* has had spans or runs; same */
+	uint8_t active;			/* a view of it was emptied since purge looked */
+	uint8_t watched;		/* purge is to look once more; heap's lock */
+	uint32_t purge_pass;		/* when it looked last; same */
 
 	struct heap *heap;		/* fixed while in use */
 	struct thread *thread;		/* NULL: none; heap's and threads' lock */
