@@ -41,3 +41,8 @@ bench-programs: $(BENCH_PROGRAMS)
 
 bench: bench-programs lib
 	@tests/bench/run $(BENCH)
+
+# The engines beside each other, in instructions.
+.PHONY: bench-engines
+bench-engines: $(BENCH_PROGRAMS) lib modules
+	@tests/bench/engines

@@ -243,7 +243,7 @@ static inline void _freea(void *memory)
 		return;
 	marked -= _ALLOCA_S_MARKER_SIZE;
 	if (*(unsigned int *)(void *)marked == _ALLOCA_S_HEAP_MARKER)
-		free(marked);
+		free(marked);	/* NOLINT(clang-analyzer-unix.Malloc) */
 }
 
 #ifdef __cplusplus

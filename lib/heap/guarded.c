@@ -314,10 +314,8 @@ static void link_block(struct heap *heap, struct guarded *block)
 	heap->guarded_bytes += block->size;
 }
 
-static void unlink_block(struct guarded *block)
+static void unlink_block(struct heap *heap, struct guarded *block)
 {
-	struct heap *heap = block->heap;
-
 	if (block->prev)
 		block->prev->next = block->next;
 	else
@@ -376,15 +374,16 @@ static void put_late(struct guarded *block)
 	all.latest = block;
 	all.late_blocks++;
 	all.late_bytes += block->pages * PAGE_BYTES;
-	while (all.late_blocks > LATE_BLOCKS || all.late_bytes > LATE_BYTES)
+	while (all.late && (all.late_blocks > LATE_BLOCKS ||
+			    all.late_bytes > LATE_BYTES))
 		use_again();
 }
 
-static void retire(struct guarded *block)
+static void retire(struct heap *heap, struct guarded *block)
 {
 	char *start = open_start(block);
 
-	unlink_block(block);
+	unlink_block(heap, block);
 	block->dirty = !slot_close(start, block->end - start);
 	if (block->dirty)
 		memset(block->p, FREED, block->size);
@@ -406,7 +405,7 @@ bool guarded_free(struct heap *heap, void *p, const char *call)
 	heap_mutex_take(&all.lock);
 	/* Another thread may have been quicker. */
 	if (find_locked(p) == block && block->heap == owner) {
-		retire(block);
+		retire(owner, block);
 		freed = true;
 	}
 	heap_mutex_give(&all.lock);
@@ -419,7 +418,7 @@ void guarded_destroy(struct heap *heap)
 	check_blocks(heap, "HeapDestroy");
 	heap_mutex_take(&all.lock);
 	while (heap->guarded)
-		retire(heap->guarded);
+		retire(heap, heap->guarded);
 	heap_mutex_give(&all.lock);
 }
 

@@ -78,14 +78,14 @@ HELPER(with_little_address_space)
 
 HELPER(with_large_blocks_alone)
 {
-	void *p;
+	void *p, *larger;
 
 	use_up_and_give(20 * MIB);
 	p = calloc(1, 100 * MIB);
 	EXPECT(p);
-	p = realloc(p, 200 * MIB);
-	EXPECT(p);
-	free(p);
+	larger = realloc(p, 200 * MIB);
+	EXPECT(larger);
+	free(larger);
 }
 
 /* As ulimit -v 1000000. */

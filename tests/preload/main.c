@@ -42,7 +42,7 @@ int run_again(const char *name, const char *libraries)
 	int count, status;
 	pid_t pid;
 
-	for (count = 0; environ[count] && count < 250; count++) {
+	for (count = 0; count < 250 && environ[count]; count++) {
 		env[count] = environ[count];
 		if (libraries && !strncmp(env[count], "LD_PRELOAD=", 11))
 			env[count] = preload = preload_setting(libraries);
