@@ -141,15 +141,33 @@ bool fuzz_is_marked(const uint8_t *block, size_t size, size_t kept,
 	return true;
 }
 
-/* Each byte, but for large blocks. */
+#define SOILED		4096
+
+void fuzz_soil(uint8_t *block, size_t from, size_t to)
+{
+	if (from < to)
+		memset(block + from, 0xee,
+		       to - from < SOILED ? to - from : SOILED);
+}
+
+static bool are_zero(const uint8_t *bytes_at, size_t size)
+{
+	return !size || (!*bytes_at &&
+			 !memcmp(bytes_at, bytes_at + 1, size - 1));
+}
+
+/* Each byte, but for what is far behind in large blocks. */
 bool fuzz_is_zero(const uint8_t *block, size_t from, size_t to)
 {
+	size_t whole = to - from;
+
 	if (from >= to)
 		return true;
-	if (to - from <= MIB)
-		return !block[from] &&
-		       !memcmp(block + from, block + from + 1, to - from - 1);
-	for (size_t at = from; at < to; at = next_at(at, to))
+	if (whole > MIB)
+		whole = MIB / 8;
+	if (!are_zero(block + from, whole))
+		return false;
+	for (size_t at = from + whole; at < to; at = next_at(at, to))
 		if (block[at])
 			return false;
 	return true;

@@ -40,6 +40,8 @@ void fuzz_mark(uint8_t *block, size_t size, unsigned int seed);
 bool fuzz_is_marked(const uint8_t *block, size_t size, size_t kept,
 		    unsigned int seed);
 bool fuzz_is_zero(const uint8_t *block, size_t from, size_t to);
+/* Before a block is made smaller: what it loses shall not come back. */
+void fuzz_soil(uint8_t *block, size_t from, size_t to);
 
 /*
  * Runs a step on a thread: the first, 0, is the caller. One runs at a time,

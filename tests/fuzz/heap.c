@@ -385,6 +385,7 @@ static void resize(void)
 	size = fuzz_size(&impossible);
 	flags |= fuzz_take(1) & 1 ? HEAP_REALLOC_IN_PLACE_ONLY : 0;
 	kept = size < block->size ? size : block->size;
+	fuzz_soil(block->address, size, block->size);
 	begin();
 	address = HeapReAlloc(block->heap->handle, flags, block->address,
 			      size);

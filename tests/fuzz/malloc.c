@@ -410,6 +410,8 @@ static void resize(void)
 	if (!object)
 		return;
 	old = *object;
+	if (object->family == &crt_family)
+		fuzz_soil(object->address, size, object->size);
 	begin();
 	may_fail = limited || impossible;
 	if (!object->family->resize(object, &size, &zero)) {
