@@ -22,6 +22,7 @@ FUZZ_SOURCES := $(filter-out tests/fuzz/ioctl% \
 ifneq ($(HUNTING),)
 $(OUT)/obj/tests/differential/%.o: FLAGS = $(TEST_FLAGS) -fno-sanitize=all
 $(OUT)/obj/tests/differential/sequence.o: FLAGS = $(TEST_FLAGS)
+$(OUT)/obj/tests/fuzz/blocks.o: FLAGS = $(TEST_FLAGS) -fno-sanitize=all
 endif
 
 $(eval $(call have,libfuzzer,program,clang,clang libclang-rt-14-dev))

@@ -451,6 +451,9 @@ void heap_destroy(struct heap *heap)
 	if (heap_announces)
 		announce_no_heap(heap);
 	heap_empty(heap);
+	/* The caller may have locked it, too: the next heap here is nobody's. */
+	while (heap->closed > 1)
+		heap_open(heap);
 	heap_open(heap);
 	header_put(heap);
 	heaps_give();

@@ -24,6 +24,8 @@ struct fuzz_target {
 
 extern const struct fuzz_target arguments_target;
 extern const struct fuzz_target engine_target;
+extern const struct fuzz_target heap_target;
+extern const struct fuzz_target malloc_target;
 extern const struct fuzz_target maps_target;
 extern const struct fuzz_target script_target;
 extern const struct fuzz_target sequence_target;

@@ -17,6 +17,8 @@
 const struct fuzz_target *const fuzz_targets[] = {
 	&arguments_target,
 	&engine_target,
+	&heap_target,
+	&malloc_target,
 	&maps_target,
 	&script_target,
 	&sequence_target,
@@ -160,7 +162,10 @@ static void print_operations(void)
 
 void fuzz_count(unsigned long more)
 {
-	if (!operations)
+	static bool known;
+
+	if (!known)
 		atexit(print_operations);
+	known = true;
 	operations += more;
 }

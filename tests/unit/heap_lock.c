@@ -142,6 +142,21 @@ START_TEST(a_locked_heap_can_be_destroyed_after_it_is_unlocked)
 }
 END_TEST
 
+/* The heap that is made next is nobody's. */
+START_TEST(a_heap_can_be_destroyed_by_who_has_locked_it)
+{
+	struct other other = { .heap = make_heap(0, 0) };
+
+	assert_ok(HeapLock(other.heap));
+	assert_ok(HeapLock(other.heap));
+	make_block(other.heap, 100, 1);
+	destroy(other.heap);
+	other.heap = make_heap(0, 0);
+	finish(&other, start(&other));
+	destroy(other.heap);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------ */
 
 static HANDLE common;
@@ -369,6 +384,7 @@ TCase *heap_lock_tests(void)
 			    0, 2);
 	tcase_add_test(tests,
 		       a_locked_heap_can_be_destroyed_after_it_is_unlocked);
+	tcase_add_test(tests, a_heap_can_be_destroyed_by_who_has_locked_it);
 	tcase_add_test(tests, nothing_moves_under_the_lock);
 	tcase_add_test(tests, a_heap_in_use_can_be_validated);
 	tcase_add_test(tests, one_thread_has_the_lock_at_a_time);
