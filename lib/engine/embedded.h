@@ -40,6 +40,8 @@ struct embedded {
 	struct ntmem_skip reservations;
 	uint64_t granularity;
 	uint64_t hint;		/* below here the next reservation may fit */
+	uint64_t hole_start;	/* or in here, unless it is empty */
+	uint64_t hole_end;
 	uint64_t limit;		/* of committed bytes */
 	uint64_t committed;	/* bytes */
 	uint64_t reserved;	/* bytes in reservations */

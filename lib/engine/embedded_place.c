@@ -71,7 +71,26 @@ static int map_anywhere(uint64_t size, uint64_t align, int prot,
 }
 
 /*
- * Without wishes: next to the last reservation, which costs one call and lets
+ * Where something was released, above the last reservation, the largest of such
+ * places: so who reserves anew, and then releases what he had, again and again,
+ * does not go through all of the address space.
+ */
+static int place_in_known_hole(uint64_t room, uint64_t size, int prot,
+			       uint64_t *addr)
+{
+	int error;
+
+	if (embedded.hole_end - embedded.hole_start < room)
+		return -EEXIST;
+	*addr = embedded.hole_end - room;
+	error = map_at(*addr, size, prot);
+	/* Somebody else has put something there. */
+	embedded.hole_end = error ? embedded.hole_start : *addr;
+	return error;
+}
+
+/*
+ * Without wishes: next to another reservation, which costs one call and lets
  * the kernel merge the two mappings, else where the kernel likes.
  */
 static int place_free(uint64_t size, uint64_t align, int prot, uint64_t *addr)
@@ -79,6 +98,10 @@ static int place_free(uint64_t size, uint64_t align, int prot, uint64_t *addr)
 	uint64_t room = align_up(size, embedded.granularity);
 	int error = -EEXIST;
 
+	if (align == embedded.granularity)
+		error = place_in_known_hole(room, size, prot, addr);
+	if (!error)
+		return 0;
 	if (align == embedded.granularity && embedded.hint > room &&
 	    embedded.hint - room >= LOWEST_ADDRESS) {
 		*addr = embedded.hint - room;
@@ -91,11 +114,20 @@ static int place_free(uint64_t size, uint64_t align, int prot, uint64_t *addr)
 	return error;
 }
 
-/* The last reservation that was so placed is gone: its place can be reused. */
 void note_hole(uint64_t start, uint64_t end)
 {
+	end = align_up(end, embedded.granularity);
 	if (embedded.hint == start)
-		embedded.hint = align_up(end, embedded.granularity);
+		embedded.hint = end;
+	else if (end == embedded.hole_start)
+		embedded.hole_start = start;
+	else if (start == embedded.hole_end)
+		embedded.hole_end = end;
+	else if (start > embedded.hint &&
+		 end - start > embedded.hole_end - embedded.hole_start) {
+		embedded.hole_start = start;
+		embedded.hole_end = end;
+	}
 }
 
 static uint64_t stack_room(void)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/random.h>
@@ -195,6 +196,18 @@ static bool serves(const struct heap *heap)
 	struct thread *only = __atomic_load_n(&heap->only, __ATOMIC_ACQUIRE);
 
 	return !only || only == &thread_self;
+}
+
+bool heap_take_unless_closed(struct heap *heap)
+{
+	while (!heap_is_held(heap) && !heap_mutex_try(&heap->lock)) {
+		if (!serves(heap))
+			return false;
+		sched_yield();
+	}
+	__atomic_store_n(&heap->holder, &thread_self, __ATOMIC_RELAXED);
+	heap->depth++;
+	return true;
 }
 
 void heap_wait(struct heap *heap)
@@ -486,10 +499,8 @@ void heaps_compact(void)
 /* Not one that a thread has locked: it may keep it for long. */
 static bool try_close(struct heap *heap)
 {
-	if (!heap_mutex_try(&heap->lock))
+	if (!heap_take_unless_closed(heap))
 		return false;
-	__atomic_store_n(&heap->holder, &thread_self, __ATOMIC_RELAXED);
-	heap->depth = 1;
 	heap_close(heap);
 	heap_give(heap);
 	return true;

@@ -80,6 +80,8 @@ void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
  */
 void heap_take(struct heap *heap);
 void heap_give(struct heap *heap);
+/* Takes it, or is false at once where another thread has closed the heap. */
+bool heap_take_unless_closed(struct heap *heap);
 void heap_close(struct heap *heap);
 void heap_open(struct heap *heap);
 /* Does the calling thread hold it? */

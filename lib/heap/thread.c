@@ -182,13 +182,11 @@ static bool still_mine(struct shard *shard, struct heap *heap)
 	return thread_self.shards == shard && shard->heap == heap;
 }
 
-/* Leaves a shard to the next thread, with nothing in it that no block needs. */
-static void leave_shard(struct shard *shard, struct heap *heap)
+/* False where the heap was destroyed meanwhile. */
+static bool disown_mine(struct shard *shard, struct heap *heap)
 {
 	bool mine;
 
-	/* The heap may have been destroyed before its lock is taken. */
-	heap_take(heap);
 	heap_mutex_take(&threads.lock);
 	mine = still_mine(shard, heap);
 	if (mine) {
@@ -196,7 +194,22 @@ static void leave_shard(struct shard *shard, struct heap *heap)
 		disown_locked(shard);
 	}
 	heap_mutex_give(&threads.lock);
-	if (mine) {
+	return mine;
+}
+
+/*
+ * Leaves a shard to the next thread, with nothing in it that no block needs. Who
+ * has locked the heap may be waiting for the end of this thread: then it stays as
+ * it is.
+ */
+static void leave_shard(struct shard *shard, struct heap *heap)
+{
+	if (!heap_take_unless_closed(heap)) {
+		if (disown_mine(shard, heap))
+			purge_heap_later(heap);
+		return;
+	}
+	if (disown_mine(shard, heap)) {
 		heap_mutex_take(&shard->lock);
 		shard_release_free(shard);
 		heap_mutex_give(&shard->lock);

@@ -443,6 +443,24 @@ START_TEST(a_program_may_close_all_descriptors)
 }
 END_TEST
 
+/* Who reserves anew before he releases does not go through all addresses. */
+START_TEST(places_are_used_again)
+{
+	size_t size = 256 * GRANULE;
+	char *p = reserve_pages(size / PAGE), *first = p, *next;
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		next = reserve_pages(size / PAGE);
+		drop(p);
+		p = next;
+	}
+	ck_assert(p > first ? p - first < 8 * (ptrdiff_t)size :
+			      first - p < 8 * (ptrdiff_t)size);
+	drop(p);
+}
+END_TEST
+
 #define DROPPED	150	/* more than go into one call */
 
 /* What one in three pages holds goes, and nothing else, locked or not. */
@@ -501,5 +519,6 @@ TCase *engine_tests(void)
 	tcase_add_test(tests, a_program_may_close_all_descriptors);
 	tcase_add_test(tests, low_descriptors_are_the_programs);
 	tcase_add_test(tests, many_ranges_are_dropped);
+	tcase_add_test(tests, places_are_used_again);
 	return tests;
 }

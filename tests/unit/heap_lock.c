@@ -372,6 +372,40 @@ START_TEST(what_a_thread_leaves_behind_is_not_lost)
 }
 END_TEST
 
+static void *allocate_and_wait(void *arg)
+{
+	struct other *other = arg;
+	void *block = HeapAlloc(other->heap, 0, SIZE);
+
+	__atomic_store_n(&other->started, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&other->done, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return block;
+}
+
+/* As on Windows, where an ending thread asks no heap. */
+START_TEST(a_thread_ends_whose_heap_is_locked)
+{
+	struct other other = { .heap = make_heap(0, 0) };
+	pthread_t thread;
+	void *block;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, allocate_and_wait,
+					&other), 0);
+	while (!__atomic_load_n(&other.started, __ATOMIC_ACQUIRE))
+		sched_yield();
+	assert_ok(HeapLock(other.heap));
+	__atomic_store_n(&other.done, true, __ATOMIC_RELEASE);
+	ck_assert_int_eq(pthread_join(thread, &block), 0);
+	assert_ok(HeapUnlock(other.heap));
+	assert_ok(block);
+	assert_ok(HeapFree(other.heap, 0, block));
+	assert_ok(HeapValidate(other.heap, 0, NULL));
+	ck_assert_uint_eq(walk(other.heap, &(SIZE_T){ 0 }), 0);
+	destroy(other.heap);
+}
+END_TEST
+
 TCase *heap_lock_tests(void)
 {
 	TCase *tests = tcase_create("HeapLock");
@@ -390,5 +424,6 @@ TCase *heap_lock_tests(void)
 	tcase_add_test(tests, one_thread_has_the_lock_at_a_time);
 	tcase_add_test(tests, a_block_is_freed_by_another_thread);
 	tcase_add_test(tests, what_a_thread_leaves_behind_is_not_lost);
+	tcase_add_test(tests, a_thread_ends_whose_heap_is_locked);
 	return tests;
 }
