@@ -229,9 +229,9 @@ static enum arena_fate fate_of(const struct ntmem_op *op)
 {
 	if (!op->status)
 		return ARENA_COLD;
-	if (op->status == -ENOMEM && !ntmem_engine()->drop(&op->range, 1))
-		return ARENA_CLEAN;
-	return ARENA_WARM;
+	if (op->status != -ENOMEM || ntmem_engine()->drop(&op->range, 1))
+		return ARENA_WARM;
+	return ntmem_engine()->drop_decommits ? ARENA_COLD : ARENA_CLEAN;
 }
 
 static void cooling_decommit(struct cooling *cooling)
