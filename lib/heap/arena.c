@@ -205,11 +205,11 @@ static char *reserve(const struct store *store, uint32_t slices)
 	return (char *)(uintptr_t)reserve.addr;
 }
 
-static void release(char *base)
+static bool release(char *base)
 {
 	struct ntmem_range range = { .addr = (uintptr_t)base };
 
-	ntmem_engine()->release(&range);
+	return !ntmem_engine()->release(&range);
 }
 
 static struct arena *arena_describe(struct store *store, char *base,
@@ -256,21 +256,30 @@ struct arena *arena_make(struct store *store, uint32_t count)
 	return arena;
 }
 
+/* Once it is released, the same place may be another store's. */
+static bool arena_release(struct arena *arena)
+{
+	struct arena **place = &arenas[arena->first >> ARENA_SHIFT];
+
+	__atomic_store_n(place, NULL, __ATOMIC_RELEASE);
+	if (release(slice_base(arena->first)))
+		return true;
+	__atomic_store_n(place, arena, __ATOMIC_RELEASE);
+	return false;
+}
+
 bool arenas_release(struct store *store)
 {
 	struct arena **link = &store->arenas, *arena;
 	bool released = false;
 
 	while ((arena = *link)) {
-		if (arena->free < arena->slices) {
+		if (arena->free < arena->slices || !arena_release(arena)) {
 			link = &arena->next;
 			continue;
 		}
 		*link = arena->next;
 		store->warm -= arena->warm;
-		__atomic_store_n(&arenas[arena->first >> ARENA_SHIFT], NULL,
-				 __ATOMIC_RELEASE);
-		release(slice_base(arena->first));
 		meta_free(arena, sizeof(*arena));
 		released = true;
 	}

@@ -23,11 +23,11 @@ static size_t to_pages(size_t size)
 	return (size + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 }
 
-static void release(void *base)
+static bool release(void *base)
 {
 	struct ntmem_range range = { .addr = (uintptr_t)base };
 
-	ntmem_engine()->release(&range);
+	return !ntmem_engine()->release(&range);
 }
 
 static char *reserve(const struct heap *heap, size_t size, size_t align)
@@ -155,6 +155,21 @@ static void allow_more(const struct freed *freed)
 		cache.limit = CACHE_MAX;
 }
 
+/* What cannot go now, since no mapping can be split, waits for the next time. */
+static void release_all(const struct freed *freed, uint32_t count)
+{
+	while (count--) {
+		if (release(freed[count].base))
+			continue;
+		heap_mutex_take(&cache.lock);
+		if (cache.count < CACHED) {
+			cache.freed[cache.count++] = freed[count];
+			cache.bytes += freed_bytes(&freed[count]);
+		}
+		heap_mutex_give(&cache.lock);
+	}
+}
+
 /* What there is no room for is released. */
 static void cache_put(struct freed freed)
 {
@@ -176,17 +191,20 @@ static void cache_put(struct freed freed)
 		cache.released_at = now_ns();
 	}
 	heap_mutex_give(&cache.lock);
-	while (n)
-		release(out[--n].base);
+	release_all(out, n);
 }
 
 void huge_trim(void)
 {
+	struct freed out[CACHED];
+	uint32_t n = 0;
+
 	heap_mutex_take(&cache.lock);
 	while (cache.count)
-		release(cache_remove(0).base);
+		out[n++] = cache_remove(0);
 	cache.limit = 0;
 	heap_mutex_give(&cache.lock);
+	release_all(out, n);
 }
 
 /* With nothing left it starts learning anew. */
@@ -207,8 +225,7 @@ bool huge_purge(void)
 	if (n && !more)
 		cache.limit = 0;
 	heap_mutex_give(&cache.lock);
-	while (n)
-		release(out[--n].base);
+	release_all(out, n);
 	return more;
 }
 
