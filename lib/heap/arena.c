@@ -173,21 +173,29 @@ static uint32_t commit_end(const struct arena *arena, uint32_t at,
 	return bits_next(arena->committed, end, group, true);
 }
 
-bool arena_commit(struct arena *arena, uint32_t at, uint32_t count)
+static bool commit(struct arena *arena, uint32_t at, uint32_t end)
 {
-	uint32_t end = at + count;
-	struct ntmem_range range = { .prot = arena->store->prot };
+	struct ntmem_range range = {
+		.addr = (uintptr_t)slice_base(arena->first + at),
+		.size = (end - at) * SLICE, .prot = arena->store->prot,
+	};
 
-	at = bits_next(arena->committed, at, end, false);
-	if (at == end)
-		return true;
-	end = commit_end(arena, at, end);
-	range.addr = (uintptr_t)slice_base(arena->first + at);
-	range.size = (end - at) * SLICE;
 	if (ntmem_engine()->commit(&range))
 		return false;
 	bits_set(arena->committed, at, end - at);
 	return true;
+}
+
+bool arena_commit(struct arena *arena, uint32_t at, uint32_t count)
+{
+	uint32_t end = at + count, ahead;
+
+	at = bits_next(arena->committed, at, end, false);
+	if (at == end)
+		return true;
+	ahead = commit_end(arena, at, end);
+	return commit(arena, at, ahead) ||
+	       (ahead > end && commit(arena, at, end));
 }
 
 /* --------------------------------------------------------------- making --- */

@@ -240,6 +240,10 @@ static bool huge_get(const struct heap *heap, size_t size, size_t align,
 	if (align <= SLICE && cache_get(to_pages(size), prot, got))
 		return false;
 	got->base = reserve(heap, to_pages(room), align);
+	if (!got->base && room > size) {
+		room = size;
+		got->base = reserve(heap, to_pages(room), align);
+	}
 	got->prot = prot;
 	got->committed = to_pages(size) >> PAGE_SHIFT;
 	got->reserved = to_pages(room) >> PAGE_SHIFT;
