@@ -34,6 +34,7 @@ TCase *global_tests(void);
 TCase *guard_tests(void);
 TCase *heap_alloc_tests(void);
 TCase *heap_create_tests(void);
+TCase *heap_failure_tests(void);
 TCase *heap_host_tests(void);
 TCase *heap_info_tests(void);
 TCase *heap_lock_tests(void);
