@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "heap/arena.h"
 #include "heap/meta.h"
+#include "heap/poison.h"
 #include "heap/table.h"
 
 #define ARENA_SHIFT	10		/* log2 of ARENA_SLICES */
@@ -264,11 +265,21 @@ struct arena *arena_make(struct store *store, uint32_t count)
 	return arena;
 }
 
+/* No slice is in use: each is poisoned as a whole, if it ever was. */
+static void unpoison_slices(const struct arena *arena)
+{
+	uint32_t i;
+
+	for (i = 0; i < arena->slices; i++)
+		unpoison_all(slice_base(arena->first + i), SLICE);
+}
+
 /* Once it is released, the same place may be another store's. */
 static bool arena_release(struct arena *arena)
 {
 	struct arena **place = &arenas[arena->first >> ARENA_SHIFT];
 
+	unpoison_slices(arena);
 	__atomic_store_n(place, NULL, __ATOMIC_RELEASE);
 	if (release(slice_base(arena->first)))
 		return true;

@@ -10,6 +10,7 @@
 #include "heap/clock.h"
 #include "heap/heap.h"
 #include "heap/huge.h"
+#include "heap/poison.h"
 #include "heap/purge.h"
 #include "heap/span.h"
 #include "heap/store.h"
@@ -159,6 +160,7 @@ static void allow_more(const struct freed *freed)
 static void release_all(const struct freed *freed, uint32_t count)
 {
 	while (count--) {
+		unpoison_all(freed[count].base, freed_bytes(&freed[count]));
 		if (release(freed[count].base))
 			continue;
 		heap_mutex_take(&cache.lock);
@@ -182,6 +184,7 @@ static void cache_put(struct freed freed)
 			       cache.bytes + freed_bytes(&freed) > cache.limit))
 		out[n++] = cache_remove(0);
 	if (freed_bytes(&freed) <= cache.limit) {
+		poison(freed.base, freed_bytes(&freed));
 		cache.freed[cache.count++] = freed;
 		cache.bytes += freed_bytes(&freed);
 	} else {
@@ -289,6 +292,9 @@ void huge_free(struct heap *heap, struct span *span)
 		.committed = span->next, .reserved = span->prev,
 	};
 
+	/* What the block has left unused. */
+	unpoison_all(freed.base + span->bytes,
+		     huge_reserved(span) - span->bytes);
 	unlink_huge(heap, span);
 	memset(span, 0, sizeof(*span));
 	cache_put(freed);

@@ -33,6 +33,7 @@ TCase *free_tests(void);
 TCase *global_tests(void);
 TCase *guard_tests(void);
 TCase *heap_alloc_tests(void);
+TCase *heap_asan_tests(void);
 TCase *heap_create_tests(void);
 TCase *heap_failure_tests(void);
 TCase *heap_host_tests(void);
