@@ -48,6 +48,7 @@ fuzz: all tests fuzz-programs
 
 # What the unit tests make fail; see tests/unit/inject.h.
 INJECTED := ntmem_engine_open_kernel ntmem_engine_open_embedded \
-	ntmem_pool_alloc ntmem_pool_free mmap munmap mprotect madvise \
+	ntmem_pool_alloc ntmem_pool_free meta_alloc meta_free \
+	meta_alloc_kept meta_free_kept mmap munmap mprotect madvise \
 	sigaction open read ioctl syscall
 $(OUT)/tests/unit: LIBS += $(addprefix -Wl$(comma)--wrap=,$(INJECTED))

@@ -41,6 +41,13 @@ static void *pop(const struct heap *heap, struct blocks *list)
 	return p;
 }
 
+/* Nobody was told of the block yet. */
+static void *clear(void *p, size_t size)
+{
+	unpoison(p, size);
+	return memset(p, 0, size);
+}
+
 /* A block that grows beyond this gets a run. */
 #define ROOMY	4096
 
@@ -99,7 +106,7 @@ static void *alloc_run(struct heap *heap, size_t size, bool zero)
 	if (!span)
 		return NULL;
 	if (zero && !span->zero)
-		memset(span_base(span), 0, size);
+		clear(span_base(span), size);
 	span->zero = false;
 	return span_base(span);
 }
@@ -133,7 +140,7 @@ static void *alloc_huge(struct heap *heap, size_t size, size_t align,
 	if (!span)
 		return NULL;
 	if (zero && !span->zero)
-		memset(span_base(span), 0, size);
+		clear(span_base(span), size);
 	return span_base(span);
 }
 
@@ -152,7 +159,7 @@ static void *clear_if(bool zero, void *p, size_t size)
 {
 	if (p && !zero && unlikely(heap_fills_free))
 		fill_new(p, size);
-	return p && zero ? memset(p, 0, size) : p;
+	return p && zero ? clear(p, size) : p;
 }
 
 /* A guarded block; or the end of it, where no ordinary one may do instead. */
@@ -177,7 +184,7 @@ static void *alloc_plain(struct heap *heap, size_t size, bool zero)
 }
 
 /* The end of what began with announce_begin(). */
-static void *announced(const struct heap *heap, void *p, size_t size, bool zero)
+static void *announced(struct heap *heap, void *p, size_t size, bool zero)
 {
 	announce_end();
 	if (unlikely(heap_announces))
@@ -200,15 +207,18 @@ void *heap_alloc(struct heap *heap, size_t size, bool zero)
 
 void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room)
 {
-	if (heap->region || heap_guarded || heap_announces)
+	void *p;
+
+	if (heap->region || heap_guarded || size <= ROOMY || room <= size)
 		return heap_alloc(heap, size, false);
-	if (size > RUN_MAX)
-		return alloc_huge(heap, size, 0, room, false);
+	announce_begin();
 	/* What is behind in a run and not touched costs next to nothing. */
-	if (size > ROOMY && room > size)
-		return alloc_roomy_run(heap, size,
-				       room < RUN_MAX ? room : RUN_MAX);
-	return heap_alloc(heap, size, false);
+	if (size > RUN_MAX)
+		p = alloc_huge(heap, size, 0, room, false);
+	else
+		p = alloc_roomy_run(heap, size,
+				    room < RUN_MAX ? room : RUN_MAX);
+	return announced(heap, p, size, false);
 }
 
 /* ---------------------------------------------------------------- aligned --- */

@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "heap/arena.h"
 #include "heap/meta.h"
+#include "heap/poison.h"
 #include "heap/table.h"
 
 #define ARENA_SHIFT	10		/* log2 of ARENA_SLICES */
@@ -173,21 +174,29 @@ static uint32_t commit_end(const struct arena *arena, uint32_t at,
 	return bits_next(arena->committed, end, group, true);
 }
 
-bool arena_commit(struct arena *arena, uint32_t at, uint32_t count)
+static bool commit(struct arena *arena, uint32_t at, uint32_t end)
 {
-	uint32_t end = at + count;
-	struct ntmem_range range = { .prot = arena->store->prot };
+	struct ntmem_range range = {
+		.addr = (uintptr_t)slice_base(arena->first + at),
+		.size = (end - at) * SLICE, .prot = arena->store->prot,
+	};
 
-	at = bits_next(arena->committed, at, end, false);
-	if (at == end)
-		return true;
-	end = commit_end(arena, at, end);
-	range.addr = (uintptr_t)slice_base(arena->first + at);
-	range.size = (end - at) * SLICE;
 	if (ntmem_engine()->commit(&range))
 		return false;
 	bits_set(arena->committed, at, end - at);
 	return true;
+}
+
+bool arena_commit(struct arena *arena, uint32_t at, uint32_t count)
+{
+	uint32_t end = at + count, ahead;
+
+	at = bits_next(arena->committed, at, end, false);
+	if (at == end)
+		return true;
+	ahead = commit_end(arena, at, end);
+	return commit(arena, at, ahead) ||
+	       (ahead > end && commit(arena, at, end));
 }
 
 /* --------------------------------------------------------------- making --- */
@@ -205,11 +214,11 @@ static char *reserve(const struct store *store, uint32_t slices)
 	return (char *)(uintptr_t)reserve.addr;
 }
 
-static void release(char *base)
+static bool release(char *base)
 {
 	struct ntmem_range range = { .addr = (uintptr_t)base };
 
-	ntmem_engine()->release(&range);
+	return !ntmem_engine()->release(&range);
 }
 
 static struct arena *arena_describe(struct store *store, char *base,
@@ -256,21 +265,40 @@ struct arena *arena_make(struct store *store, uint32_t count)
 	return arena;
 }
 
+/* No slice is in use: each is poisoned as a whole, if it ever was. */
+static void unpoison_slices(const struct arena *arena)
+{
+	uint32_t i;
+
+	for (i = 0; i < arena->slices; i++)
+		unpoison_all(slice_base(arena->first + i), SLICE);
+}
+
+/* Once it is released, the same place may be another store's. */
+static bool arena_release(struct arena *arena)
+{
+	struct arena **place = &arenas[arena->first >> ARENA_SHIFT];
+
+	unpoison_slices(arena);
+	__atomic_store_n(place, NULL, __ATOMIC_RELEASE);
+	if (release(slice_base(arena->first)))
+		return true;
+	__atomic_store_n(place, arena, __ATOMIC_RELEASE);
+	return false;
+}
+
 bool arenas_release(struct store *store)
 {
 	struct arena **link = &store->arenas, *arena;
 	bool released = false;
 
 	while ((arena = *link)) {
-		if (arena->free < arena->slices) {
+		if (arena->free < arena->slices || !arena_release(arena)) {
 			link = &arena->next;
 			continue;
 		}
 		*link = arena->next;
 		store->warm -= arena->warm;
-		__atomic_store_n(&arenas[arena->first >> ARENA_SHIFT], NULL,
-				 __ATOMIC_RELEASE);
-		release(slice_base(arena->first));
 		meta_free(arena, sizeof(*arena));
 		released = true;
 	}

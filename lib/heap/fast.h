@@ -28,7 +28,7 @@ static inline void *fast_pop(struct blocks *list)
 		return NULL;
 	list->free = block_next(block);
 	list->used++;
-	block->freed_to = NULL;
+	block_set_freed_to(block, NULL);
 	return block;
 }
 
@@ -50,10 +50,10 @@ static inline enum fast_push fast_push(struct shard *shard, struct span *span,
 
 	if (unlikely(OWNER(span) != (uintptr_t)shard))
 		return PUSH_MISSED;
-	if (unlikely(block->freed_to == shard))
+	if (unlikely(block_freed_to(block) == shard))
 		return PUSH_MISSED;
 	block_link(block, span->list.free);
-	block->freed_to = shard;
+	block_set_freed_to(block, shard);
 	span->list.free = block;
 	if (unlikely(!--span->list.used))
 		return PUSH_LOW;
@@ -69,7 +69,7 @@ static inline enum fast_push fast_push_mixed(struct shard *shard,
 	uint8_t tag;
 
 	if (OWNER(span) != ((uintptr_t)shard | OWNER_MIXED) ||
-	    (uintptr_t)p % GRAIN || block->freed_to == shard)
+	    (uintptr_t)p % GRAIN || block_freed_to(block) == shard)
 		return PUSH_MISSED;
 	tag = span->tags[((uintptr_t)p & (SLICE - 1)) / GRAIN];
 	if (unlikely(!tag))
@@ -78,7 +78,7 @@ static inline enum fast_push fast_push_mixed(struct shard *shard,
 	if (unlikely(list->used >= MIXED_HOT) ||
 	    (shard->heap->trailer && !trailer_is_whole(p, list->size)))
 		return PUSH_MISSED;
-	block->freed_to = shard;
+	block_set_freed_to(block, shard);
 	block_link(block, list->free);
 	list->free = block;
 	return PUSH_DONE;

@@ -4,6 +4,7 @@
  */
 #include "heap/check.h"
 #include "heap/fill.h"
+#include "heap/poison.h"
 
 #define TAIL	0xab
 #define NEW	0xbaadf00d
@@ -20,7 +21,7 @@ void fill_init(void)
 }
 
 /* As Windows does it, a last word that is not whole is not filled. */
-static void fill(char *p, size_t size, uint32_t word)
+static HEAP_PEEKS void fill(char *p, size_t size, uint32_t word)
 {
 	size_t i;
 
@@ -28,12 +29,12 @@ static void fill(char *p, size_t size, uint32_t word)
 		memcpy(p + i, &word, sizeof(word));
 }
 
-void fill_set_tail(void *p, size_t size)
+HEAP_PEEKS void fill_set_tail(void *p, size_t size)
 {
 	memset((char *)p + size, TAIL, FILL_TAIL);
 }
 
-bool fill_tail_is_whole(const void *p, size_t size)
+HEAP_PEEKS bool fill_tail_is_whole(const void *p, size_t size)
 {
 	const unsigned char *tail = (const unsigned char *)p + size;
 	int i;
@@ -61,7 +62,7 @@ void fill_freed(void *p, size_t block_size)
 	     FREED);
 }
 
-bool fill_freed_is_whole(const void *p, size_t block_size)
+HEAP_PEEKS bool fill_freed_is_whole(const void *p, size_t block_size)
 {
 	const char *from = (const char *)p + sizeof(struct block);
 	uint32_t word;

@@ -99,7 +99,7 @@ static inline void push_to_others(struct shard *shard, struct span *span, void *
 	struct block *block = p;
 	uintptr_t first = __atomic_load_n(&span->remote, __ATOMIC_RELAXED);
 
-	block->freed_to = shard;
+	block_set_freed_to(block, shard);
 	do {
 		block_link(block, (struct block *)first);
 	} while (!__atomic_compare_exchange_n(&span->remote, &first,
@@ -131,7 +131,7 @@ static inline struct shard *push_others_inside(const struct heap *heap,
 
 	if (!owner || span->kind != SPAN_BLOCKS || shard->heap != heap ||
 	    __atomic_load_n(&heap->only, __ATOMIC_ACQUIRE) ||
-	    ((struct block *)p)->freed_to == shard ||
+	    block_freed_to(p) == shard ||
 	    __atomic_load_n(&shard->thread, __ATOMIC_RELAXED) == &thread_self)
 		return NULL;
 	push_to_others(shard, span, p);
@@ -191,7 +191,7 @@ static void check_block(struct shard *shard, struct span *span, void *p,
 
 	if (!span_is_small(span))
 		return;
-	if (block->freed_to == shard && find_is_free(shard, span, p))
+	if (block_freed_to(block) == shard && find_is_free(shard, span, p))
 		heap_report(shard->heap, p, find_block_size(span, p), call,
 			    "the block is free already");
 	heap_check_end(span, p, call);

@@ -30,7 +30,7 @@ static bool mark_block(struct freemap *map, const struct span *span,
 
 	if (offset >= span->slices * SLICE || !span_has_block(span, block) ||
 	    span_block_dropped(span, block) ||
-	    block->freed_to != span_shard(span))
+	    block_freed_to(block) != span_shard(span))
 		return false;
 	return mark(map, offset / span->list.size);
 }
@@ -83,7 +83,7 @@ static bool mark_mixed(struct freemap *map, const struct span *span,
 	size_t offset = (uintptr_t)block & (SLICE - 1);
 
 	return mixed_has_block(span, block) &&
-	       block->freed_to == span_shard(span) &&
+	       block_freed_to(block) == span_shard(span) &&
 	       mark(map, offset / GRAIN);
 }
 

@@ -10,6 +10,7 @@
 #include "heap/clock.h"
 #include "heap/heap.h"
 #include "heap/huge.h"
+#include "heap/poison.h"
 #include "heap/purge.h"
 #include "heap/span.h"
 #include "heap/store.h"
@@ -23,11 +24,11 @@ static size_t to_pages(size_t size)
 	return (size + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 }
 
-static void release(void *base)
+static bool release(void *base)
 {
 	struct ntmem_range range = { .addr = (uintptr_t)base };
 
-	ntmem_engine()->release(&range);
+	return !ntmem_engine()->release(&range);
 }
 
 static char *reserve(const struct heap *heap, size_t size, size_t align)
@@ -155,6 +156,22 @@ static void allow_more(const struct freed *freed)
 		cache.limit = CACHE_MAX;
 }
 
+/* What cannot go now, since no mapping can be split, waits for the next time. */
+static void release_all(const struct freed *freed, uint32_t count)
+{
+	while (count--) {
+		unpoison_all(freed[count].base, freed_bytes(&freed[count]));
+		if (release(freed[count].base))
+			continue;
+		heap_mutex_take(&cache.lock);
+		if (cache.count < CACHED) {
+			cache.freed[cache.count++] = freed[count];
+			cache.bytes += freed_bytes(&freed[count]);
+		}
+		heap_mutex_give(&cache.lock);
+	}
+}
+
 /* What there is no room for is released. */
 static void cache_put(struct freed freed)
 {
@@ -167,6 +184,7 @@ static void cache_put(struct freed freed)
 			       cache.bytes + freed_bytes(&freed) > cache.limit))
 		out[n++] = cache_remove(0);
 	if (freed_bytes(&freed) <= cache.limit) {
+		poison(freed.base, freed_bytes(&freed));
 		cache.freed[cache.count++] = freed;
 		cache.bytes += freed_bytes(&freed);
 	} else {
@@ -176,17 +194,20 @@ static void cache_put(struct freed freed)
 		cache.released_at = now_ns();
 	}
 	heap_mutex_give(&cache.lock);
-	while (n)
-		release(out[--n].base);
+	release_all(out, n);
 }
 
 void huge_trim(void)
 {
+	struct freed out[CACHED];
+	uint32_t n = 0;
+
 	heap_mutex_take(&cache.lock);
 	while (cache.count)
-		release(cache_remove(0).base);
+		out[n++] = cache_remove(0);
 	cache.limit = 0;
 	heap_mutex_give(&cache.lock);
+	release_all(out, n);
 }
 
 /* With nothing left it starts learning anew. */
@@ -207,8 +228,7 @@ bool huge_purge(void)
 	if (n && !more)
 		cache.limit = 0;
 	heap_mutex_give(&cache.lock);
-	while (n)
-		release(out[--n].base);
+	release_all(out, n);
 	return more;
 }
 
@@ -223,6 +243,10 @@ static bool huge_get(const struct heap *heap, size_t size, size_t align,
 	if (align <= SLICE && cache_get(to_pages(size), prot, got))
 		return false;
 	got->base = reserve(heap, to_pages(room), align);
+	if (!got->base && room > size) {
+		room = size;
+		got->base = reserve(heap, to_pages(room), align);
+	}
 	got->prot = prot;
 	got->committed = to_pages(size) >> PAGE_SHIFT;
 	got->reserved = to_pages(room) >> PAGE_SHIFT;
@@ -268,6 +292,9 @@ void huge_free(struct heap *heap, struct span *span)
 		.committed = span->next, .reserved = span->prev,
 	};
 
+	/* What the block has left unused. */
+	unpoison_all(freed.base + span->bytes,
+		     huge_reserved(span) - span->bytes);
 	unlink_huge(heap, span);
 	memset(span, 0, sizeof(*span));
 	cache_put(freed);

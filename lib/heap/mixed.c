@@ -53,7 +53,7 @@ void mixed_push(struct shard *shard, struct span *span, void *p)
 		shard_use_span(shard, class);
 	}
 
-	block->freed_to = shard;
+	block_set_freed_to(block, shard);
 	block_link(block, list->free);
 	list->free = block;
 }

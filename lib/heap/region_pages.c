@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "heap/poison.h"
 #include "heap/region_pages.h"
 
 /* ------------------------------------------------------------ maps of bits --- */
@@ -180,6 +181,7 @@ static void clear_page(struct region_pages *pages, uint64_t page,
 
 	begin = begin > from ? begin : from;
 	end = end < to ? end : to;
+	unpoison(pages->base + begin, end - begin);
 	memset(pages->base + begin, 0, end - begin);
 }
 

@@ -184,8 +184,10 @@ static bool resize_region(struct heap *heap, void *p, size_t size, bool zero,
 /* What was added reads zero, from where it does not by itself. */
 static void clear(void *p, size_t from, size_t to)
 {
-	if (from < to)
-		memset((char *)p + from, 0, to - from);
+	if (from >= to)
+		return;
+	unpoison((char *)p + from, to - from);
+	memset((char *)p + from, 0, to - from);
 }
 
 static bool resize(struct span *span, void *p, size_t old, size_t size,

@@ -420,7 +420,7 @@ void shard_push(struct shard *shard, struct span *span, void *p)
 	/* Its thread has just made it low, and not come to look at it yet. */
 	if (unlikely(!span->list.used))
 		shard_span_low(shard, span);
-	block->freed_to = shard;
+	block_set_freed_to(block, shard);
 	block_link(block, span->list.free);
 	span->list.free = block;
 	span->list.used--;

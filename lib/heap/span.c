@@ -49,7 +49,7 @@ static void add(struct span *span, char *p)
 
 	if (heap_fills_free)
 		fill_freed(p, span->list.size);
-	block->freed_to = span_shard(span);
+	block_set_freed_to(block, span_shard(span));
 	block_link(block, span->list.free);
 	span->list.free = block;
 }

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "heap/arena.h"
 #include "heap/clock.h"
+#include "heap/poison.h"
 #include "heap/purge.h"
 #include "heap/table.h"
 
@@ -104,6 +105,7 @@ static uint32_t take_from(struct store *store, struct arena *arena,
 		miss(store, count - warm);
 	*zero = !warm;
 	arena_use(arena, at, count);
+	poison(slice_base(arena->first + at), count * SLICE);
 	store->warm -= warm;
 	if (store->warm < store->warm_low)
 		store->warm_low = store->warm;
@@ -229,9 +231,9 @@ static enum arena_fate fate_of(const struct ntmem_op *op)
 {
 	if (!op->status)
 		return ARENA_COLD;
-	if (op->status == -ENOMEM && !ntmem_engine()->drop(&op->range, 1))
-		return ARENA_CLEAN;
-	return ARENA_WARM;
+	if (op->status != -ENOMEM || ntmem_engine()->drop(&op->range, 1))
+		return ARENA_WARM;
+	return ntmem_engine()->drop_decommits ? ARENA_COLD : ARENA_CLEAN;
 }
 
 static void cooling_decommit(struct cooling *cooling)
@@ -338,6 +340,7 @@ static void give_locked(struct store *store, uint32_t slice, uint32_t count)
 
 	memset(span, 0, count * sizeof(*span));
 	arena_unuse(arena, slice - arena->first, count);
+	poison(slice_base(slice), count * SLICE);
 	if (holes)
 		count_dropped(store, -(int32_t)holes);
 	if (holes && ntmem_engine()->drop_decommits)

@@ -18,7 +18,8 @@ static inline uint32_t trailer_key(void)
 	return heap_key >> 8;
 }
 
-static inline void trailer_set(void *block, size_t block_size, size_t size)
+static inline HEAP_PEEKS void trailer_set(void *block, size_t block_size,
+					  size_t size)
 {
 	uint32_t slack = (uint32_t)(block_size - size) * 0x10001;
 
@@ -27,7 +28,8 @@ static inline void trailer_set(void *block, size_t block_size, size_t size)
 }
 
 /* The size that was asked for, or -1 when it was overwritten. */
-static inline size_t trailer_get(const void *block, size_t block_size)
+static inline HEAP_PEEKS size_t trailer_get(const void *block,
+					    size_t block_size)
 {
 	uint32_t slack;
 

@@ -135,7 +135,7 @@ static uint32_t made_pages(const struct span *span, uint16_t *free)
  * Does a block look like a free one? Of one in use, what is read there means
  * nothing, and its owner may be writing it.
  */
-__attribute__((no_sanitize_thread))
+__attribute__((no_sanitize_thread)) HEAP_PEEKS
 static bool is_marked(const struct span *span, const void *p)
 {
 	return ((const struct block *)p)->freed_to == span_shard(span);

@@ -173,6 +173,7 @@ struct heap {
 	struct guarded *guarded;	/* its guarded blocks; heap's lock */
 	size_t guarded_bytes;		/* in those; same */
 	struct heap_region *region;	/* of a heap of fixed size */
+	size_t announced;		/* bytes of that, up to the last block */
 	struct user_values *user_values;	/* or NULL; heap's lock */
 	struct shard *shards;		/* heap's lock */
 	struct shard first;

@@ -150,7 +150,7 @@ static void *grow(struct span *span, void *p, size_t size)
 
 	if ((OWNER(span) & ~OWNER_FULL) != (uintptr_t)shard ||
 	    span->kind != SPAN_BLOCKS || size <= old || size > GROW_MAX ||
-	    ((struct block *)p)->freed_to == shard)
+	    block_freed_to(p) == shard)
 		return NULL;
 	moved = malloc(size + size / 2);
 	if (unlikely(!moved)) {

@@ -14,6 +14,7 @@
 
 #include "engine/engine.h"
 #include "engine/pool.h"
+#include "heap/meta.h"
 #include "inject.h"
 
 static struct {
@@ -28,7 +29,7 @@ static struct {
 	pid_t thread;
 } order;
 
-static int64_t pool_bytes, mapped_bytes;
+static int64_t pool_bytes, meta_bytes, mapped_bytes;
 
 void inject(enum inject_kind kind, unsigned int n, int error)
 {
@@ -62,6 +63,11 @@ bool inject_hit_unmap(void)
 int64_t inject_pool_bytes(void)
 {
 	return __atomic_load_n(&pool_bytes, __ATOMIC_RELAXED);
+}
+
+int64_t inject_meta_bytes(void)
+{
+	return __atomic_load_n(&meta_bytes, __ATOMIC_RELAXED);
 }
 
 int64_t inject_mapped_bytes(void)
@@ -129,10 +135,23 @@ OPERATION(set_granularity, const struct ntmem_granularity *)
 OPERATION(batch, struct ntmem_batch *)
 OPERATION(last_fault, struct ntmem_fault *)
 
+static bool decommits;
+
+static int decommit_all(const struct ntmem_range *ranges, unsigned int count)
+{
+	int error = 0;
+
+	for (; count && !error; ranges++, count--)
+		error = real->decommit(ranges);
+	return error;
+}
+
 static int failing_drop(const struct ntmem_range *ranges, unsigned int count)
 {
-	return fails(INJECT_OPERATION, __func__) ? -order.error :
-						   real->drop(ranges, count);
+	if (fails(INJECT_OPERATION, __func__))
+		return -order.error;
+	return decommits ? decommit_all(ranges, count) :
+			   real->drop(ranges, count);
 }
 
 static struct ntmem_engine failing = {
@@ -159,8 +178,14 @@ static const struct ntmem_engine *over(const struct ntmem_engine *engine)
 		return NULL;
 	real = engine;
 	failing.name = engine->name;
-	failing.drop_decommits = engine->drop_decommits;
+	failing.drop_decommits = engine->drop_decommits || decommits;
 	return &failing;
+}
+
+void inject_decommits(bool on)
+{
+	decommits = on;
+	failing.drop_decommits = real->drop_decommits || on;
 }
 
 const struct ntmem_engine *__real_ntmem_engine_open_kernel(int *error);
@@ -203,6 +228,48 @@ void __wrap_ntmem_pool_free(struct ntmem_pool *pool, void *object, size_t size)
 {
 	count(&pool_bytes, -(int64_t)size);
 	__real_ntmem_pool_free(pool, object, size);
+}
+
+void *__real_meta_alloc(size_t size);
+void *__wrap_meta_alloc(size_t size);
+void __real_meta_free(void *object, size_t size);
+void __wrap_meta_free(void *object, size_t size);
+void *__real_meta_alloc_kept(size_t size);
+void *__wrap_meta_alloc_kept(size_t size);
+void __real_meta_free_kept(void *object, size_t size);
+void __wrap_meta_free_kept(void *object, size_t size);
+
+static void *count_meta(void *object, size_t size)
+{
+	if (object)
+		count(&meta_bytes, (int64_t)size);
+	return object;
+}
+
+void *__wrap_meta_alloc(size_t size)
+{
+	if (fails(INJECT_ALLOCATION, __func__))
+		return NULL;
+	return count_meta(__real_meta_alloc(size), size);
+}
+
+void __wrap_meta_free(void *object, size_t size)
+{
+	count(&meta_bytes, -(int64_t)size);
+	__real_meta_free(object, size);
+}
+
+void *__wrap_meta_alloc_kept(size_t size)
+{
+	if (fails(INJECT_ALLOCATION, __func__))
+		return NULL;
+	return count_meta(__real_meta_alloc_kept(size), size);
+}
+
+void __wrap_meta_free_kept(void *object, size_t size)
+{
+	count(&meta_bytes, -(int64_t)size);
+	__real_meta_free_kept(object, size);
 }
 
 /* ------------------------------------------------------- system calls --- */

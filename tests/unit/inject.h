@@ -13,7 +13,7 @@
 
 enum inject_kind {
 	INJECT_OPERATION,	/* of the engine's table */
-	INJECT_ALLOCATION,	/* of the pool */
+	INJECT_ALLOCATION,	/* of the pool, of what the heap has for itself */
 	INJECT_SYSTEM_CALL,	/* that gives, takes or changes something */
 };
 
@@ -29,8 +29,15 @@ bool inject_end(void);
 /* Was it one that gives memory back? What it was to give back stays then. */
 bool inject_hit_unmap(void);
 
-/* Bytes that the library has from its pools, and as address space. */
+/* Bytes that the library has from its pools, for heaps, as address space. */
 int64_t inject_pool_bytes(void);
+int64_t inject_meta_bytes(void);
 int64_t inject_mapped_bytes(void);
+
+/*
+ * From now on, or no more: drop decommits, which the kernel engine's does
+ * anyway. What was dropped has no memory then until it is committed again.
+ */
+void inject_decommits(bool on);
 
 #endif

@@ -66,6 +66,8 @@ int main(int argc, char **argv)
 	add_heap_case(suite, region_tests());
 	add_heap_case(suite, region_model_tests());
 	add_heap_case(suite, region_failure_tests());
+	add_heap_case(suite, heap_failure_tests());
+	add_heap_case(suite, heap_asan_tests());
 	printf("engine: %s\n", ntmem_engine()->name);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
