@@ -197,7 +197,7 @@ static void cache_put(struct freed freed)
 	release_all(out, n);
 }
 
-void huge_trim(void)
+bool huge_trim(void)
 {
 	struct freed out[CACHED];
 	uint32_t n = 0;
@@ -208,6 +208,7 @@ void huge_trim(void)
 	cache.limit = 0;
 	heap_mutex_give(&cache.lock);
 	release_all(out, n);
+	return n;
 }
 
 /* With nothing left it starts learning anew. */
@@ -232,28 +233,48 @@ bool huge_purge(void)
 	return more;
 }
 
+bool huge_make_way(void)
+{
+	bool done = huge_trim();
+
+	done |= store_trim(&store_data) != 0;
+	done |= store_trim(&store_code) != 0;
+	return done;
+}
+
 /* ------------------------------------------------------------ the blocks --- */
 
-/* Memory for a block: one that was freed, or a new one, which reads zero. */
-static bool huge_get(const struct heap *heap, size_t size, size_t align,
-		     size_t room, struct freed *got)
+/* New memory, with base NULL where there is none. */
+static void get_new(const struct heap *heap, size_t size, size_t align,
+		    size_t room, struct freed *got)
 {
-	uint32_t prot = store_prot(heap->store);
-
-	if (align <= SLICE && cache_get(to_pages(size), prot, got))
-		return false;
 	got->base = reserve(heap, to_pages(room), align);
 	if (!got->base && room > size) {
 		room = size;
 		got->base = reserve(heap, to_pages(room), align);
 	}
-	got->prot = prot;
+	got->prot = store_prot(heap->store);
 	got->committed = to_pages(size) >> PAGE_SHIFT;
 	got->reserved = to_pages(room) >> PAGE_SHIFT;
 	if (got->base && !commit(heap, got->base, 0, to_pages(size))) {
 		release(got->base);
 		got->base = NULL;
 	}
+}
+
+/*
+ * Memory for a block: one that was freed, or a new one, which reads zero. What is
+ * kept for later makes way where there is nothing else.
+ */
+static bool huge_get(const struct heap *heap, size_t size, size_t align,
+		     size_t room, struct freed *got)
+{
+	if (align <= SLICE &&
+	    cache_get(to_pages(size), store_prot(heap->store), got))
+		return false;
+	get_new(heap, size, align, room, got);
+	if (!got->base && huge_make_way())
+		get_new(heap, size, align, room, got);
 	return true;
 }
 

@@ -14,8 +14,14 @@ struct span *huge_alloc(struct heap *heap, size_t size, size_t align,
 			size_t room);
 void huge_free(struct heap *heap, struct span *span);
 
-/* Releases all that is kept of blocks that were freed. */
-void huge_trim(void);
+/* Releases all that is kept of blocks that were freed; false: there is nothing. */
+bool huge_trim(void);
+
+/*
+ * Gives back all that is free and kept for later, of huge blocks and in the
+ * stores, so that what is missing may be found; false where there is nothing.
+ */
+bool huge_make_way(void);
 
 /* The same for what nobody wanted since the last call; false: nothing is left. */
 bool huge_purge(void);

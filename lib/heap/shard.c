@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "heap/fast.h"
 #include "heap/heap.h"
+#include "heap/huge.h"
 #include "heap/meta.h"
 #include "heap/mixed.h"
 #include "heap/purge.h"
@@ -166,6 +167,8 @@ struct span *shard_take_slices(struct shard *shard, uint32_t slices)
 		return span;
 	}
 	slice = store_take(shard->heap->store, slices, 1, &zero);
+	if (!slice && huge_make_way())
+		slice = store_take(shard->heap->store, slices, 1, &zero);
 	if (!slice)
 		return NULL;
 	span = table_span(slice);

@@ -88,6 +88,39 @@ HELPER(with_large_blocks_alone)
 	free(larger);
 }
 
+/* What is kept of freed blocks, because they were wanted again, makes way. */
+HELPER(with_a_commit_limit)
+{
+	char *volatile p;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		p = malloc(30 * MIB);
+		EXPECT(p);
+		*p = 1;
+		free(p);
+	}
+	p = malloc(50 * MIB);
+	EXPECT(p);
+	free(p);
+	for (i = 0; i < 8; i++) {
+		p = malloc(30 * MIB);
+		EXPECT(p);
+		free(p);
+	}
+	EXPECT(use_up(MIB) > 50);
+}
+
+TEST(what_is_kept_makes_way)
+{
+	const char *engine = getenv("NTMEM_ENGINE");
+
+	if (engine && !strcmp(engine, "kernel"))
+		SKIP("the limit is the embedded engine's");
+	setenv("NTMEM_COMMIT_LIMIT", "64M", 1);
+	EXPECT(!run_again("with_a_commit_limit", NULL));
+}
+
 /* As ulimit -v 1000000. */
 TEST(little_address_space)
 {
