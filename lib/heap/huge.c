@@ -31,6 +31,9 @@ static bool release(void *base)
 	return !ntmem_engine()->release(&range);
 }
 
+/* Address space that cannot go now is tried again with what is cached. */
+static void give_up(char *base);
+
 static char *reserve(const struct heap *heap, size_t size, size_t align)
 {
 	const struct ntmem_engine *engine = ntmem_engine();
@@ -47,7 +50,7 @@ static char *reserve(const struct heap *heap, size_t size, size_t align)
 	/* Windows' granularity may have been made smaller than a slice. */
 	if (reserve.addr % SLICE || reserve.addr >> TABLE_BITS ||
 	    table_cover(slice_of((void *)(uintptr_t)reserve.addr), 1)) {
-		release((void *)(uintptr_t)reserve.addr);
+		give_up((char *)(uintptr_t)reserve.addr);
 		return NULL;
 	}
 	return (char *)(uintptr_t)reserve.addr;
@@ -172,6 +175,13 @@ static void release_all(const struct freed *freed, uint32_t count)
 	}
 }
 
+static void give_up(char *base)
+{
+	const struct freed freed = { .base = base };
+
+	release_all(&freed, 1);
+}
+
 /* What there is no room for is released. */
 static void cache_put(struct freed freed)
 {
@@ -257,7 +267,7 @@ static void get_new(const struct heap *heap, size_t size, size_t align,
 	got->committed = to_pages(size) >> PAGE_SHIFT;
 	got->reserved = to_pages(room) >> PAGE_SHIFT;
 	if (got->base && !commit(heap, got->base, 0, to_pages(size))) {
-		release(got->base);
+		give_up(got->base);
 		got->base = NULL;
 	}
 }

@@ -265,6 +265,8 @@ void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
 	if (!moved)
 		return size <= old && heap_resize(heap, p, size, false, call) ?
 		       p : NULL;
+	/* Of malloc's block, what was not asked for, too. */
+	unpoison(p, old);
 	memcpy(moved, p, old < size ? old : size);
 	if (zero)
 		clear(moved, old, size);
