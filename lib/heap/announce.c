@@ -98,8 +98,8 @@ void announce_size(struct heap *heap, void *p, size_t old, size_t size,
 	(void)zero;
 	if (heap->region)
 		note_end(heap, (char *)p + room);
-	if (size > old)
-		unpoison((char *)p + old, size - old);
+	/* Of malloc's blocks old is the room, which was not all asked for. */
+	unpoison(p, size);
 	poison((char *)p + size, (room > old ? room : old) - size);
 }
 
