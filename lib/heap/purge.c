@@ -85,7 +85,10 @@ static void *run(void *arg)
 	return arg;
 }
 
-/* The program's signals are for the program's threads. */
+/*
+ * The program's signals are for the program's threads, and so is a real-time
+ * policy that the maker may have: this one waits for others by yielding.
+ */
 static bool make_thread(void)
 {
 	pthread_attr_t attr;
@@ -97,6 +100,7 @@ static bool make_thread(void)
 		return false;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	error = pthread_create(&thread, &attr, run, NULL);

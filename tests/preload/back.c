@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -262,6 +263,33 @@ TEST(a_thread_comes_and_goes)
 	while (count_threads() > 1 && seconds() < end)
 		usleep(1000);
 	EXPECT(count_threads() == 1);
+}
+
+/* The thread that is not this one, of two. */
+static int policy_of_the_other(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	int policy = -1;
+
+	EXPECT(dir);
+	while ((entry = readdir(dir)))
+		if (atoi(entry->d_name) && atoi(entry->d_name) != getpid())
+			policy = sched_getscheduler(atoi(entry->d_name));
+	closedir(dir);
+	return policy;
+}
+
+TEST(the_thread_is_an_ordinary_one)
+{
+	struct sched_param lowest = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO, &lowest))
+		SKIP("no real-time policy");
+	take_blocks(NULL);
+	free_blocks();
+	EXPECT(count_threads() == 2);
+	EXPECT(policy_of_the_other() == SCHED_OTHER);
 }
 
 HELPER(no_thread)
