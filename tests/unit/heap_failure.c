@@ -769,11 +769,16 @@ static void be_eager_no_more(void)
 	__atomic_store_n(&purge_state, PURGE_IDLE, __ATOMIC_SEQ_CST);
 }
 
-/* The last mode does what the second one does. Threads are in few calls. */
+/*
+ * The last mode does what the second one does, and the kernel engine decommits in
+ * any case. Threads are in few calls.
+ */
 static bool takes_too_long(enum mode mode)
 {
+	bool decommits = ntmem_engine()->drop_decommits;
+
 	return (UNDER_TSAN && mode != RAISING) ||
-	       (UNDER_ASAN && mode == DECOMMITTING);
+	       ((UNDER_ASAN || decommits) && mode == DECOMMITTING);
 }
 
 START_TEST(what_fails_harms_nobody)
