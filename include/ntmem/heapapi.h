@@ -57,9 +57,9 @@ WINBASEAPI HANDLE WINAPI HeapCreate(DWORD flOptions, SIZE_T dwInitialSize,
  * @hHeap: not the process heap
  *
  * Takes a time that does not grow with the number of blocks. No other thread
- * may be in the heap, or have it locked; the caller may. FALSE with ERROR_INVALID_HANDLE (6) for the process heap
- * and for what is no heap. Microsoft's page: "HeapDestroy function
- * (heapapi.h)".
+ * may be in the heap, or have it locked; the caller may. FALSE with
+ * ERROR_INVALID_HANDLE (6) for the process heap and for what is no heap.
+ * Microsoft's page: "HeapDestroy function (heapapi.h)".
  */
 WINBASEAPI BOOL WINAPI HeapDestroy(HANDLE hHeap);
 

@@ -233,14 +233,13 @@ int embedded_drop(const struct ntmem_range *ranges, unsigned int count)
 
 	while (count && !error) {
 		done = drop_many(ranges, count);
+		if (!done) {
+			error = drop_content(ranges->addr,
+					     ranges->addr + ranges->size);
+			done = 1;
+		}
 		ranges += done;
 		count -= done;
-		if (done || !count)
-			continue;
-		error = drop_content(ranges->addr,
-				     ranges->addr + ranges->size);
-		ranges++;
-		count--;
 	}
 	errno = saved_errno;
 	return error;

@@ -96,13 +96,12 @@ static int place_in_known_hole(uint64_t room, uint64_t size, int prot,
 static int place_free(uint64_t size, uint64_t align, int prot, uint64_t *addr)
 {
 	uint64_t room = align_up(size, embedded.granularity);
+	bool plain = align == embedded.granularity;
 	int error = -EEXIST;
 
-	if (align == embedded.granularity)
-		error = place_in_known_hole(room, size, prot, addr);
-	if (!error)
+	if (plain && !place_in_known_hole(room, size, prot, addr))
 		return 0;
-	if (align == embedded.granularity && embedded.hint > room &&
+	if (plain && embedded.hint > room &&
 	    embedded.hint - room >= LOWEST_ADDRESS) {
 		*addr = embedded.hint - room;
 		error = map_at(*addr, size, prot);
@@ -114,6 +113,7 @@ static int place_free(uint64_t size, uint64_t align, int prot, uint64_t *addr)
 	return error;
 }
 
+/* The last reservation's place is used again first, then the largest hole above. */
 void note_hole(uint64_t start, uint64_t end)
 {
 	end = align_up(end, embedded.granularity);

@@ -48,9 +48,6 @@ static void *clear(void *p, size_t size)
 	return memset(p, 0, size);
 }
 
-/* A block that grows beyond this gets a run. */
-#define ROOMY	4096
-
 static void *alloc_block_locked(struct heap *heap, unsigned int class,
 				size_t size)
 {
@@ -209,7 +206,7 @@ void *heap_alloc_with_room(struct heap *heap, size_t size, size_t room)
 {
 	void *p;
 
-	if (heap->region || heap_guarded || size <= ROOMY || room <= size)
+	if (heap->region || heap_guarded || size <= GROWN_MAX || room <= size)
 		return heap_alloc(heap, size, false);
 	announce_begin();
 	/* What is behind in a run and not touched costs next to nothing. */

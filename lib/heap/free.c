@@ -94,7 +94,8 @@ static inline void collect_unowned(struct shard *shard)
 		collect_shard(shard);
 }
 
-static inline void push_to_others(struct shard *shard, struct span *span, void *p)
+static inline void push_to_others(struct shard *shard, struct span *span,
+				  void *p)
 {
 	struct block *block = p;
 	uintptr_t first = __atomic_load_n(&span->remote, __ATOMIC_RELAXED);
@@ -124,7 +125,7 @@ static void push_remote(struct shard *shard, struct span *span, void *p)
 
 /* Inside. The shard that it was pushed to, or NULL. */
 static inline struct shard *push_others_inside(const struct heap *heap,
-					struct span *span, void *p)
+					       struct span *span, void *p)
 {
 	uintptr_t owner = OWNER(span);
 	struct shard *shard = (struct shard *)(owner & ~OWNER_FLAGS);

@@ -31,31 +31,6 @@ static bool release(void *base)
 	return !ntmem_engine()->release(&range);
 }
 
-/* Address space that cannot go now is tried again with what is cached. */
-static void give_up(char *base);
-
-static char *reserve(const struct heap *heap, size_t size, size_t align)
-{
-	const struct ntmem_engine *engine = ntmem_engine();
-	struct ntmem_reserve reserve = {
-		.size = size, .prot = store_prot(heap->store),
-		.align = align > SLICE ? align : 0,
-	};
-
-	if (!engine)
-		return NULL;
-	if (engine->reserve(&reserve) &&
-	    (!store_release_empty(heap->store) || engine->reserve(&reserve)))
-		return NULL;
-	/* Windows' granularity may have been made smaller than a slice. */
-	if (reserve.addr % SLICE || reserve.addr >> TABLE_BITS ||
-	    table_cover(slice_of((void *)(uintptr_t)reserve.addr), 1)) {
-		give_up((char *)(uintptr_t)reserve.addr);
-		return NULL;
-	}
-	return (char *)(uintptr_t)reserve.addr;
-}
-
 static bool commit(const struct heap *heap, char *base, size_t from, size_t to)
 {
 	struct ntmem_range range = {
@@ -175,6 +150,7 @@ static void release_all(const struct freed *freed, uint32_t count)
 	}
 }
 
+/* Of address space that was not used yet. */
 static void give_up(char *base)
 {
 	const struct freed freed = { .base = base };
@@ -253,6 +229,28 @@ bool huge_make_way(void)
 }
 
 /* ------------------------------------------------------------ the blocks --- */
+
+static char *reserve(const struct heap *heap, size_t size, size_t align)
+{
+	const struct ntmem_engine *engine = ntmem_engine();
+	struct ntmem_reserve reserve = {
+		.size = size, .prot = store_prot(heap->store),
+		.align = align > SLICE ? align : 0,
+	};
+
+	if (!engine)
+		return NULL;
+	if (engine->reserve(&reserve) &&
+	    (!store_release_empty(heap->store) || engine->reserve(&reserve)))
+		return NULL;
+	/* Windows' granularity may have been made smaller than a slice. */
+	if (reserve.addr % SLICE || reserve.addr >> TABLE_BITS ||
+	    table_cover(slice_of((void *)(uintptr_t)reserve.addr), 1)) {
+		give_up((char *)(uintptr_t)reserve.addr);
+		return NULL;
+	}
+	return (char *)(uintptr_t)reserve.addr;
+}
 
 /* New memory, with base NULL where there is none. */
 static void get_new(const struct heap *heap, size_t size, size_t align,

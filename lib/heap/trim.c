@@ -92,7 +92,6 @@ bool trim_has_too_much(const struct shard *shard)
 	return shard->loose > loose_limit(shard);
 }
 
-
 void trim_lower(struct shard *shard, struct span *span)
 {
 	shard->loose -= loose(span);

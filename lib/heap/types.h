@@ -46,6 +46,7 @@
 #define LARGE_SPAN	4		/* slices, for classes above ... */
 #define LARGE_BLOCK	8192		/* ... this size */
 #define MIXED_CLASSES	STEP_CLASSES	/* mixed slices have blocks so large */
+#define GROWN_MAX	((size_t)4096)	/* a block that grows beyond gets a run */
 
 /*
  * A free block. The link is encoded (block.h). freed_to is there to notice

@@ -137,10 +137,10 @@ static bool fits(struct span *span, const void *p, size_t size)
 	       size >= span->list.size / 2;
 }
 
-/* What grows goes on growing: room for half as much again saves moves. */
-#define GROW_MAX	4096
-
-/* A small block of the calling thread's that grows; NULL where it is not. */
+/*
+ * A small block of the calling thread's that grows; NULL where it is not. It will go
+ * on growing: room for half as much again saves moves.
+ */
 static void *grow(struct span *span, void *p, size_t size)
 {
 	struct shard *shard = malloc_view();
@@ -149,7 +149,7 @@ static void *grow(struct span *span, void *p, size_t size)
 	void *moved;
 
 	if ((OWNER(span) & ~OWNER_FULL) != (uintptr_t)shard ||
-	    span->kind != SPAN_BLOCKS || size <= old || size > GROW_MAX ||
+	    span->kind != SPAN_BLOCKS || size <= old || size > GROWN_MAX ||
 	    block_freed_to(p) == shard)
 		return NULL;
 	moved = malloc(size + size / 2);
