@@ -22,7 +22,8 @@ FUZZ_SOURCES := $(filter-out tests/fuzz/ioctl% \
 ifneq ($(HUNTING),)
 $(OUT)/obj/tests/differential/%.o: FLAGS = $(TEST_FLAGS) -fno-sanitize=all
 $(OUT)/obj/tests/differential/sequence.o: FLAGS = $(TEST_FLAGS)
-$(OUT)/obj/tests/fuzz/blocks.o: FLAGS = $(TEST_FLAGS) -fno-sanitize=all
+$(OUT)/obj/tests/fuzz/blocks.o $(OUT)/obj/tests/fuzz/input.o: \
+	FLAGS = $(TEST_FLAGS) -fno-sanitize=all
 endif
 
 $(eval $(call have,libfuzzer,program,clang,clang libclang-rt-14-dev))

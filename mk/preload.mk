@@ -14,7 +14,7 @@ PRELOAD_TESTS := $(if $(SANITIZE)$(COVERAGE),,$(addprefix $(PRELOAD)/,\
 $(eval $(call remember,$(PRELOAD)/flags,$(CC) $(PRELOAD_FLAGS) $(LDFLAGS) \
 	$(PRELOAD_SOURCES)))
 
-PRELOAD_READY := tests/preload/tap.h $(PRELOAD)/flags | build/have/cc \
+PRELOAD_READY := tests/preload/tap.h tests/clock.h $(PRELOAD)/flags | build/have/cc \
 	build/have/libc
 
 $(PRELOAD)/tests: $(PRELOAD_SOURCES) $(PRELOAD_READY)

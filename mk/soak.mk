@@ -35,7 +35,7 @@ SOAK_HEAP_SOURCES := $(sort $(wildcard tests/soak-heap/*.c))
 $(eval $(call remember,build/tests/soak-heap.flags,$(CC) $(SOAK_HEAP_FLAGS) \
 	$(SOAK_HEAP_SOURCES)))
 
-$(SOAK_HEAP): $(SOAK_HEAP_SOURCES) $(wildcard tests/soak-heap/*.h) \
+$(SOAK_HEAP): $(SOAK_HEAP_SOURCES) $(wildcard tests/soak-heap/*.h tests/*.h) \
 		build/tests/soak-heap.flags build/lib/libntmem-malloc.so \
 		| build/have/cc build/have/libc
 	$(say) CC $@

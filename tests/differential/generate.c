@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "../dice.h"
 #include "generate.h"
 #include "model.h"
 
@@ -13,13 +14,13 @@
 #define FORK_DEPTH	2
 
 /*
- * Chance comes from @state, or from the bytes that somebody chose; a search for
+ * Chance comes from @dice, or from the bytes that somebody chose; a search for
  * a page has only its beginning from there, so that it does not use them up.
  */
 struct generator {
 	struct sequence *seq;
 	struct model *model;
-	u64 state;
+	struct dice dice;
 	const uint8_t *bytes;
 	size_t left;
 	int searches;
@@ -29,15 +30,6 @@ struct generator {
 };
 
 /* ---------------------------------------------------------------- chance */
-
-static u64 next(struct generator *g)
-{
-	u64 x = g->state += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
 
 /* As few bytes as hold a number below @n; zeroes when they are used up. */
 static u64 from_bytes(struct generator *g, u64 n)
@@ -60,13 +52,13 @@ static u64 below(struct generator *g, u64 n)
 {
 	if (g->bytes && !g->searches)
 		return from_bytes(g, n);
-	return next(g) % n;
+	return dice_u64(&g->dice) % n;
 }
 
 static void begin_search(struct generator *g)
 {
 	if (g->bytes && !g->searches)
-		g->state = from_bytes(g, 1 << 16);
+		g->dice.state = from_bytes(g, 1 << 16);
 	g->searches++;
 }
 
@@ -636,7 +628,7 @@ static void make_sequence(struct generator *g, unsigned int round, size_t steps)
 
 void generate(struct sequence *seq, u64 seed, unsigned int round, size_t steps)
 {
-	struct generator g = { .seq = seq, .state = seed };
+	struct generator g = { .seq = seq, .dice = { seed } };
 
 	make_sequence(&g, round, steps);
 }

@@ -10,6 +10,7 @@
 
 #include "../differential/model.h"
 #include "engine/engine.h"
+#include "input.h"
 #include "target.h"
 
 #define UNTOUCHED	0xdeadbeefu
@@ -19,25 +20,11 @@
 /* VirtualLock makes pages resident. */
 #define COMMIT_LIMIT	(4ULL << 20)
 
-static const uint8_t *bytes;
-static size_t left;
-
 /* Reservations that this run has made. */
 static uint64_t bases[BASES];
 static unsigned int nr_bases;
 
 /* ------------------------------------------------------------- arguments */
-
-static uint64_t take(unsigned int n)
-{
-	uint64_t value = 0;
-
-	while (n-- && left) {
-		value = value << 8 | *bytes++;
-		left--;
-	}
-	return value;
-}
 
 static uint64_t some_address(void)
 {
@@ -46,40 +33,40 @@ static uint64_t some_address(void)
 		0x7fffffff0000, 0x7fffffffefff, 0x7ffffffff000, 0x800000000000,
 		0xffff800000000000, 0xfffffffffffff000, UINT64_MAX,
 	};
-	unsigned int how = take(1);
+	unsigned int how = fuzz_take(1);
 
 	if (how < 120 && nr_bases)
-		return bases[how % nr_bases] + take(2) * 256;
+		return bases[how % nr_bases] + fuzz_take(2) * 256;
 	if (how < 200)
-		return WINDOW + take(2) * 4096 + how % 3;
+		return WINDOW + fuzz_take(2) * 4096 + how % 3;
 	if (how < 240)
 		return edges[how % (sizeof(edges) / sizeof(edges[0]))];
 	if (how < 248)
 		return (uintptr_t)bases;
-	return take(8);
+	return fuzz_take(8);
 }
 
 static uint64_t some_size(void)
 {
-	unsigned int how = take(1);
+	unsigned int how = fuzz_take(1);
 
 	if (how < 100)
 		return how % 20 * 4096 + how / 50;
 	if (how < 200)
-		return take(2);
+		return fuzz_take(2);
 	if (how < 230)
 		return 1ULL << how % 64;
-	return how < 240 ? UINT64_MAX - how + 230 : take(8);
+	return how < 240 ? UINT64_MAX - how + 230 : fuzz_take(8);
 }
 
 /* Some of the flags that there are, or bits. */
 static DWORD some_flags(const DWORD *flags, unsigned int count)
 {
-	unsigned int mask = take(2);
+	unsigned int mask = fuzz_take(2);
 	DWORD value = 0;
 
 	if (mask >= 0xff00)
-		return take(4);
+		return fuzz_take(4);
 	for (unsigned int i = 0; i < count; i++)
 		value |= mask & 1u << i ? flags[i] : 0;
 	return value;
@@ -249,9 +236,9 @@ static void call_free(void)
 	struct state before = look();
 	bool ok;
 
-	if (take(1) < 128)
+	if (fuzz_take(1) < 128)
 		type = type & 1 ? MEM_RELEASE : MEM_DECOMMIT;
-	if (take(1) < 128)
+	if (fuzz_take(1) < 128)
 		size = 0;
 	SetLastError(UNTOUCHED);
 	ok = VirtualFree((void *)addr, size, type);
@@ -276,7 +263,7 @@ static void call_protect(void)
 
 	SetLastError(UNTOUCHED);
 	ok = VirtualProtect((void *)addr, size, protect,
-			    take(1) < 240 ? &old : NULL);
+			    fuzz_take(1) < 240 ? &old : NULL);
 	check("VirtualProtect", ok, before);
 	fuzz_check(ok ? model_prot_valid(protect) && model_prot_valid(old) :
 			old == UNTOUCHED,
@@ -289,7 +276,7 @@ static void call_query(void)
 	MEMORY_BASIC_INFORMATION info;
 	struct state before = look();
 	uint64_t addr = some_address();
-	SIZE_T length = take(1) < 200 ? sizeof(info) : some_size();
+	SIZE_T length = fuzz_take(1) < 200 ? sizeof(info) : some_size();
 	bool ok;
 
 	SetLastError(UNTOUCHED);
@@ -335,22 +322,23 @@ static void call_prefetch(void)
 	bool ok;
 
 	SetLastError(UNTOUCHED);
-	ok = PrefetchVirtualMemory((HANDLE)(take(1) < 240 ? -1L : 0L),
-				   take(1) < 240, &entry, take(1) >= 240);
+	ok = PrefetchVirtualMemory((HANDLE)(fuzz_take(1) < 240 ? -1L : 0L),
+				   fuzz_take(1) < 240, &entry,
+				    fuzz_take(1) >= 240);
 	check("PrefetchVirtualMemory", ok, before);
 }
 
 static void call_status(void)
 {
 	MEMORYSTATUSEX status = {
-		.dwLength = take(1) < 200 ? sizeof(status) : take(4),
+		.dwLength = fuzz_take(1) < 200 ? sizeof(status) : fuzz_take(4),
 	};
 	struct state before = look();
 	SYSTEM_INFO info;
 	bool ok;
 
 	SetLastError(UNTOUCHED);
-	ok = GlobalMemoryStatusEx(take(1) < 240 ? &status : NULL);
+	ok = GlobalMemoryStatusEx(fuzz_take(1) < 240 ? &status : NULL);
 	check("GlobalMemoryStatusEx", ok, before);
 	GetSystemInfo(&info);
 	fuzz_check(info.dwPageSize == 4096, "page size %u", info.dwPageSize);
@@ -369,7 +357,7 @@ static void call_handlers(void)
 	bool ok;
 
 	SetLastError(UNTOUCHED);
-	handler = AddVectoredExceptionHandler(take(4), take(1) < 240 ?
+	handler = AddVectoredExceptionHandler(fuzz_take(4), fuzz_take(1) < 240 ?
 					      search_on : NULL);
 	check("AddVectoredExceptionHandler", handler, before);
 	ok = RemoveVectoredExceptionHandler((void *)some_address());
@@ -404,12 +392,11 @@ static void run(const uint8_t *data, size_t size)
 {
 	unsigned int calls = 0;
 
-	bytes = data;
-	left = size;
+	fuzz_input(data, size);
 	nr_bases = 0;
 	fuzz_renew_engine(COMMIT_LIMIT);
-	while (left && calls++ < CALLS)
-		call(take(1));
+	while (fuzz_input_is_left() && calls++ < CALLS)
+		call(fuzz_take(1));
 	fuzz_renew_engine(COMMIT_LIMIT);
 	fuzz_count(calls);
 }

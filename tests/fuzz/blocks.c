@@ -17,31 +17,11 @@
 /* Bytes; heaps keep arenas of 64 MiB. */
 #define RESERVED_MOST	((uint64_t)1 << 30)
 
-static const uint8_t *bytes;
-static size_t left;
 static size_t budget;
 
-void fuzz_input(const uint8_t *data, size_t size)
+void fuzz_begin_blocks(void)
 {
-	bytes = data;
-	left = size;
 	budget = BUDGET;
-}
-
-bool fuzz_input_is_left(void)
-{
-	return left;
-}
-
-uint64_t fuzz_take(unsigned int n)
-{
-	uint64_t value = 0;
-
-	while (n-- && left) {
-		value = value << 8 | *bytes++;
-		left--;
-	}
-	return value;
 }
 
 /* Near a power of two, where kinds of blocks begin and end. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the targets that allocate share: numbers and sizes out of the input,
+ * What the targets that allocate share: sizes of blocks out of the input,
  * blocks' content, and threads that do steps in the place of the first one.
  */
 #ifndef FUZZ_BLOCKS_H
@@ -10,12 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "input.h"
+
 #define MIB	((size_t)1 << 20)
 
-/* What is left of the input; the end of it reads as zero. */
-void fuzz_input(const uint8_t *data, size_t size);
-bool fuzz_input_is_left(void);
-uint64_t fuzz_take(unsigned int bytes);
+/* At the beginning of a run. */
+void fuzz_begin_blocks(void);
 
 /*
  * The size of a block, small mostly. Up to 8 MiB; or, if *impossible is set,

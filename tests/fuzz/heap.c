@@ -718,6 +718,7 @@ static void run(const uint8_t *data, size_t size)
 	bool one_by_one;
 
 	fuzz_input(data, size);
+	fuzz_begin_blocks();
 	heaps[0].handle = GetProcessHeap();
 	one_by_one = fuzz_take(1) & 1;
 	turns = ends = 0;

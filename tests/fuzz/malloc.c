@@ -621,6 +621,7 @@ static void run(const uint8_t *data, size_t size)
 	unsigned int steps = 0;
 
 	fuzz_input(data, size);
+	fuzz_begin_blocks();
 	heap_init();
 	turns = 0;
 	for (; steps < MOST_STEPS && fuzz_input_is_left(); steps++)

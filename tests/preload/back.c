@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "../clock.h"
 #include "tap.h"
 
 #define MIB	((size_t)1 << 20)
@@ -85,14 +85,6 @@ static size_t choose(char **blocks, size_t count, enum order order)
 	return count / 10;
 }
 
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec * 1e-9;
-}
-
 static void expect_back(size_t size, enum order order)
 {
 	size_t count = TOTAL / size, kept, live, most, held, before, i;
@@ -110,11 +102,11 @@ static void expect_back(size_t size, enum order order)
 	most = live + live * 15 / 100 + ANYWAY;
 	for (i = kept; i < count; i++)
 		free(blocks[i]);
-	end = seconds() + PATIENCE;
+	end = nt_seconds() + PATIENCE;
 	do {
 		held = resident() - before;
 		usleep(1000);
-	} while (held > most && seconds() < end);
+	} while (held > most && nt_seconds() < end);
 	printf("# %zu blocks of %zu %s: live pages %zu KiB, held %zu KiB, "
 	       "%+.1f %%\n", count, size, order == RANDOM ? "random" :
 	       "clustered", live >> 10, held >> 10,
@@ -240,9 +232,9 @@ static int count_threads(void)
 /* Three quarters of it, soon. */
 static void expect_less(size_t before)
 {
-	double end = seconds() + PATIENCE;
+	double end = nt_seconds() + PATIENCE;
 
-	while (resident() > before / 4 && seconds() < end)
+	while (resident() > before / 4 && nt_seconds() < end)
 		usleep(1000);
 	printf("# %zu KiB of %zu\n", resident() >> 10, before >> 10);
 	fflush(stdout);
@@ -251,7 +243,7 @@ static void expect_less(size_t before)
 
 TEST(a_thread_comes_and_goes)
 {
-	double end = seconds() + 2 * PATIENCE;
+	double end = nt_seconds() + 2 * PATIENCE;
 	size_t before;
 
 	take_blocks(NULL);
@@ -260,7 +252,7 @@ TEST(a_thread_comes_and_goes)
 	free_blocks();
 	EXPECT(count_threads() == 2);
 	expect_less(before);
-	while (count_threads() > 1 && seconds() < end)
+	while (count_threads() > 1 && nt_seconds() < end)
 		usleep(1000);
 	EXPECT(count_threads() == 1);
 }

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../options.h"
 #include "soak-heap.h"
 
@@ -67,14 +67,6 @@ static const struct argp parser = {
 	.doc = "Random load on the heap; prints TAP.",
 };
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
 /* A new program, so that the library reads its settings anew. */
 static pid_t start_round(const struct setting *setting, unsigned int length)
 {
@@ -112,7 +104,7 @@ int main(int argc, char **argv)
 	argp_parse(&parser, argc, argv, 0, NULL, NULL);
 	if (one_round)
 		return !soak_round(one_round, seed);
-	for (end = now() + seconds; now() < end; seed++) {
+	for (end = nt_seconds() + seconds; nt_seconds() < end; seed++) {
 		const struct setting *setting = &settings[seed % SETTINGS];
 		bool good = run_round(setting, ROUND_SECONDS);
 

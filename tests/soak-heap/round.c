@@ -18,6 +18,8 @@
 
 #include <ntmem/windows.h>
 
+#include "../dice.h"
+#include "../proc.h"
 #include "soak-heap.h"
 
 #define KIB		((size_t)1 << 10)
@@ -40,7 +42,7 @@ struct block {
 
 struct worker {
 	struct block blocks[BLOCKS];
-	unsigned long long dice;
+	struct dice dice;
 	unsigned long steps, refused;
 	unsigned int most;	/* blocks to hold, of this phase */
 };
@@ -59,11 +61,7 @@ static void fail(const char *what)
 
 static unsigned int below(struct worker *worker, unsigned int n)
 {
-	unsigned long long x = worker->dice += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return ((x ^ (x >> 31)) >> 32) * n >> 32;
+	return dice_below(&worker->dice, n);
 }
 
 /* ---------------------------------------------------------------- blocks --- */
@@ -358,13 +356,7 @@ static void load(unsigned int seconds)
 
 static size_t resident(void)
 {
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
-
-	if (!file || fscanf(file, "%*u %lu", &pages) != 1)
-		fail("/proc/self/statm cannot be read");
-	fclose(file);
-	return pages * 4096;
+	return nt_kb_line("/proc/self/status", "VmRSS:");
 }
 
 static void empty_all(void)
@@ -421,7 +413,7 @@ bool soak_round(unsigned int seconds, unsigned int seed)
 	before = resident();
 	used = mallinfo2().uordblks;
 	for (i = 0; i < WORKERS; i++)
-		workers[i].dice = seed * 1000003ULL + i;
+		workers[i].dice.state = seed * 1000003ULL + i;
 	load(seconds);
 	empty_all();
 	for (i = 0; i < HEAPS; i++)

@@ -18,9 +18,9 @@
 #include <sys/swap.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../options.h"
 #include "soak.h"
 
@@ -46,20 +46,6 @@ struct round {
 	unsigned int killed;
 };
 
-u64 dice_u64(struct dice *d)
-{
-	u64 x = d->state += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
-unsigned int dice_below(struct dice *d, unsigned int n)
-{
-	return (dice_u64(d) >> 32) * n >> 32;
-}
-
 void wrong(const char *format, ...)
 {
 	va_list list;
@@ -78,14 +64,6 @@ static void check(bool good, const char *what, const char *why)
 		printf("# %s\n", why);
 	fflush(stdout);
 	failed += !good;
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
 /* ---------------------------------------------------------------- rounds --- */
@@ -184,11 +162,11 @@ static void work(struct round *round)
 	const struct timespec little = { .tv_nsec = 300000000 };
 	pid_t workers[MOST_WORKERS + 1] = { 0 };
 	unsigned int n = round->workers + 1, i;
-	double end = now() + ROUND_SECONDS;
+	double end = nt_seconds() + ROUND_SECONDS;
 
 	for (i = 0; i < n; i++)
 		workers[i] = start(round, i);
-	while (now() < end && !atomic_load(&tally->wrong)) {
+	while (nt_seconds() < end && !atomic_load(&tally->wrong)) {
 		nanosleep(&little, NULL);
 		disturb(round);
 		if (dice_below(&dice, 3))
@@ -323,12 +301,12 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	uname(&name);
 	printf("TAP version 13\n# Linux %s, seed %llu\n", name.release,
-	       dice.state);
+	       (unsigned long long)dice.state);
 	set_up();
-	end = now() + seconds;
+	end = nt_seconds() + seconds;
 	do
 		run_round(++nr);
-	while (now() < end && !failed);
+	while (nt_seconds() < end && !failed);
 	check(failed || lost, "pressure dropped what was reset", "");
 	printf("1..%u\n", tests);
 	module_load("");

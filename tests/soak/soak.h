@@ -10,19 +10,13 @@
 #include <linux/ntmem.h>
 #include <linux/types.h>
 
+#include "../dice.h"
+
 typedef __u64 u64;
 
 #define PAGE		4096ULL
 #define KIB		1024ULL
 #define MIB		(KIB * KIB)
-
-/* Numbers of one kind; each thread has a sequence of its own. */
-struct dice {
-	u64 state;
-};
-
-u64 dice_u64(struct dice *dice);
-unsigned int dice_below(struct dice *dice, unsigned int n);
 
 /* What all workers of a round count together, in shared memory. */
 struct tally {
