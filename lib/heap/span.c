@@ -140,14 +140,16 @@ bool span_refill(struct span *span)
 	return true;
 }
 
+/* A page that was dropped behind the last block brings none back. */
 bool span_has_room(const struct span *span)
 {
-	uint32_t i;
+	size_t made = span->made * (size_t)span->list.size;
+	uint32_t page;
 
 	if (span->list.free || span->made < span_capacity(span))
 		return true;
-	for (i = 0; i < span->slices; i++)
-		if (span[i].dropped)
+	for (page = 0; page * PAGE_BYTES < made; page++)
+		if (span_is_dropped(span, page))
 			return true;
 	return false;
 }

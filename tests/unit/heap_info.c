@@ -172,6 +172,40 @@ START_TEST(a_compact_heap_has_its_blocks)
 }
 END_TEST
 
+#define LARGE	30000	/* bytes; a few pages of a span are behind the last one */
+#define SPANS	3
+#define EACH	8
+
+/* A block that ends a span keeps what is free before it, and behind, apart. */
+START_TEST(compacting_keeps_full_spans_out_of_use)
+{
+	HANDLE heap = make_heap(0, 0);
+	unsigned char *blocks[SPANS * EACH], *more;
+	unsigned int i, round;
+
+	for (i = 0; i < SPANS * EACH; i++)
+		blocks[i] = make_block(heap, LARGE, i);
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < SPANS * EACH; i++)
+			if (i % EACH != EACH - 1)
+				free_block(heap, blocks[i]);
+		HeapCompact(heap, 0);
+		for (i = 0; i < SPANS * EACH; i++)
+			if (i % EACH != EACH - 1)
+				blocks[i] = make_block(heap, LARGE, i);
+		HeapCompact(heap, 0);
+		more = make_block(heap, LARGE, 77);
+		free_block(heap, more);
+	}
+	for (i = 0; i < SPANS * EACH; i++) {
+		ck_assert(is_filled(blocks[i], 0, LARGE, i));
+		free_block(heap, blocks[i]);
+	}
+	assert_ok(HeapValidate(heap, 0, NULL));
+	destroy(heap);
+}
+END_TEST
+
 TCase *heap_info_tests(void)
 {
 	TCase *tests = tcase_create("heap information");
@@ -184,5 +218,6 @@ TCase *heap_info_tests(void)
 	tcase_add_test(tests, termination_on_corruption_is_for_the_process);
 	tcase_add_test(tests, resources_are_optimized_without_harm);
 	tcase_add_test(tests, a_compact_heap_has_its_blocks);
+	tcase_add_test(tests, compacting_keeps_full_spans_out_of_use);
 	return tests;
 }
