@@ -122,10 +122,12 @@ static void expect_zero(const unsigned char *bytes, size_t size)
 }
 
 /* Only where there is a limit. */
-static void refuse(struct worker *worker, HANDLE heap)
+static void refuse(struct worker *worker, HANDLE heap, size_t size)
 {
-	if (heap != heaps[0] && !getenv("NTMEM_COMMIT_LIMIT"))
+	if (heap != heaps[0] && !getenv("NTMEM_COMMIT_LIMIT")) {
+		printf("# %zu bytes, %s\n", size, heap ? "HeapAlloc" : "malloc");
 		fail("no memory, and no limit");
+	}
 	worker->refused++;
 }
 
@@ -138,7 +140,7 @@ static void fill_block(struct worker *worker, struct block *block)
 	block->fill = below(worker, 256);
 	block->bytes = take(worker, block->heap, block->size, zero);
 	if (!block->bytes) {
-		refuse(worker, block->heap);
+		refuse(worker, block->heap, block->size);
 		return;
 	}
 	if ((size_t)block->bytes % 16)
@@ -173,7 +175,7 @@ static void resize_block(struct worker *worker, struct block *block)
 	else
 		bytes = realloc(block->bytes, size);
 	if (!bytes) {
-		refuse(worker, block->heap);
+		refuse(worker, block->heap, size);
 		return;
 	}
 	block->bytes = bytes;
@@ -202,12 +204,11 @@ static void exchange(struct worker *worker, struct block *block)
 static void walk(HANDLE heap)
 {
 	PROCESS_HEAP_ENTRY entry = { .lpData = NULL };
-	size_t bytes = 0;
 
 	if (!HeapLock(heap))
 		fail("HeapLock was refused");
 	while (HeapWalk(heap, &entry))
-		bytes += entry.cbData;
+		;
 	if (GetLastError() != ERROR_NO_MORE_ITEMS)
 		fail("HeapWalk did not come to its end");
 	if (!HeapUnlock(heap))
@@ -387,12 +388,18 @@ static void expect_empty(HANDLE heap)
 		fail("HeapDestroy was refused at the end");
 }
 
-/* Without a call: freed blocks of the checks that reuse late count, too. */
+/*
+ * Without a call; but where no thread does it, what was wanted again and again stays
+ * until somebody asks. Freed blocks of the checks that reuse late count, too.
+ */
 static bool memory_goes_back(size_t before)
 {
 	const struct timespec moment = { .tv_nsec = 10000000 };
+	const char *purge = getenv("NTMEM_HEAP_PURGE");
 	unsigned int i;
 
+	if (purge && !strcmp(purge, "eager"))
+		malloc_trim(0);
 	for (i = 0; i < PATIENCE * 100; i++) {
 		if (resident() < before + KEPT_ANYWAY)
 			return true;
