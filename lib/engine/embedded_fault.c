@@ -86,9 +86,13 @@ static bool on_fault(const struct ntmem_segv *segv)
 
 static int watch(void)
 {
+	int error;
+
 	ntmem_segv_set_hook(NTMEM_SEGV_ENGINE, on_fault);
-	__atomic_store_n(&watching, true, __ATOMIC_RELEASE);
-	return ntmem_segv_install();
+	error = ntmem_segv_install();
+	if (!error)	/* not before: others do not look any further */
+		__atomic_store_n(&watching, true, __ATOMIC_RELEASE);
+	return error;
 }
 
 /* Sees to it that guard pages are noticed, where prot has a guard. */

@@ -89,7 +89,7 @@ static int slot_for(const struct sigaction *action)
 	if (slot == CHAIN_MAX)
 		slot--;
 	chain.action[slot] = *action;
-	chain.count = slot + 1;
+	__atomic_store_n(&chain.count, slot + 1, __ATOMIC_RELEASE);
 	return slot;
 }
 
@@ -227,6 +227,13 @@ static void pass_on(struct sigaction *action, siginfo_t *info, void *context)
 	call_program(&call, info, context);
 }
 
+/* Who sees the count sees the slot, whichever thread filled it. */
+static struct sigaction *action_under(int slot)
+{
+	__atomic_load_n(&chain.count, __ATOMIC_ACQUIRE);
+	return &chain.action[slot];
+}
+
 static void on_sigsegv(int slot, siginfo_t *info, void *context)
 {
 	struct chain_call outer = chain_call;
@@ -238,7 +245,7 @@ static void on_sigsegv(int slot, siginfo_t *info, void *context)
 		chain_call.context = context;
 		if (!nested)
 			chain_call.frame = frame;
-		pass_on(&chain.action[slot], info, context);
+		pass_on(action_under(slot), info, context);
 		chain_call = outer;
 	}
 	errno = saved_errno;

@@ -101,17 +101,6 @@ static size_t draw_size(struct worker *worker)
 	}
 }
 
-static void *take(struct worker *worker, HANDLE heap, size_t size, bool zero)
-{
-	if (heap)
-		return HeapAlloc(heap, zero ? HEAP_ZERO_MEMORY : 0, size);
-	if (zero)
-		return calloc(1, size);
-	if (!below(worker, 20))
-		return aligned_alloc((size_t)16 << below(worker, 9), size);
-	return malloc(size);
-}
-
 static void expect_zero(const unsigned char *bytes, size_t size)
 {
 	size_t i;
@@ -119,6 +108,25 @@ static void expect_zero(const unsigned char *bytes, size_t size)
 	for (i = 0; i < size; i += i < 64 ? 1 : 511)
 		if (bytes[i])
 			fail("a cleared block is not zero");
+}
+
+static void *take_cleared(HANDLE heap, size_t size)
+{
+	void *p = heap ? HeapAlloc(heap, HEAP_ZERO_MEMORY, size) :
+			 calloc(1, size);
+
+	if (p)
+		expect_zero(p, size);
+	return p;
+}
+
+static void *take(struct worker *worker, HANDLE heap, size_t size)
+{
+	if (heap)
+		return HeapAlloc(heap, 0, size);
+	if (!below(worker, 20))
+		return aligned_alloc((size_t)16 << below(worker, 9), size);
+	return malloc(size);
 }
 
 /* Only where there is a limit. */
@@ -138,7 +146,8 @@ static void fill_block(struct worker *worker, struct block *block)
 	block->heap = below(worker, 2) ? heaps[below(worker, HEAPS)] : NULL;
 	block->size = draw_size(worker);
 	block->fill = below(worker, 256);
-	block->bytes = take(worker, block->heap, block->size, zero);
+	block->bytes = zero ? take_cleared(block->heap, block->size) :
+			      take(worker, block->heap, block->size);
 	if (!block->bytes) {
 		refuse(worker, block->heap, block->size);
 		return;
@@ -148,8 +157,6 @@ static void fill_block(struct worker *worker, struct block *block)
 	if (block->heap && HeapSize(block->heap, 0, block->bytes) !=
 			   block->size)
 		fail("HeapSize is not what was asked for");
-	if (zero)
-		expect_zero(block->bytes, block->size);
 	mark(block);
 }
 
