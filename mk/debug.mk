@@ -40,6 +40,6 @@ debug-modules: $(DEBUG_MODULES)
 COVERAGE_KERNEL ?= 6.12-kasan
 
 .PHONY: coverage
-coverage: $(KSELFTESTS) build/debug/$(COVERAGE_KERNEL)/coverage/ntmem.ko
+coverage: tests build/debug/$(COVERAGE_KERNEL)/coverage/ntmem.ko
 	+$(Q)$(MAKE) --no-print-directory COVERAGE=1 lib tools tests
 	@mk/coverage $(COVERAGE_KERNEL)
