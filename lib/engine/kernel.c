@@ -177,6 +177,11 @@ static int kernel_last_fault(struct ntmem_fault *fault)
 	return call(NTMEM_IOC_LAST_FAULT, fault);
 }
 
+static int kernel_watch(struct ntmem_watch *watch)
+{
+	return call(NTMEM_IOC_WATCH, watch);
+}
+
 #define DROPS	64
 
 /* All in as few calls as there are times DROPS. */
@@ -217,6 +222,7 @@ static const struct ntmem_engine kernel_engine = {
 	.set_granularity = kernel_set_granularity,
 	.batch = kernel_batch,
 	.last_fault = kernel_last_fault,
+	.watch = kernel_watch,
 	.drop = kernel_drop,
 	.drop_decommits = true,
 };
