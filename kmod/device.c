@@ -344,6 +344,21 @@ static long ntmem_ioctl_query(struct ntmem_space *space,
 	return err;
 }
 
+static long ntmem_ioctl_watch(struct ntmem_space *space,
+			      struct ntmem_watch __user *user)
+{
+	struct ntmem_watch watch;
+	int err;
+
+	if (copy_from_user(&watch, user, sizeof(watch)))
+		return -EFAULT;
+	/* What is reset must be told: found unwritable before. */
+	if (put_user(watch.count, &user->count))
+		return -EFAULT;
+	err = ntmem_watch(space, &watch);
+	return err ?: put_user(watch.count, &user->count);
+}
+
 /* Those that programs call most go the short way. */
 long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
@@ -361,6 +376,8 @@ long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return ntmem_ioctl_protect(space, user);
 	case NTMEM_IOC_QUERY:
 		return ntmem_ioctl_query(space, user);
+	case NTMEM_IOC_WATCH:
+		return ntmem_ioctl_watch(space, user);
 	default:
 		return ntmem_ioctl_any(space, cmd, user);
 	}
