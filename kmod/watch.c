@@ -8,6 +8,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include "compat.h"
@@ -16,9 +17,6 @@
 
 /* Pages that are looked for at a time: as many as a page has addresses for. */
 #define NTMEM_FINDS	(PAGE_SIZE / sizeof(u64))
-
-/* Pages that are not to go, between two that are, are zapped with them. */
-#define NTMEM_ZAP_GAP	4
 
 /**
  * struct ntmem_finds - recorded pages that one look has found
@@ -99,24 +97,95 @@ static void ntmem_find(struct ntmem_region *region, struct ntmem_finds *finds)
 	finds->next = finds->last + 1;
 }
 
-/* Zaps what was found, with small gaps, in as few steps as that allows. */
+/* The next run of pages among those found, from the i-th on. */
+static unsigned int ntmem_found_run(const struct ntmem_finds *finds,
+				    unsigned int i)
+{
+	do
+		i++;
+	while (i < finds->nr && finds->addr[i] == finds->addr[i - 1] + PAGE_SIZE);
+	return i;
+}
+
 static void ntmem_zap_found(struct ntmem_region *region,
 			    const struct ntmem_finds *finds)
 {
-	unsigned long first, last, index;
-	unsigned int i;
+	unsigned int i, next;
 
-	first = finds->addr[0] >> PAGE_SHIFT;
-	last = first;
-	for (i = 1; i < finds->nr; i++) {
-		index = finds->addr[i] >> PAGE_SHIFT;
-		if (index - last > NTMEM_ZAP_GAP) {
-			ntmem_zap(region, first, last);
-			first = index;
-		}
-		last = index;
+	for (i = 0; i < finds->nr; i = next) {
+		next = ntmem_found_run(finds, i);
+		ntmem_zap(region, finds->addr[i] >> PAGE_SHIFT,
+			  finds->addr[next - 1] >> PAGE_SHIFT);
 	}
-	ntmem_zap(region, first, last);
+}
+
+/* What leads to the page table of an address, or NULL where there is none. */
+static pmd_t *ntmem_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (pgd_none(READ_ONCE(*pgd)))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(READ_ONCE(*p4d)))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(READ_ONCE(*pud)))
+		return NULL;
+	pmd = pmd_offset(pud, addr);
+	return pmd_none(READ_ONCE(*pmd)) ? NULL : pmd;
+}
+
+/*
+ * Those from the i-th on that are in one page table and in one VMA: returns the
+ * next. A VMA that is no longer found is on its way out, page tables and all.
+ */
+static unsigned int ntmem_wrprotect_some(struct ntmem_region *region,
+					 const struct ntmem_finds *finds,
+					 unsigned int i)
+{
+	unsigned long addr = finds->addr[i];
+	unsigned long end = (addr | ~PMD_MASK) + 1;
+	struct mm_struct *mm = region->space->mm;
+	struct vm_area_struct *vma = find_vma(mm, addr);
+	pmd_t *pmd = NULL;
+	spinlock_t *ptl;	/* of the page table */
+	pte_t *ptep;
+
+	if (vma && vma->vm_start <= addr && ntmem_is_ours(region->space, vma)) {
+		end = min(end, vma->vm_end);
+		pmd = ntmem_pmd(mm, addr);
+	}
+	if (!pmd)
+		goto skip;
+	ptl = pte_lockptr(mm, pmd);
+	spin_lock(ptl);
+	for (; i < finds->nr && finds->addr[i] < end; i++) {
+		ptep = pte_offset_kernel(pmd, finds->addr[i]);
+		if (pte_present(*ptep) && pte_write(*ptep))
+			ptep_set_wrprotect(mm, finds->addr[i], ptep);
+	}
+	spin_unlock(ptl);
+	return i;
+
+skip:
+	while (i < finds->nr && finds->addr[i] < end)
+		i++;
+	return i;
+}
+
+/* The same to the PTEs in place, with one flush for all. */
+static void ntmem_wrprotect_found(struct ntmem_region *region,
+				  const struct ntmem_finds *finds)
+{
+	unsigned int i = 0;
+
+	while (i < finds->nr)
+		i = ntmem_wrprotect_some(region, finds, i);
+	ntmem_flush_tlb(region->space->mm);
 }
 
 /*
@@ -189,7 +258,11 @@ static int ntmem_reset_found(struct ntmem_region *region,
 	if (err || !finds->nr)
 		return err;
 	ntmem_stop_point("watch_forgot");
-	ntmem_zap_found(region, finds);
+	/* Who has page tables of his own for this memory hears only of a zap. */
+	if (mm_has_notifiers(region->space->mm))
+		ntmem_zap_found(region, finds);
+	else
+		ntmem_wrprotect_found(region, finds);
 	ntmem_record_found(region, finds, true);
 	return 0;
 }
@@ -222,13 +295,20 @@ static int ntmem_watch_some(struct ntmem_space *space,
 	struct ntmem_region *region;
 	int err = 0;
 
+	if (reset && mmap_read_lock_killable(space->mm))
+		return -EINTR;
 	region = ntmem_watch_lock(space, finds->next, finds->last, reset);
-	if (IS_ERR(region))
-		return PTR_ERR(region);
+	if (IS_ERR(region)) {
+		err = PTR_ERR(region);
+		goto unlock;
+	}
 	ntmem_find(region, finds);
 	if (reset)
 		err = ntmem_reset_found(region, finds);
 	ntmem_region_unlock(region, reset);
+unlock:
+	if (reset)
+		mmap_read_unlock(space->mm);
 	return err ?: fatal_signal_pending(current) ? -EINTR : 0;
 }
 
