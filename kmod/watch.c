@@ -344,7 +344,8 @@ static int ntmem_watch_range(struct ntmem_space *space,
 	u64 __user *addrs = u64_to_user_ptr(watch->pages);
 	bool reset = watch->flags & NTMEM_WATCH_RESET;
 	u64 left = watch->count ?: U64_MAX;
-	int err;
+	u64 told;
+	int err = 0;
 
 	while (left && finds->next <= finds->last) {
 		finds->room = min_t(u64, left, NTMEM_FINDS);
@@ -352,13 +353,15 @@ static int ntmem_watch_range(struct ntmem_space *space,
 		if (!err && watch->count)
 			err = ntmem_tell_found(space, finds, addrs, reset);
 		if (err)
-			return err;
+			break;
 		addrs += finds->nr;
 		left -= finds->nr;
 		cond_resched();
 	}
-	if (watch->count)
-		watch->count -= left;
+	told = watch->count ? watch->count - left : 0;
+	if (err && !told)
+		return err;
+	watch->count = told;
 	return 0;
 }
 

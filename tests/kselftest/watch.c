@@ -266,6 +266,34 @@ TEST_F(watch, reset_without_asking)
 	ASSERT_EQ((ALL & NONE << 32) | 1, records(self->fd, self->base, 0));
 }
 
+/* Of an array whose end cannot be written what could be told counts. */
+TEST_F(watch, an_array_that_ends_early)
+{
+	__u64 size = 4 * MIB, base = watched(self->fd, size,
+					     NTMEM_RESERVE_COMMIT);
+	__u64 array = nt_block(self->fd, 3 * PAGE, RW);
+	__u64 *pages = nt_ptr(array), count = size / PAGE, i;
+
+	ASSERT_NE(0ULL, base);
+	ASSERT_NE(0ULL, array);
+	ASSERT_EQ(0, nt_protect(self->fd, array + PAGE, 2 * PAGE, NOACCESS,
+				NULL));
+	for (i = 0; i < size / PAGE; i++)
+		ASSERT_EQ(0, nt_poke(base + i * PAGE, 1));
+	ASSERT_EQ(0, nt_watch(self->fd, base, size, pages, &count,
+			      NTMEM_WATCH_RESET));
+	ASSERT_LT(0ULL, count);
+	ASSERT_GE(PAGE / 8, count);
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(base + i * PAGE, pages[i]);
+	ASSERT_EQ(0, nt_protect(self->fd, array, 3 * PAGE, RW, NULL));
+	i = count;
+	count = PAGE / 8;
+	ASSERT_EQ(0, nt_watch(self->fd, base, size, pages, &count, 0));
+	ASSERT_EQ(PAGE / 8, count);
+	ASSERT_EQ(base + i * PAGE, pages[0]);
+}
+
 /* More than the module looks for at a time. */
 TEST_F(watch, many)
 {

@@ -341,8 +341,9 @@ struct ntmem_fault {
  *	look at a page and the reset of its record no write is lost; the whole
  *	range is not looked at in one instant.
  *
- * A call that fails with EFAULT has reset nothing that it did not tell; count
- * is not written.
+ * A call that fails has told and reset nothing, but of a reset without an array
+ * a part may have been done. One that fails on its way, for want of memory
+ * or of an array that can be written, tells and resets less than there is.
  */
 struct ntmem_watch {
 	__u64 addr;
