@@ -196,6 +196,7 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 		return;
 	if (write)
 		ntmem_record_write(try);
+	ntmem_stop_point("fault_recorded");
 	ahead = write && ntmem_writes_ahead(vmf->vma);
 	plain = ahead && !try->region->exec && !try->region->cow &&
 		!try->region->watch;
