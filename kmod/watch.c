@@ -215,7 +215,7 @@ static int ntmem_forget_found(struct ntmem_region *region,
 
 	for (i = 0; i < finds->nr; i++) {
 		index = finds->addr[i] >> PAGE_SHIFT;
-		err = region->cow ? ntmem_unshare(region, index) : 0;
+		err = 0;
 		if (err) {
 			finds->nr = i;
 			finds->next = index;
