@@ -25,10 +25,7 @@
 
 static int ntmem_wrprotect_pte(pte_t *ptep, unsigned long addr, void *data)
 {
-	struct mm_struct *mm = data;
-
-	if (pte_present(*ptep) && pte_write(*ptep))
-		ptep_set_wrprotect(mm, addr, ptep);
+	ntmem_pte_wrprotect(data, addr, ptep);
 	return 0;
 }
 

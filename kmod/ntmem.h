@@ -26,7 +26,7 @@
 #include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/maple_tree.h>
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/refcount.h>
@@ -72,6 +72,9 @@ extern const u8 ntmem_rights[8];
  * round where the core would not ask us again.
  */
 extern u8 ntmem_stale[8];
+
+/* Likewise, those that allow more of it than to write. */
+extern u8 ntmem_stale_more[8];
 
 /* NT keeps the first 64 KiB of the address space free. */
 #define NTMEM_MIN_ADDRESS	0x10000UL
@@ -500,6 +503,17 @@ static inline atomic_long_t *ntmem_page_shares(struct page *page)
 
 void ntmem_zap(struct ntmem_region *region, unsigned long first,
 	       unsigned long last);
+pte_t *ntmem_ptes_lock(struct ntmem_space *space, unsigned long addr,
+		       unsigned long *end, spinlock_t **ptl);
+bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
+		     unsigned long last);
+
+static inline void ntmem_pte_wrprotect(struct mm_struct *mm,
+				       unsigned long addr, pte_t *ptep)
+{
+	if (pte_present(*ptep) && pte_write(*ptep))
+		ptep_set_wrprotect(mm, addr, ptep);
+}
 
 /* charge.c */
 extern unsigned long ntmem_commit_limit;

@@ -119,61 +119,25 @@ static void ntmem_zap_found(struct ntmem_region *region,
 	}
 }
 
-/* What leads to the page table of an address, or NULL where there is none. */
-static pmd_t *ntmem_pmd(struct mm_struct *mm, unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset(mm, addr);
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t *pmd;
-
-	if (pgd_none(READ_ONCE(*pgd)))
-		return NULL;
-	p4d = p4d_offset(pgd, addr);
-	if (p4d_none(READ_ONCE(*p4d)))
-		return NULL;
-	pud = pud_offset(p4d, addr);
-	if (pud_none(READ_ONCE(*pud)))
-		return NULL;
-	pmd = pmd_offset(pud, addr);
-	return pmd_none(READ_ONCE(*pmd)) ? NULL : pmd;
-}
-
-/*
- * Those from the i-th on that are in one page table and in one VMA: returns the
- * next. A VMA that is no longer found is on its way out, page tables and all.
- */
+/* Those from the i-th on that are in one page table; returns the next. */
 static unsigned int ntmem_wrprotect_some(struct ntmem_region *region,
 					 const struct ntmem_finds *finds,
 					 unsigned int i)
 {
-	unsigned long addr = finds->addr[i];
-	unsigned long end = (addr | ~PMD_MASK) + 1;
+	unsigned long start = finds->addr[i], end, addr;
 	struct mm_struct *mm = region->space->mm;
-	struct vm_area_struct *vma = find_vma(mm, addr);
-	pmd_t *pmd = NULL;
 	spinlock_t *ptl;	/* of the page table */
-	pte_t *ptep;
+	pte_t *ptes;
 
-	if (vma && vma->vm_start <= addr && ntmem_is_ours(region->space, vma)) {
-		end = min(end, vma->vm_end);
-		pmd = ntmem_pmd(mm, addr);
-	}
-	if (!pmd)
-		goto skip;
-	ptl = pte_lockptr(mm, pmd);
-	spin_lock(ptl);
+	ptes = ntmem_ptes_lock(region->space, start, &end, &ptl);
 	for (; i < finds->nr && finds->addr[i] < end; i++) {
-		ptep = pte_offset_kernel(pmd, finds->addr[i]);
-		if (pte_present(*ptep) && pte_write(*ptep))
-			ptep_set_wrprotect(mm, finds->addr[i], ptep);
+		addr = finds->addr[i];
+		if (ptes)
+			ntmem_pte_wrprotect(mm, addr, ptes +
+					    ((addr - start) >> PAGE_SHIFT));
 	}
-	spin_unlock(ptl);
-	return i;
-
-skip:
-	while (i < finds->nr && finds->addr[i] < end)
-		i++;
+	if (ptes)
+		spin_unlock(ptl);
 	return i;
 }
 
@@ -190,7 +154,8 @@ static void ntmem_wrprotect_found(struct ntmem_region *region,
 
 /*
  * Somebody beside block and page tables refers to the page: a device perhaps,
- * which may yet write to it. Asked when no page table leads to it any more.
+ * which may yet write to it. Asked after the flush: who finds the page from then
+ * on finds it read-only.
  */
 static bool ntmem_page_busy(struct page *page)
 {
@@ -215,7 +180,7 @@ static int ntmem_forget_found(struct ntmem_region *region,
 
 	for (i = 0; i < finds->nr; i++) {
 		index = finds->addr[i] >> PAGE_SHIFT;
-		err = 0;
+		err = region->cow ? ntmem_unshare(region, index) : 0;
 		if (err) {
 			finds->nr = i;
 			finds->next = index;
