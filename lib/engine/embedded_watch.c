@@ -324,7 +324,10 @@ static int find_pages(struct telling *t)
 	return error;
 }
 
-/* To where the caller says, which may be nowhere. */
+/*
+ * To where the caller says, which may be nowhere: so a system call tries, and
+ * then what watches the program's own writes sees one.
+ */
 static int tell(const struct telling *t, uint64_t array)
 {
 	size_t size = t->count * sizeof(t->pages[0]);
@@ -336,11 +339,10 @@ static int tell(const struct telling *t, uint64_t array)
 		return 0;
 	open_range(array, size);
 	done = syscall(SYS_process_vm_writev, getpid(), &from, 1, &to, 1, 0);
-	if (done < 0 && errno != EFAULT) {	/* forbidden */
-		memcpy(pointer(array), t->pages, size);
-		return 0;
-	}
-	return done == (long)size ? 0 : -EFAULT;
+	if (done != (long)size && (done >= 0 || errno == EFAULT))
+		return -EFAULT;
+	memcpy(pointer(array), t->pages, size);	/* or it is forbidden */
+	return 0;
 }
 
 static void undo_reset(const struct telling *t)
