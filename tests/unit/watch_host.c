@@ -469,19 +469,21 @@ END_TEST
 /* The low numbers are the program's, and what it puts under ours, too. */
 static void reuse_files(void *arg)
 {
+	int fd, end = (int)sysconf(_SC_OPEN_MAX) - 8;
 	char *p = arg;
-	int fd;
 
+	if (end > 1004)	/* a few behind ours, and a few are left */
+		end = 1004;
 	require(open("/dev/null", O_RDONLY | O_CLOEXEC) == 3);
 	require(reset_all(p) == 1 << 1);
-	for (fd = 4; fd < 1100; fd++)
-		require(dup2(3, fd) == fd || errno == EBADF);
+	for (fd = 4; fd < end; fd++)
+		require(dup2(3, fd) == fd);
 	p[2 * PAGE] = 1;
 	require((reset_all(p) & ~(1ULL << 1)) == 1 << 2);
 	require(reset_all(p) == 0);
 	p[3 * PAGE] = 1;
 	require(reset_all(p) == 1 << 3);
-	for (fd = 4; fd < 1100 && fcntl(fd, F_GETFD) >= 0; fd++)
+	for (fd = 4; fd < end; fd++)
 		require(read(fd, p, 0) == 0);
 	require(in_child(watch_anew, NULL) == 0);
 }
