@@ -67,23 +67,26 @@ static void reapply(struct reservation *res, uint64_t start, uint64_t end)
 	}
 }
 
-/* Gives an isolated range, some of it recorded, Linux's form of prot. */
+/*
+ * Gives an isolated range Linux's form of prot. A recorded page that then cannot
+ * be written, since there was no memory to say so, is helped by its fault.
+ */
 static int set_access(const struct reservation *res, uint64_t start,
 		      uint64_t end, uint32_t prot)
 {
 	struct ntmem_skip_node *run;
+	int plain = linux_prot_of(res, prot);
+	int recorded = linux_prot_of(res, prot | RUN_WRITTEN);
 
-	if (!is_write_protected(res))
-		return mprotect(pointer(start), end - start,
-				ntmem_prot_to_linux(prot));
-	for_each_run(run, &res->pages, start, end) {
-		uint32_t state = prot | (run->value & RUN_WRITTEN);
-
-		if (mprotect(pointer(run->key),
-			     ntmem_run_end(&res->pages, run) - run->key,
-			     linux_prot_of(res, state)))
-			return -1;
-	}
+	if (mprotect(pointer(start), end - start, plain))
+		return -1;
+	if (recorded == plain)
+		return 0;
+	for_each_run(run, &res->pages, start, end)
+		if (run->value & RUN_WRITTEN)
+			mprotect(pointer(run->key),
+				 ntmem_run_end(&res->pages, run) - run->key,
+				 recorded);
 	return 0;
 }
 

@@ -349,8 +349,8 @@ static void undo_reset(const struct telling *t)
 {
 	unsigned int i;
 
-	for (i = 0; t->reset && is_tracked(t->res) && i < t->count; i++)
-		ntmem_tracker_undo(t->pages[i], t->pages[i] + PAGE_BYTES);
+	for (i = 0; t->reset && i < t->count; i++)
+		record(t->res, t->pages[i], t->pages[i] + PAGE_BYTES);
 }
 
 /* Out of the runs. */

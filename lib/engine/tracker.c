@@ -179,15 +179,6 @@ int ntmem_tracker_reset(uint64_t start, uint64_t end)
 	return found < 0 ? found : 0;
 }
 
-int ntmem_tracker_undo(uint64_t start, uint64_t end)
-{
-	struct uffdio_writeprotect range = {
-		.range = { .start = start, .len = end - start },
-	};
-
-	return ioctl(faults.fd, UFFDIO_WRITEPROTECT, &range) ? -errno : 0;
-}
-
 static void leave(struct own_file *own)
 {
 	if (is_ours(own))

@@ -47,9 +47,6 @@ int ntmem_tracker_scan(struct ntmem_scan *scan);
 /* Nothing of the range is written any more. */
 int ntmem_tracker_reset(uint64_t start, uint64_t end);
 
-/* What a scan has reset was written all the same. */
-int ntmem_tracker_undo(uint64_t start, uint64_t end);
-
 /* In a child made by fork, where nothing is tracked; before the next open. */
 void ntmem_tracker_leave(void);
 

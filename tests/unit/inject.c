@@ -375,7 +375,8 @@ void __gcov_dump(void) __attribute__((weak));
 
 long __wrap_syscall(long number, ...)
 {
-	bool memory = number == SYS_mlock || number == SYS_munlock;
+	bool memory = number == SYS_mlock || number == SYS_mlock2 ||
+		      number == SYS_munlock;
 	long arg[6];
 	va_list list;
 
