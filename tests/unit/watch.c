@@ -185,6 +185,20 @@ START_TEST(many_pages)
 }
 END_TEST
 
+/* Where Linux might have a huge page. */
+START_TEST(one_page_of_many)
+{
+	size_t pages = 16 << 20 >> 12;
+	char *p = watch_pages(pages, PAGE_READWRITE);
+
+	p[1500 * PAGE] = 1;
+	assert_written("1500 ", RESET, p, pages);
+	p[1501 * PAGE] = 1;
+	assert_written("1501 ", RESET, p, pages);
+	drop(p);
+}
+END_TEST
+
 START_TEST(a_reset_of_a_range)
 {
 	char *p = watch_pages(8, PAGE_READWRITE);
@@ -547,6 +561,7 @@ TCase *watch_tests(void)
 	tcase_add_test(tests, the_range_rounds_to_pages);
 	tcase_add_test(tests, a_short_array_gets_the_first_ones);
 	tcase_add_test(tests, many_pages);
+	tcase_add_test(tests, one_page_of_many);
 	tcase_add_test(tests, a_reset_of_a_range);
 	tcase_add_test(tests, protection_leaves_the_record_alone);
 	tcase_add_test(tests, a_write_that_is_refused_is_none);

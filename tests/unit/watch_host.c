@@ -126,6 +126,7 @@ static void check_system_call(ssize_t (*write_there)(void *to, size_t size))
 {
 	char *p = watch_new();
 	uint64_t expect = 0;
+	DWORD old;
 
 	if (system_calls_count()) {
 		ck_assert_int_eq(write_there(p + 3 * PAGE - 1, 2), 2);
@@ -142,6 +143,12 @@ static void check_system_call(ssize_t (*write_there)(void *to, size_t size))
 	if (system_calls_count())
 		ck_assert_int_eq(write_there(p + 5 * PAGE, 2), 2);
 	ck_assert_uint_eq(reset_all(p), system_calls_count() ? 1 << 5 : 0);
+	p[5 * PAGE] = 1;
+	assert_ok(VirtualProtect(p, 8 * PAGE, PAGE_READONLY, &old));
+	ck_assert_int_eq(write_there(p + 5 * PAGE, 2), -1);
+	assert_ok(VirtualProtect(p, 8 * PAGE, PAGE_READWRITE, &old));
+	ck_assert_int_eq(write_there(p + 5 * PAGE, 2), 2);
+	ck_assert_uint_eq(reset_all(p), 1 << 5);
 	drop(p);
 }
 
@@ -476,7 +483,8 @@ static void reuse_files(void *arg)
 		end = 1004;
 	require(open("/dev/null", O_RDONLY | O_CLOEXEC) == 3);
 	require(reset_all(p) == 1 << 1);
-	for (fd = 4; fd < end; fd++)
+	require(dup(3) == 4);
+	for (fd = 5; fd < end; fd++)
 		require(dup2(3, fd) == fd);
 	p[2 * PAGE] = 1;
 	require((reset_all(p) & ~(1ULL << 1)) == 1 << 2);
