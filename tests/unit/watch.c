@@ -8,7 +8,7 @@
 
 #include "unit.h"
 
-#define FAILED	((UINT)-1)
+#define REFUSED	((UINT)-1)
 #define RESET	WRITE_WATCH_FLAG_RESET
 #define ROOM	2048
 
@@ -51,7 +51,7 @@ static const char *written(DWORD flags, char *base, size_t pages)
 
 #define assert_refuses(code, call) do {					\
 	SetLastError(UNTOUCHED);					\
-	ck_assert_uint_eq(call, FAILED);				\
+	ck_assert_uint_eq(call, REFUSED);				\
 	ck_assert_uint_eq(GetLastError(), code);			\
 } while (0)
 
