@@ -139,16 +139,27 @@ int embedded_query(struct ntmem_query *query);
 int watch_faults(const struct reservation *res, uint32_t prot);
 int embedded_last_fault(struct ntmem_fault *fault);
 
-/* embedded_watch.c */
+/* embedded_record.c */
+struct ntmem_scan;
+bool is_watched(const struct reservation *res);
 bool is_tracked(const struct reservation *res);
 bool is_write_protected(const struct reservation *res);
 int linux_prot_of(const struct reservation *res, uint32_t state);
-void choose_watch(void);
-int begin_watch(uint64_t start, uint64_t end);
+void record_written(struct reservation *res, uint64_t start, uint64_t end);
+int forget_written(struct reservation *res, uint64_t start, uint64_t end);
+int scan_tracked(const struct reservation *res, struct ntmem_scan *scan);
+int reset_tracked(const struct reservation *res, uint64_t start, uint64_t end);
+void discard_fresh(const struct reservation *res, uint64_t start,
+		   uint64_t end);
 void record_tracked(struct reservation *res, uint64_t start, uint64_t end);
 bool record_fault(struct reservation *res, uint64_t addr, uint32_t access);
+void open_for_kernel(uint64_t addr, uint64_t size);
+void choose_watch(void);
+int begin_watch(uint64_t start, uint64_t end);
 void watch_before_fork(void);
 void watch_after_fork(void);
+
+/* embedded_watch.c */
 int embedded_watch(struct ntmem_watch *watch);
 
 /* embedded_batch.c */

@@ -128,6 +128,7 @@ static int commit_locked(const struct ntmem_range *range)
 	error = change_access(res, start, end, range->prot);
 	if (error)
 		return error;
+	discard_fresh(res, start, end);
 	ntmem_runs_change(&res->pages, start, end, RUN_PROT,
 			  range->prot & ~PROT_CACHE);
 	embedded.committed += fresh;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -197,6 +198,36 @@ START_TEST(an_array_that_is_watched)
 	ck_assert_uint_eq(array[1], (uintptr_t)p + 2 * PAGE);
 	ck_assert_uint_eq(all_written(p), 1 << 15);
 	drop(p);
+}
+END_TEST
+
+/* Linux writes to pages that a process has locked, as soon as it may. */
+static void commit_locked(void *arg)
+{
+	DWORD old;
+	char *p;
+
+	(void)arg;
+	if (syscall(SYS_mlockall, MCL_FUTURE))
+		_exit(0);
+	p = VirtualAlloc(NULL, PAGES * PAGE, MEM_RESERVE | MEM_COMMIT |
+			 MEM_WRITE_WATCH, PAGE_READWRITE);
+	require(p && all_written(p) == 0);
+	p[PAGE] = 1;
+	require(VirtualFree(p, 0, MEM_DECOMMIT));
+	require(VirtualAlloc(p, 4 * PAGE, MEM_COMMIT, PAGE_READWRITE));
+	require(VirtualAlloc(p, PAGES * PAGE, MEM_COMMIT, PAGE_READONLY));
+	require(reset_all(p) == 1 << 1);
+	require(VirtualProtect(p, PAGES * PAGE, PAGE_READWRITE, &old));
+	p[2 * PAGE] = 1;
+	require(reset_all(p) & 1 << 2);
+}
+
+START_TEST(commit_in_a_process_that_locks_all)
+{
+	if (UNDER_ASAN || UNDER_TSAN)
+		return;
+	ck_assert_int_eq(in_child(commit_locked, NULL), 0);
 }
 END_TEST
 
@@ -570,6 +601,7 @@ TCase *watch_host_tests(void)
 	tcase_add_test(tests, what_process_vm_writev_writes_is_told);
 	tcase_add_test(tests, what_write_reads_is_not_told);
 	tcase_add_test(tests, an_array_that_is_watched);
+	tcase_add_test(tests, commit_in_a_process_that_locks_all);
 	tcase_add_test(tests, arguments_that_are_refused);
 	tcase_add_test(tests, an_array_that_ends_too_early);
 	tcase_add_test(tests, both_parts_of_a_released_middle_are_watched);
