@@ -164,7 +164,9 @@ PrefetchVirtualMemory(HANDLE hProcess, ULONG_PTR NumberOfEntries,
  * that, so that a page that was decommitted may be told. While other threads
  * write, no write is lost between two calls. On the embedded engine before
  * Linux 6.7, and wherever it may not use userfaultfd(2), a system call that is
- * the first to write to a page fails with EFAULT.
+ * the first to write to a page fails with EFAULT; and on that engine what a
+ * device writes to a page after a reset is not told, where the call that had it
+ * do so (O_DIRECT, io_uring) began before.
  *
  * Returns 0, or (UINT)-1: ERROR_INVALID_PARAMETER also for a range that is not
  * watched and for a count of 0, ERROR_NOACCESS for a pointer that is NULL, or

@@ -9,6 +9,9 @@
  * be prepared before the first write, and no more page tables are there than
  * pages. Huge pages must be off for this, a part of which shows as all of it.
  *
+ * What is not seen: data that a device writes, for a call that began before the
+ * page was reset and ends after.
+ *
  * The caller's lock guards it. Every function returns 0 or a negative errno.
  */
 #ifndef NTMEM_TRACKER_H
