@@ -106,16 +106,6 @@ void record_tracked(struct reservation *res, uint64_t start, uint64_t end)
 	}
 }
 
-static void discard_tracked(uint64_t start, uint64_t end)
-{
-	struct ntmem_scan found = {
-		.start = start, .end = end, .reset = true,
-	};
-
-	while (found.start < end && !ntmem_tracker_scan(&found))
-		;
-}
-
 /*
  * Pages that are about to be committed: in a process that locks all it maps
  * Linux has written to them, to make them resident.
@@ -127,8 +117,8 @@ void discard_fresh(const struct reservation *res, uint64_t start,
 
 	for_each_run(run, &res->pages, start, end)
 		if (is_tracked(res) && !(run->value & RUN_PROT))
-			discard_tracked(run->key,
-					ntmem_run_end(&res->pages, run));
+			ntmem_tracker_reset(run->key,
+					    ntmem_run_end(&res->pages, run));
 }
 
 /* ----------------------------------------------- where there is none --- */
@@ -227,7 +217,7 @@ int begin_watch(uint64_t start, uint64_t end)
 	madvise(pointer(start), end - start, MADV_NOHUGEPAGE);
 	if (ntmem_tracker_add(start, end))
 		return -ENOMEM;
-	discard_tracked(start, end);
+	ntmem_tracker_reset(start, end);
 	return 0;
 }
 

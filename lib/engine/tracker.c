@@ -166,17 +166,14 @@ int ntmem_tracker_scan(struct ntmem_scan *scan)
 
 int ntmem_tracker_reset(uint64_t start, uint64_t end)
 {
-	struct pagemap_scan call = {
-		.size = sizeof(call),
-		.flags = SCAN_CHECK | SCAN_PROTECT,
-		.start = start,
-		.end = end,
-		.category_mask = PAGE_WRITTEN,
-		.return_mask = PAGE_WRITTEN,
+	struct ntmem_scan found = {
+		.start = start, .end = end, .reset = true,
 	};
-	int found = call_scan(&call);
+	int error = 0;
 
-	return found < 0 ? found : 0;
+	while (!error && found.start < end)
+		error = ntmem_tracker_scan(&found);
+	return error;
 }
 
 static void leave(struct own_file *own)
