@@ -123,6 +123,7 @@ static int forget_all(struct reservation *res, uint64_t start, uint64_t end)
 	return error || !is_tracked(res) ? error : reset_tracked(res, start, end);
 }
 
+/* When something was told, what goes wrong then is no failure. */
 static int tell_all(struct telling *t, const struct ntmem_watch *watch,
 		    uint64_t *told)
 {
@@ -136,13 +137,15 @@ static int tell_all(struct telling *t, const struct ntmem_watch *watch,
 		error = find_pages(t);
 		if (!error)
 			error = tell(t, watch->pages + *told * sizeof(*told));
-		if (error)
+		if (error) {
 			undo_reset(t);
-		else if (t->reset)
-			error = forget_written(t->res, t->start, t->at);
+			break;
+		}
 		*told += t->count;
+		if (t->reset)
+			error = forget_written(t->res, t->start, t->at);
 	}
-	return error;
+	return *told ? 0 : error;
 }
 
 static int watch_locked(const struct ntmem_watch *watch, uint64_t *told)

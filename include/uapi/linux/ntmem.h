@@ -323,17 +323,19 @@ struct ntmem_fault {
  * WATCH: the pages of a range that have been written to, of a reservation that
  * was made with NTMEM_RESERVE_WATCH. addr rounds down, addr + size up, to a
  * page; ENOENT when the range is not inside one reservation, ENXIO when that is
- * not watched.
+ * not watched; of several reasons to refuse, the first of EINVAL, ENOENT, ENXIO
+ * is given, then ENOMEM or EFAULT. A BATCH has no WATCH.
  *
  * A page is recorded with its first write, the program's or the kernel's for
- * it: read(2), O_DIRECT, io_uring, process_vm_writev(2). What reads it, and
- * COMMIT, PROTECT and DECOMMIT, leave the record alone; also a page that was
- * given back is told. A page that a device may still be writing to stays
- * recorded, whatever is reset. A forked child begins with its parent's
- * records, which it may reset without its parent's notice.
+ * it: read(2), O_DIRECT, io_uring, process_vm_writev(2), or a WATCH whose array
+ * lies there. What reads it, and COMMIT, PROTECT, LOCK, RESET and DECOMMIT, leave
+ * the record alone; also a page that was given back is told. In the module a
+ * page that a device may still be writing to stays recorded, whatever is
+ * reset. A forked child begins with its parent's records, which it may reset
+ * without its parent's notice.
  *
  * @pages: address of an array of @count __u64; the addresses of the recorded
- *	pages, in rising order, are written to it.
+ *	pages, in rising order, are written to it, and no more than those.
  * @count: in: length of the array; out: how many were written. 0 in only with
  *	NTMEM_WATCH_RESET: then all of the range is reset, and @pages must be 0.
  * @flags: NTMEM_WATCH_RESET: what is told is recorded no more, until the next
