@@ -503,8 +503,8 @@ static inline atomic_long_t *ntmem_page_shares(struct page *page)
 
 void ntmem_zap(struct ntmem_region *region, unsigned long first,
 	       unsigned long last);
-pte_t *ntmem_ptes_lock(struct ntmem_space *space, unsigned long addr,
-		       unsigned long *end, spinlock_t **ptl);
+pmd_t *ntmem_find_pmd(struct ntmem_space *space, unsigned long addr,
+		      unsigned long *end);
 bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
 		     unsigned long last);
 

@@ -270,32 +270,37 @@ static pmd_t *ntmem_pmd(struct mm_struct *mm, unsigned long addr)
 }
 
 /**
- * ntmem_ptes_lock() - the PTEs of an address and of those behind it
+ * ntmem_find_pmd() - the page table of an address
  * @space: whose; its mmap_lock is held for reading
  * @addr: in a mapping of its
  * @end: where the page table, or the mapping, ends
- * @ptl: the page table's lock, held if there is one
  *
  * A VMA that is not found is on its way out, page tables and all.
  *
- * Return: the PTE of @addr, or NULL when none is there up to @end.
+ * Return: what leads to it, or NULL when there is none up to @end.
  */
-pte_t *ntmem_ptes_lock(struct ntmem_space *space, unsigned long addr,
-		       unsigned long *end, spinlock_t **ptl)
+pmd_t *ntmem_find_pmd(struct ntmem_space *space, unsigned long addr,
+		      unsigned long *end)
 {
 	struct vm_area_struct *vma = find_vma(space->mm, addr);
-	pmd_t *pmd;
 
 	*end = (addr | ~PMD_MASK) + 1;
 	if (!vma || vma->vm_start > addr || !ntmem_is_ours(space, vma))
 		return NULL;
 	*end = min(*end, vma->vm_end);
-	pmd = ntmem_pmd(space->mm, addr);
-	if (!pmd)
-		return NULL;
-	*ptl = pte_lockptr(space->mm, pmd);
-	spin_lock(*ptl);
-	return pte_offset_kernel(pmd, addr);
+	return ntmem_pmd(space->mm, addr);
+}
+
+static void ntmem_wrprotect_table(struct mm_struct *mm, pmd_t *pmd,
+				  unsigned long addr, unsigned long end)
+{
+	spinlock_t *ptl = pte_lockptr(mm, pmd);	/* of the page table */
+	pte_t *ptep = pte_offset_kernel(pmd, addr);
+
+	spin_lock(ptl);
+	for (; addr < end; addr += PAGE_SIZE)
+		ntmem_pte_wrprotect(mm, addr, ptep++);
+	spin_unlock(ptl);
 }
 
 /**
@@ -313,19 +318,15 @@ bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
 	unsigned long addr = first << PAGE_SHIFT, end;
 	unsigned long limit = (last + 1) << PAGE_SHIFT;
 	struct mm_struct *mm = region->space->mm;
-	spinlock_t *ptl;	/* of the page table */
-	pte_t *ptep;
+	pmd_t *pmd;
 
 	/* Inside of region->lock it is only tried. */
 	if (mm_has_notifiers(mm) || !mmap_read_trylock(mm))
 		return false;
 	for (; addr < limit; addr = end) {
-		ptep = ntmem_ptes_lock(region->space, addr, &end, &ptl);
-		if (!ptep)
-			continue;
-		for (end = min(end, limit); addr < end; addr += PAGE_SIZE)
-			ntmem_pte_wrprotect(mm, addr, ptep++);
-		spin_unlock(ptl);
+		pmd = ntmem_find_pmd(region->space, addr, &end);
+		if (pmd)
+			ntmem_wrprotect_table(mm, pmd, addr, min(end, limit));
 		cond_resched();
 	}
 	mmap_read_unlock(mm);

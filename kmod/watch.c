@@ -124,21 +124,23 @@ static unsigned int ntmem_wrprotect_some(struct ntmem_region *region,
 					 const struct ntmem_finds *finds,
 					 unsigned int i)
 {
-	unsigned long start = finds->addr[i], end, addr;
 	struct mm_struct *mm = region->space->mm;
+	unsigned int next = i;
+	unsigned long end;
+	pmd_t *pmd = ntmem_find_pmd(region->space, finds->addr[i], &end);
 	spinlock_t *ptl;	/* of the page table */
-	pte_t *ptes;
 
-	ptes = ntmem_ptes_lock(region->space, start, &end, &ptl);
-	for (; i < finds->nr && finds->addr[i] < end; i++) {
-		addr = finds->addr[i];
-		if (ptes)
-			ntmem_pte_wrprotect(mm, addr, ptes +
-					    ((addr - start) >> PAGE_SHIFT));
-	}
-	if (ptes)
-		spin_unlock(ptl);
-	return i;
+	while (next < finds->nr && finds->addr[next] < end)
+		next++;
+	if (!pmd)
+		return next;
+	ptl = pte_lockptr(mm, pmd);
+	spin_lock(ptl);
+	for (; i < next; i++)
+		ntmem_pte_wrprotect(mm, finds->addr[i],
+				    pte_offset_kernel(pmd, finds->addr[i]));
+	spin_unlock(ptl);
+	return next;
 }
 
 /* The same to the PTEs in place, with one flush for all. */
