@@ -10,7 +10,9 @@
 #include <linux/sched/coredump.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/version.h>
+#include <asm/tlbflush.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
@@ -95,5 +97,22 @@ static inline bool list_lru_del_obj(struct list_lru *lru,
 	return list_lru_del(lru, item);
 }
 #endif
+
+static inline void ntmem_flush_this_cpu(void *unused)
+{
+	__flush_tlb_all();
+}
+
+/*
+ * flush_tlb_mm(), which modules do not have: a CPU that has used the mm before
+ * flushes what it has of it when it comes back and sees another generation; one
+ * that uses it now is in its mask, and told. The increment is the barrier that
+ * switch_mm() wants between the changed PTEs and the look at the mask.
+ */
+static inline void ntmem_flush_tlb(struct mm_struct *mm)
+{
+	atomic64_inc_return(&mm->context.tlb_gen);
+	on_each_cpu_mask(mm_cpumask(mm), ntmem_flush_this_cpu, NULL, true);
+}
 
 #endif

@@ -68,6 +68,7 @@ const u8 ntmem_rights[8] = {
 };
 
 u8 ntmem_stale[8] __ro_after_init;
+u8 ntmem_stale_more[8] __ro_after_init;
 
 static const u32 ntmem_base_prot[8] = {
 	[NTMEM_S_NOACCESS] = NTMEM_PAGE_NOACCESS,
@@ -112,13 +113,21 @@ unsigned int ntmem_prot_to_state(u32 prot, u8 *state)
 static int ntmem_prot_init(void)
 {
 	unsigned int new, old;
+	u8 lost;
 
-	for (new = 0; new < ARRAY_SIZE(ntmem_stale); new++)
-		for (old = 0; old < ARRAY_SIZE(ntmem_rights); old++)
-			if ((ntmem_rights[old] & ~ntmem_rights[new]) ||
-			    ((ntmem_rights[old] ^ ntmem_rights[new]) &
-			     NTMEM_R_EXEC && ntmem_rights[old]))
+	for (new = 0; new < ARRAY_SIZE(ntmem_stale); new++) {
+		for (old = 0; old < ARRAY_SIZE(ntmem_rights); old++) {
+			lost = ntmem_rights[old] & ~ntmem_rights[new];
+			/* Execution that is gained is not asked for. */
+			if (ntmem_rights[old])
+				lost |= ntmem_rights[new] & NTMEM_R_EXEC &
+					~ntmem_rights[old];
+			if (lost)
 				ntmem_stale[new] |= BIT(old);
+			if (lost & ~NTMEM_R_WRITE)
+				ntmem_stale_more[new] |= BIT(old);
+		}
+	}
 	return 0;
 }
 
@@ -344,6 +353,21 @@ static long ntmem_ioctl_query(struct ntmem_space *space,
 	return err;
 }
 
+static long ntmem_ioctl_watch(struct ntmem_space *space,
+			      struct ntmem_watch __user *user)
+{
+	struct ntmem_watch watch;
+	int err;
+
+	if (copy_from_user(&watch, user, sizeof(watch)))
+		return -EFAULT;
+	/* What is reset must be told: found unwritable before. */
+	if (put_user(watch.count, &user->count))
+		return -EFAULT;
+	err = ntmem_watch(space, &watch);
+	return err ?: put_user(watch.count, &user->count);
+}
+
 /* Those that programs call most go the short way. */
 long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
@@ -361,6 +385,8 @@ long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return ntmem_ioctl_protect(space, user);
 	case NTMEM_IOC_QUERY:
 		return ntmem_ioctl_query(space, user);
+	case NTMEM_IOC_WATCH:
+		return ntmem_ioctl_watch(space, user);
 	default:
 		return ntmem_ioctl_any(space, cmd, user);
 	}

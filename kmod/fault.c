@@ -131,6 +131,24 @@ static bool ntmem_writes_ahead(const struct vm_area_struct *vma)
 	       (vma->vm_flags & VM_SOFTDIRTY);
 }
 
+/* A watched region's page is written down before it may be written to. */
+static void ntmem_record_write(const struct ntmem_try *try)
+{
+	if (!try->region->watch || !ntmem_is_write(try->vmf))
+		return;
+	spin_lock(&try->region->state_lock);
+	WRITE_ONCE(try->block->written, try->block->written |
+		   BIT(try->index & NTMEM_BLOCK_MASK));
+	spin_unlock(&try->region->state_lock);
+}
+
+static bool ntmem_write_recorded(const struct ntmem_try *try,
+				 unsigned long index)
+{
+	return !try->region->watch ||
+	       READ_ONCE(try->block->written) & BIT(index & NTMEM_BLOCK_MASK);
+}
+
 /*
  * What a PTE becomes. Whether it may be executed was decided by its VMA when it
  * was made; where that allows it, the state has a say.
@@ -176,8 +194,12 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 		ntmem_block_exclusive(try);
 	if (!write && (!try->region->exec || (rights & NTMEM_R_EXEC)))
 		return;
+	if (write)
+		ntmem_record_write(try);
+	ntmem_stop_point("fault_recorded");
 	ahead = write && ntmem_writes_ahead(vmf->vma);
-	plain = ahead && !try->region->exec && !try->region->cow;
+	plain = ahead && !try->region->exec && !try->region->cow &&
+		!try->region->watch;
 
 	ptl = pte_lockptr(mm, vmf->pmd);
 	spin_lock(ptl);
@@ -197,6 +219,7 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 		set_pte_at(mm, first << PAGE_SHIFT, ptep,
 			   ntmem_upgraded(try, old, page,
 					  (target ? write : ahead) &&
+					  ntmem_write_recorded(try, first) &&
 					  ntmem_page_exclusive(try, page),
 					  target));
 	}
@@ -546,7 +569,10 @@ static vm_fault_t ntmem_attempt(struct ntmem_try *try)
 	ntmem_bounds(try, table);
 	if (try->vmf->flags & FAULT_FLAG_MKWRITE &&
 	    *ntmem_slot(try, try->index) == try->vmf->page) {
-		ntmem_upgrade(try, try->first, try->last);
+		if (try->region->watch)	/* one by one */
+			ntmem_upgrade(try, try->index, try->index);
+		else
+			ntmem_upgrade(try, try->first, try->last);
 		return VM_FAULT_NOPAGE;
 	}
 	return READ_ONCE(*ntmem_slot(try, try->index)) ?

@@ -25,10 +25,7 @@
 
 static int ntmem_wrprotect_pte(pte_t *ptep, unsigned long addr, void *data)
 {
-	struct mm_struct *mm = data;
-
-	if (pte_present(*ptep) && pte_write(*ptep))
-		ptep_set_wrprotect(mm, addr, ptep);
+	ntmem_pte_wrprotect(data, addr, ptep);
 	return 0;
 }
 
@@ -201,6 +198,7 @@ static int ntmem_fork_region(struct ntmem_space *space,
 	child->end = parent->end;
 	child->chunk0 = ntmem_first(child) >> NTMEM_CHUNK_SHIFT;
 	child->alloc_prot = parent->alloc_prot;
+	child->watch = parent->watch;
 	/* The parent may be about to note what its VMA says already. */
 	child->exec = parent->exec || exec;
 	child->dead = parent->dead;

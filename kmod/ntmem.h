@@ -26,7 +26,7 @@
 #include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/maple_tree.h>
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/refcount.h>
@@ -73,6 +73,9 @@ extern const u8 ntmem_rights[8];
  */
 extern u8 ntmem_stale[8];
 
+/* Likewise, those that allow more of it than to write. */
+extern u8 ntmem_stale_more[8];
+
 /* NT keeps the first 64 KiB of the address space free. */
 #define NTMEM_MIN_ADDRESS	0x10000UL
 
@@ -90,19 +93,22 @@ extern u8 ntmem_stale[8];
  * @window: pages to map at the first fault of a life; learned from the last
  * @lives: how often that was believed since it was last proved
  * @resident: bit mask of the pages that are there
+ * @written: likewise, of a watched region: pages whose write is recorded; stays
+ *	when they go
  * @state: state of each page, valid while the table says NTMEM_S_MIXED
  * @page: the pages; each holds a reference
  *
  * Made at the first touch or the first state of its own, and kept until the
  * region goes, so that a range that is used again allocates only pages.
- * Pages are added under region->lock held for reading and state_lock, and
- * taken away under region->lock held for writing.
+ * Pages and records are added under region->lock held for reading and
+ * state_lock, and taken away under region->lock held for writing.
  */
 struct ntmem_block {
 	refcount_t refs;
 	u8 window;
 	u8 lives;
 	u16 resident;
+	u16 written;
 	u8 state[NTMEM_BLOCK_PAGES];
 	struct page *page[NTMEM_BLOCK_PAGES];
 };
@@ -135,6 +141,7 @@ struct ntmem_table {
  * @chunk0: number of the chunk that index 0 of @tables stands for
  * @alloc_prot: protection given to RESERVE, as user space wrote it
  * @nofork: a child does not get it
+ * @watch: writes to its pages are recorded
  * @exec: its VMA has VM_EXEC
  * @cow: it has shared tables with another region; reference counts of tables,
  *	blocks and pages must be looked at before a change
@@ -166,6 +173,7 @@ struct ntmem_region {
 	unsigned long chunk0;
 	u32 alloc_prot;
 	bool nofork;
+	bool watch;
 	bool exec;
 	bool cow;
 	bool dead;
@@ -495,6 +503,17 @@ static inline atomic_long_t *ntmem_page_shares(struct page *page)
 
 void ntmem_zap(struct ntmem_region *region, unsigned long first,
 	       unsigned long last);
+pmd_t *ntmem_find_pmd(struct ntmem_space *space, unsigned long addr,
+		      unsigned long *end);
+bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
+		     unsigned long last);
+
+static inline void ntmem_pte_wrprotect(struct mm_struct *mm,
+				       unsigned long addr, pte_t *ptep)
+{
+	if (pte_present(*ptep) && pte_write(*ptep))
+		ptep_set_wrprotect(mm, addr, ptep);
+}
 
 /* charge.c */
 extern unsigned long ntmem_commit_limit;
@@ -530,6 +549,9 @@ int ntmem_set_granularity(struct ntmem_space *space,
 /* query.c */
 int ntmem_query(struct ntmem_space *space, struct ntmem_query *query);
 void ntmem_info(struct ntmem_space *space, struct ntmem_info *info);
+
+/* watch.c */
+int ntmem_watch(struct ntmem_space *space, struct ntmem_watch *watch);
 
 /* fault.c */
 vm_fault_t ntmem_fault(struct vm_fault *vmf);

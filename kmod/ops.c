@@ -79,6 +79,24 @@ static bool ntmem_must_zap(const struct ntmem_scan *scan, u8 state)
 	return scan->resident && ntmem_is_stale(scan, state);
 }
 
+/*
+ * Takes from the PTEs what the new state does not allow: the right to write in
+ * place where that can be, which leaves the pages mapped for their readers; all
+ * else with the PTEs.
+ */
+static void ntmem_take_rights(struct ntmem_region *region,
+			      const struct ntmem_scan *scan, u8 state)
+{
+	bool more = state & NTMEM_S_GUARD ||
+		    scan->access & ntmem_stale_more[state & NTMEM_S_ACCESS];
+
+	if (!ntmem_must_zap(scan, state))
+		return;
+	if (more || !ntmem_wrprotect(region, scan->first_resident,
+				     scan->last_resident))
+		ntmem_zap(region, scan->first_resident, scan->last_resident);
+}
+
 /* Maps the region so that its PTEs may allow execution, once. */
 static int ntmem_gain_exec(struct ntmem_space *space,
 			   const struct ntmem_pages *pages)
@@ -176,8 +194,7 @@ static int ntmem_commit_write(struct ntmem_region *region,
 	}
 	ntmem_state_set(region, pages->first, pages->last, &change);
 	region->committed += *need;
-	if (ntmem_must_zap(&scan, state))
-		ntmem_zap(region, scan.first_resident, scan.last_resident);
+	ntmem_take_rights(region, &scan, state);
 	return 0;
 }
 
@@ -372,8 +389,7 @@ static int ntmem_protect_locked(struct ntmem_region *region,
 	if (err)
 		return err;
 	*old_prot = ntmem_state_to_prot(region, old);
-	if (ntmem_must_zap(&scan, state))
-		ntmem_zap(region, scan.first_resident, scan.last_resident);
+	ntmem_take_rights(region, &scan, state);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/highmem.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include "compat.h"
@@ -246,6 +247,91 @@ void ntmem_zap(struct ntmem_region *region, unsigned long first,
 {
 	unmap_mapping_pages(region->space->file->f_mapping, first,
 			    last - first + 1, true);
+}
+
+/* What leads to the page table of an address, or NULL where there is none. */
+static pmd_t *ntmem_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (pgd_none(READ_ONCE(*pgd)))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(READ_ONCE(*p4d)))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(READ_ONCE(*pud)))
+		return NULL;
+	pmd = pmd_offset(pud, addr);
+	return pmd_none(READ_ONCE(*pmd)) ? NULL : pmd;
+}
+
+/**
+ * ntmem_find_pmd() - the page table of an address
+ * @space: whose; its mmap_lock is held for reading
+ * @addr: in a mapping of its
+ * @end: where the page table, or the mapping, ends
+ *
+ * A VMA that is not found is on its way out, page tables and all.
+ *
+ * Return: what leads to it, or NULL when there is none up to @end.
+ */
+pmd_t *ntmem_find_pmd(struct ntmem_space *space, unsigned long addr,
+		      unsigned long *end)
+{
+	struct vm_area_struct *vma = find_vma(space->mm, addr);
+
+	*end = (addr | ~PMD_MASK) + 1;
+	if (!vma || vma->vm_start > addr || !ntmem_is_ours(space, vma))
+		return NULL;
+	*end = min(*end, vma->vm_end);
+	return ntmem_pmd(space->mm, addr);
+}
+
+static void ntmem_wrprotect_table(struct mm_struct *mm, pmd_t *pmd,
+				  unsigned long addr, unsigned long end)
+{
+	spinlock_t *ptl = pte_lockptr(mm, pmd);	/* of the page table */
+	pte_t *ptep = pte_offset_kernel(pmd, addr);
+
+	spin_lock(ptl);
+	for (; addr < end; addr += PAGE_SIZE)
+		ntmem_pte_wrprotect(mm, addr, ptep++);
+	spin_unlock(ptl);
+}
+
+/**
+ * ntmem_wrprotect() - take the right to write from PTEs, in place
+ * @region: locked for writing
+ * @first: first page
+ * @last: last page
+ *
+ * Return: false when that is not possible now: mmap_lock is wanted by others, or
+ * somebody has page tables of his own for this memory, and hears only of a zap.
+ */
+bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
+		     unsigned long last)
+{
+	unsigned long addr = first << PAGE_SHIFT, end;
+	unsigned long limit = (last + 1) << PAGE_SHIFT;
+	struct mm_struct *mm = region->space->mm;
+	pmd_t *pmd;
+
+	/* Inside of region->lock it is only tried. */
+	if (mm_has_notifiers(mm) || !mmap_read_trylock(mm))
+		return false;
+	for (; addr < limit; addr = end) {
+		pmd = ntmem_find_pmd(region->space, addr, &end);
+		if (pmd)
+			ntmem_wrprotect_table(mm, pmd, addr, min(end, limit));
+		cond_resched();
+	}
+	mmap_read_unlock(mm);
+	ntmem_flush_tlb(mm);
+	return true;
 }
 
 int ntmem_page_init(void)

@@ -301,6 +301,7 @@ static struct ntmem_region *ntmem_region_tail(struct ntmem_region *region,
 	tail->chunk0 = ntmem_first(tail) >> NTMEM_CHUNK_SHIFT;
 	tail->alloc_prot = region->alloc_prot;
 	tail->nofork = region->nofork;
+	tail->watch = region->watch;
 	tail->exec = region->exec;
 	tail->dead = region->dead;
 	if (ntmem_state_clone(tail, region) || ntmem_state_trim(tail)) {

@@ -8,7 +8,8 @@
 #include "ntmem.h"
 
 #define NTMEM_RESERVE_FLAGS	(NTMEM_RESERVE_COMMIT | \
-				 NTMEM_RESERVE_TOP_DOWN | NTMEM_RESERVE_NOFORK)
+				 NTMEM_RESERVE_TOP_DOWN | \
+				 NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH)
 #define NTMEM_RESERVE_TRIES	16
 
 /* The rules of min_addr, max_addr and align, of a RESERVE without address. */
@@ -103,6 +104,7 @@ static int ntmem_reserve_once(struct ntmem_space *space,
 		return -ENOMEM;
 	region->alloc_prot = reserve->prot;
 	region->nofork = reserve->flags & NTMEM_RESERVE_NOFORK;
+	region->watch = reserve->flags & NTMEM_RESERVE_WATCH;
 	if (reserve->addr)
 		err = ntmem_reserve_at(space, region, reserve, exec);
 	else

@@ -55,6 +55,7 @@ static struct ntmem_block *ntmem_block_clone(const struct ntmem_block *from)
 		return NULL;
 	block->window = from->window;
 	block->resident = from->resident;
+	block->written = from->written;
 	memcpy(block->state, from->state, sizeof(block->state));
 	for_each_set_bit(i, &resident, NTMEM_BLOCK_PAGES) {
 		block->page[i] = from->page[i];

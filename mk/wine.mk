@@ -12,7 +12,7 @@ WINE_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -D_WIN32_WINNT=0x0A00 \
 WINE_SOURCES := $(sort $(wildcard tests/wine/*.c)) \
 	$(patsubst %,tests/unit/%.c,unit alloc bstr crt exception free \
 	global guard heap heap_alloc heap_create heap_info heap_lock heap_model \
-	heap_realloc heap_walk hints lock protect query system thread)
+	heap_realloc heap_walk hints lock protect query system thread watch)
 WINE_HEADERS := $(wildcard tests/wine/*.h tests/wine/*/*.h tests/unit/*.h)
 
 $(eval $(call remember,build/wine/flags,$(MINGW_CC) $(WINE_FLAGS) \

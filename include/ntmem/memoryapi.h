@@ -34,7 +34,8 @@ typedef struct _WIN32_MEMORY_RANGE_ENTRY {
  * @dwSize: not 0
  * @flAllocationType: MEM_RESERVE and MEM_COMMIT, alone or together, with
  *	MEM_TOP_DOWN; or MEM_RESET or MEM_RESET_UNDO alone. MEM_COMMIT of NULL
- *	reserves too.
+ *	reserves too. MEM_WRITE_WATCH, with MEM_RESERVE, has writes recorded:
+ *	see GetWriteWatch.
  * @flProtect: PAGE_*; without effect, but checked, for the resets
  *
  * Committing committed pages keeps their content and gives them the new
@@ -43,9 +44,9 @@ typedef struct _WIN32_MEMORY_RANGE_ENTRY {
  * Returns the base of the reservation or of the pages, NULL on failure:
  * ERROR_INVALID_ADDRESS also when the range to reserve is in use,
  * ERROR_NOT_ENOUGH_MEMORY (8) when no hole is large enough, ERROR_BUSY (170)
- * when MEM_RESET_UNDO finds content lost. MEM_WRITE_WATCH, MEM_PHYSICAL and
- * MEM_LARGE_PAGES: ERROR_NOT_SUPPORTED. Microsoft's page: "VirtualAlloc
- * function (memoryapi.h)".
+ * when MEM_RESET_UNDO finds content lost. MEM_PHYSICAL and MEM_LARGE_PAGES:
+ * ERROR_NOT_SUPPORTED. Microsoft's page: "VirtualAlloc function
+ * (memoryapi.h)".
  */
 WINBASEAPI LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
 				      DWORD flAllocationType, DWORD flProtect);
@@ -146,6 +147,48 @@ WINBASEAPI DWORD WINAPI DiscardVirtualMemory(PVOID VirtualAddress,
 WINBASEAPI BOOL WINAPI
 PrefetchVirtualMemory(HANDLE hProcess, ULONG_PTR NumberOfEntries,
 		      PWIN32_MEMORY_RANGE_ENTRY VirtualAddresses, ULONG Flags);
+
+/*
+ * GetWriteWatch - the pages of a range that were written to
+ * @dwFlags: 0, or WRITE_WATCH_FLAG_RESET: what is returned counts as written
+ *	no more, until the next write
+ * @lpBaseAddress, @dwRegionSize: the range, rounded outwards to pages, inside
+ *	one reservation that was made with MEM_WRITE_WATCH
+ * @lpAddresses: gets the addresses of the pages, in rising order
+ * @lpdwCount: in: how many the array has room for, not 0; out: how many there
+ *	are in it. Pages beyond keep their record.
+ * @lpdwGranularity: gets the size of a page, 4096
+ *
+ * A page counts as written from its first write on, by the program or by the
+ * system for it; VirtualAlloc, VirtualProtect and VirtualFree do not change
+ * that, so that a page that was decommitted may be told. While other threads
+ * write, no write is lost between two calls. On the embedded engine before
+ * Linux 6.7, and wherever it may not use userfaultfd(2), a system call that is
+ * the first to write to a page fails with EFAULT; and on that engine what a
+ * device writes to a page after a reset is not told, where the call that had it
+ * do so (O_DIRECT, io_uring) began before.
+ *
+ * Returns 0, or (UINT)-1: ERROR_INVALID_PARAMETER also for a range that is not
+ * watched and for a count of 0, ERROR_NOACCESS for a pointer that is NULL, or
+ * an array that cannot be written. Microsoft's page: "GetWriteWatch function
+ * (memoryapi.h)".
+ */
+WINBASEAPI UINT WINAPI GetWriteWatch(DWORD dwFlags, PVOID lpBaseAddress,
+				     SIZE_T dwRegionSize, PVOID *lpAddresses,
+				     ULONG_PTR *lpdwCount,
+				     LPDWORD lpdwGranularity);
+
+/*
+ * ResetWriteWatch - count no page of a range as written, until the next write
+ * @lpBaseAddress, @dwRegionSize: the range, as for GetWriteWatch
+ *
+ * A write beside this call may be forgotten; GetWriteWatch with
+ * WRITE_WATCH_FLAG_RESET loses none. Returns 0, or (UINT)-1:
+ * ERROR_INVALID_PARAMETER also for a range that is not watched. Microsoft's
+ * page: "ResetWriteWatch function (memoryapi.h)".
+ */
+WINBASEAPI UINT WINAPI ResetWriteWatch(LPVOID lpBaseAddress,
+				       SIZE_T dwRegionSize);
 
 /*
  * GetLargePageMinimum - size of a large page

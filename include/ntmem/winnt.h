@@ -124,6 +124,9 @@ typedef union _ULARGE_INTEGER {
 #define MEM_MAPPED			0x00040000
 #define MEM_IMAGE			0x01000000
 
+/* GetWriteWatch's flag. */
+#define WRITE_WATCH_FLAG_RESET		0x01
+
 /* What VirtualQuery says of a run of equal pages. */
 typedef struct _MEMORY_BASIC_INFORMATION {
 	PVOID BaseAddress;

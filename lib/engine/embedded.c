@@ -25,7 +25,8 @@ static int embedded_info(struct ntmem_info *info)
 
 	memset(info, 0, sizeof(*info));
 	info->version = NTMEM_API_VERSION;
-	info->features = NTMEM_FEATURE_BATCH | NTMEM_FEATURE_COW_FORK;
+	info->features = NTMEM_FEATURE_BATCH | NTMEM_FEATURE_COW_FORK |
+			 NTMEM_FEATURE_WATCH;
 	info->page_size = PAGE_BYTES;
 	info->min_address = LOWEST_ADDRESS;
 	info->max_address = USER_END - 1;
@@ -69,6 +70,7 @@ static void before_fork(void)
 
 	ntmem_lock_take(&embedded.lock, &held);
 	fork_held = held;
+	watch_before_fork();
 	ntmem_segv_before_fork();
 }
 
@@ -99,6 +101,7 @@ static void after_fork_in_child(void)
 					  res_end(res), RUN_LOCKED, 0);
 	}
 	embedded.locked = 0;
+	watch_after_fork();
 	ntmem_lock_give(&embedded.lock, &held);
 }
 
@@ -128,6 +131,7 @@ static const struct ntmem_engine embedded_engine = {
 	.set_granularity = embedded_set_granularity,
 	.batch = embedded_batch,
 	.last_fault = embedded_last_fault,
+	.watch = embedded_watch,
 	.drop = embedded_drop,
 };
 
@@ -161,6 +165,7 @@ static bool parse_limit(const char *text, uint64_t *limit)
 const struct ntmem_engine *ntmem_engine_open_embedded(int *error)
 {
 	const char *text = getenv("NTMEM_COMMIT_LIMIT");
+	const char *watch = getenv("NTMEM_WATCH");
 	uint64_t limit = UINT64_MAX;
 	struct ntmem_held held;
 	bool good = true;
@@ -168,6 +173,10 @@ const struct ntmem_engine *ntmem_engine_open_embedded(int *error)
 	ntmem_lock_take(&embedded.lock, &held);
 	if (text && *text)
 		good = parse_limit(text, &limit);
+	if (watch && *watch) {
+		good &= !strcmp(watch, "protect");
+		embedded.watch_mode = WATCH_BY_PROTECTION;
+	}
 	if (good)
 		embedded.limit = limit;
 	ntmem_lock_give(&embedded.lock, &held);

@@ -29,8 +29,15 @@
 struct reservation {
 	struct ntmem_runs pages;	/* ends where the reservation ends */
 	uint32_t prot;			/* given to RESERVE */
-	uint32_t flags;			/* NTMEM_RESERVE_NOFORK or 0 */
+	uint32_t flags;			/* NTMEM_RESERVE_NOFORK, _WATCH */
 	struct ntmem_skip_node node;	/* its key is the base; last member */
+};
+
+/* How writes are noticed, decided when they first have to be. */
+enum watch_mode {
+	WATCH_UNDECIDED,
+	WATCH_BY_TRACKER,
+	WATCH_BY_PROTECTION,
 };
 
 /* The process's space. The lock guards all of it. */
@@ -46,6 +53,8 @@ struct embedded {
 	uint64_t committed;	/* bytes */
 	uint64_t reserved;	/* bytes in reservations */
 	uint64_t locked;	/* bytes */
+	uint64_t watched;	/* reservations */
+	enum watch_mode watch_mode;
 	bool used;		/* has had a reservation */
 };
 
@@ -127,8 +136,31 @@ int embedded_reset_undo(const struct ntmem_range *range);
 int embedded_query(struct ntmem_query *query);
 
 /* embedded_fault.c */
-int watch_faults(uint32_t prot);
+int watch_faults(const struct reservation *res, uint32_t prot);
 int embedded_last_fault(struct ntmem_fault *fault);
+
+/* embedded_record.c */
+struct ntmem_scan;
+bool is_watched(const struct reservation *res);
+bool is_tracked(const struct reservation *res);
+bool is_write_protected(const struct reservation *res);
+int linux_prot_of(const struct reservation *res, uint32_t state);
+void record_written(struct reservation *res, uint64_t start, uint64_t end);
+int forget_written(struct reservation *res, uint64_t start, uint64_t end);
+int scan_tracked(const struct reservation *res, struct ntmem_scan *scan);
+int reset_tracked(const struct reservation *res, uint64_t start, uint64_t end);
+void discard_fresh(const struct reservation *res, uint64_t start,
+		   uint64_t end);
+void record_tracked(struct reservation *res, uint64_t start, uint64_t end);
+bool record_fault(struct reservation *res, uint64_t addr, uint32_t access);
+void open_for_kernel(uint64_t addr, uint64_t size);
+void choose_watch(void);
+int begin_watch(uint64_t start, uint64_t end);
+void watch_before_fork(void);
+void watch_after_fork(void);
+
+/* embedded_watch.c */
+int embedded_watch(struct ntmem_watch *watch);
 
 /* embedded_batch.c */
 int embedded_batch(struct ntmem_batch *batch);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Faults on the embedded engine's memory: guard pages, and LAST_FAULT.
+ * Faults on the embedded engine's memory: guard pages, writes that are watched,
+ * and LAST_FAULT.
  *
  * The handler is installed when the first guard page is made or LAST_FAULT is
  * first asked for. A system call that touches a guard page fails with EFAULT,
@@ -64,19 +65,28 @@ static bool fault_locked(const struct ntmem_segv *segv,
 	return true;
 }
 
+/* The first write to a page that is watched. */
+static bool write_locked(const struct ntmem_segv *segv)
+{
+	struct reservation *res = reservation_at(segv->addr);
+
+	return res && record_fault(res, segv->addr, segv->access);
+}
+
 static bool on_fault(const struct ntmem_segv *segv)
 {
 	struct ntmem_fault fault = { 0 };
 	struct ntmem_held held;
-	bool ours;
+	bool recorded, ours;
 
 	if (!segv->mapped)
 		return false;
 	ntmem_lock_take(&embedded.lock, &held);
-	ours = fault_locked(segv, &fault);
+	recorded = write_locked(segv);
+	ours = recorded || fault_locked(segv, &fault);
 	ntmem_lock_give(&embedded.lock, &held);
-	if (!ours)
-		return false;
+	if (recorded || !ours)
+		return recorded;
 	if (ntmem_prot_allows(fault.prot, fault.access) && retry(fault.addr))
 		return true;
 	faults.retried = 0;
@@ -95,10 +105,16 @@ static int watch(void)
 	return error;
 }
 
-/* Sees to it that guard pages are noticed, where prot has a guard. */
-int watch_faults(uint32_t prot)
+/*
+ * Sees to it that guard pages are noticed, where prot has a guard, and writes,
+ * where the reservation, if any, has them noticed by faults.
+ */
+int watch_faults(const struct reservation *res, uint32_t prot)
 {
-	return prot & NTMEM_PAGE_GUARD ? watch() : 0;
+	bool needed = prot & NTMEM_PAGE_GUARD ||
+		      (res && is_write_protected(res));
+
+	return needed ? watch() : 0;
 }
 
 int embedded_last_fault(struct ntmem_fault *fault)

@@ -63,8 +63,31 @@ static void reapply(struct reservation *res, uint64_t start, uint64_t end)
 		uint64_t run_end = ntmem_run_end(&res->pages, run);
 
 		mprotect(pointer(run->key), run_end - run->key,
-			 ntmem_prot_to_linux(run->value & RUN_PROT));
+			 linux_prot_of(res, run->value));
 	}
+}
+
+/*
+ * Gives an isolated range Linux's form of prot. A recorded page that then cannot
+ * be written, since there was no memory to say so, is helped by its fault.
+ */
+static int set_access(const struct reservation *res, uint64_t start,
+		      uint64_t end, uint32_t prot)
+{
+	struct ntmem_skip_node *run;
+	int plain = linux_prot_of(res, prot);
+	int recorded = linux_prot_of(res, prot | RUN_WRITTEN);
+
+	if (mprotect(pointer(start), end - start, plain))
+		return -1;
+	if (recorded == plain)
+		return 0;
+	for_each_run(run, &res->pages, start, end)
+		if (run->value & RUN_WRITTEN)
+			mprotect(pointer(run->key),
+				 ntmem_run_end(&res->pages, run) - run->key,
+				 recorded);
+	return 0;
 }
 
 /* Isolates a range and gives it Linux's form of prot, or changes nothing. */
@@ -75,7 +98,7 @@ static int change_access(struct reservation *res, uint64_t start,
 
 	if (error)
 		return error;
-	if (!mprotect(pointer(start), end - start, ntmem_prot_to_linux(prot)))
+	if (!set_access(res, start, end, prot))
 		return 0;
 	error = -errno;
 	/* mprotect may have come half way through several mappings. */
@@ -99,12 +122,13 @@ static int commit_locked(const struct ntmem_range *range)
 					       RUN_PROT);
 	if (!commit_fits(fresh))
 		return -ENOMEM;
-	error = watch_faults(range->prot);
+	error = watch_faults(res, range->prot);
 	if (error)
 		return error;
 	error = change_access(res, start, end, range->prot);
 	if (error)
 		return error;
+	discard_fresh(res, start, end);
 	ntmem_runs_change(&res->pages, start, end, RUN_PROT,
 			  range->prot & ~PROT_CACHE);
 	embedded.committed += fresh;
@@ -145,6 +169,15 @@ static int drop_content(uint64_t start, uint64_t end)
 	return 0;
 }
 
+/* A page whose content goes stays recorded. The range remains isolated. */
+static int keep_records(struct reservation *res, uint64_t start, uint64_t end)
+{
+	if (!is_tracked(res))
+		return 0;
+	record_tracked(res, start, end);
+	return ntmem_runs_isolate(&res->pages, start, end);
+}
+
 /*
  * Access goes first, so that no thread writes into a page between the
  * dropping of its content and its end. (Mapping it anew with MAP_FIXED would
@@ -161,7 +194,9 @@ static int decommit_locked(const struct ntmem_range *range)
 	error = change_access(res, start, end, 0);
 	if (error)
 		return error;
-	error = drop_content(start, end);
+	error = keep_records(res, start, end);
+	if (!error)
+		error = drop_content(start, end);
 	if (error) {
 		reapply(res, start, end);
 		ntmem_runs_merge(&res->pages, start, end);
@@ -175,7 +210,7 @@ static int decommit_locked(const struct ntmem_range *range)
 	}
 	embedded.committed -= ntmem_runs_count(&res->pages, start, end,
 					       RUN_PROT);
-	ntmem_runs_store(&res->pages, start, end, 0);
+	ntmem_runs_change(&res->pages, start, end, ~RUN_WRITTEN, 0);
 	return 0;
 }
 
@@ -225,12 +260,30 @@ static unsigned int drop_many(const struct ntmem_range *ranges,
 	return done;
 }
 
+static void keep_dropped_records(const struct ntmem_range *ranges,
+				 unsigned int count)
+{
+	struct ntmem_held held;
+
+	ntmem_lock_take(&embedded.lock, &held);
+	for (; embedded.watched && count; ranges++, count--) {
+		struct reservation *res = reservation_at(ranges->addr);
+
+		if (res)
+			record_tracked(res, ranges->addr,
+				       ranges->addr + ranges->size);
+	}
+	ntmem_lock_give(&embedded.lock, &held);
+}
+
 /* Access and the books stay as they are. */
 int embedded_drop(const struct ntmem_range *ranges, unsigned int count)
 {
 	int saved_errno = errno, error = 0;
 	unsigned int done;
 
+	if (__atomic_load_n(&embedded.watched, __ATOMIC_RELAXED))
+		keep_dropped_records(ranges, count);
 	while (count && !error) {
 		done = drop_many(ranges, count);
 		if (!done) {
@@ -258,7 +311,7 @@ static int protect_locked(struct ntmem_protect *protect, uint32_t *old)
 		return error;
 	if (ntmem_runs_count(&res->pages, start, end, RUN_PROT) < end - start)
 		return -ENODATA;
-	error = watch_faults(protect->prot);
+	error = watch_faults(res, protect->prot);
 	if (error)
 		return error;
 	*old = res_prot(res, ntmem_runs_at(&res->pages, start)->value);

@@ -30,6 +30,13 @@ static size_t reservation_size(uint32_t height)
 	return sizeof(struct reservation) + ntmem_skip_links(height);
 }
 
+/* Without the lock one may look whether there are any. */
+static void count_watched(const struct reservation *res, int n)
+{
+	if (res->flags & NTMEM_RESERVE_WATCH)
+		__atomic_fetch_add(&embedded.watched, n, __ATOMIC_RELAXED);
+}
+
 static struct reservation *reservation_new(uint32_t prot, uint32_t flags)
 {
 	uint32_t height = ntmem_skip_height();
@@ -39,13 +46,15 @@ static struct reservation *reservation_new(uint32_t prot, uint32_t flags)
 	if (!res)
 		return NULL;
 	res->prot = prot;
-	res->flags = flags & NTMEM_RESERVE_NOFORK;
+	res->flags = flags & (NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH);
 	res->node.height = height;
+	count_watched(res, 1);
 	return res;
 }
 
 static void reservation_free(struct reservation *res)
 {
+	count_watched(res, -1);
 	ntmem_pool_free(&embedded.pool, res,
 			reservation_size(res->node.height));
 }
@@ -90,7 +99,7 @@ static int normalise(struct ntmem_reserve *r)
 	uint64_t base;
 
 	if (r->flags & ~(NTMEM_RESERVE_COMMIT | NTMEM_RESERVE_TOP_DOWN |
-			 NTMEM_RESERVE_NOFORK))
+			 NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH))
 		return -EINVAL;
 	if (!ntmem_prot_valid(r->prot) || !r->size ||
 	    !in_user_space(r->addr, r->size))
@@ -117,31 +126,31 @@ static bool range_in_use(uint64_t start, uint64_t end)
 	return next && next->key < end;
 }
 
-static int map_reservation(struct ntmem_reserve *r)
+static int map_reservation(const struct reservation *res, uint32_t state,
+			   struct ntmem_reserve *r)
 {
 	uint64_t addr = r->addr;
-	int prot = PROT_NONE;
 	int error;
 
 	if (addr && range_in_use(addr, addr + r->size))
 		return -EEXIST;
-	if (r->flags & NTMEM_RESERVE_COMMIT) {
-		if (!commit_fits(r->size))
-			return -ENOMEM;
-		error = watch_faults(r->prot);
-		if (error)
-			return error;
-		prot = ntmem_prot_to_linux(r->prot);
-	}
-	error = place_reservation(r, prot, &addr);
+	if (state && !commit_fits(r->size))
+		return -ENOMEM;
+	if (r->flags & NTMEM_RESERVE_WATCH)
+		choose_watch();
+	error = watch_faults(res, state);
+	if (!error)
+		error = place_reservation(r, linux_prot_of(res, state), &addr);
 	if (error)
 		return error;
 	r->addr = addr;
 	if ((r->flags & NTMEM_RESERVE_NOFORK) &&
-	    madvise((void *)addr, r->size, MADV_DONTFORK)) {
+	    madvise((void *)addr, r->size, MADV_DONTFORK))
 		error = -errno;
+	else if (r->flags & NTMEM_RESERVE_WATCH)
+		error = begin_watch(addr, addr + r->size);
+	if (error)
 		munmap((void *)addr, r->size);
-	}
 	return error;
 }
 
@@ -158,7 +167,7 @@ static int reserve_locked(struct ntmem_reserve *r)
 	res = reservation_new(r->prot, r->flags);
 	if (!res)
 		return -ENOMEM;
-	error = map_reservation(r);
+	error = map_reservation(res, state, r);
 	if (error)
 		goto free;
 	error = ntmem_runs_init(&res->pages, &embedded.pool, r->addr,

@@ -23,6 +23,22 @@ static int call_munlock(uint64_t start, uint64_t end)
 	return syscall(SYS_munlock, start, end - start) ? -errno : 0;
 }
 
+/* Linux 5.14, and headers as old. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#endif
+
+/* mlock would write to the pages to make them resident. */
+static int lock_tracked(uint64_t start, uint64_t end)
+{
+	if (syscall(SYS_mlock2, start, end - start, MLOCK_ONFAULT))
+		return -errno;
+	/* No memory for the pages, which is not the limit. */
+	if (madvise((void *)(uintptr_t)start, end - start, MADV_POPULATE_READ))
+		return -EAGAIN;
+	return 0;
+}
+
 /* Unlocks what a LOCK that failed half way has locked newly. */
 static void undo_lock(struct reservation *res, uint64_t start, uint64_t end)
 {
@@ -71,7 +87,8 @@ static int lock_locked(const struct ntmem_range *range)
 		error = ntmem_runs_isolate(&res->pages, start, end);
 	if (error)
 		return error;
-	error = call_mlock(start, end);
+	error = is_tracked(res) ? lock_tracked(start, end) :
+				  call_mlock(start, end);
 	if (error) {
 		undo_lock(res, start, end);
 		ntmem_runs_merge(&res->pages, start, end);

@@ -35,6 +35,7 @@ struct ntmem_engine {
 	int (*set_granularity)(const struct ntmem_granularity *granularity);
 	int (*batch)(struct ntmem_batch *batch);
 	int (*last_fault)(struct ntmem_fault *fault);	/* signal safe */
+	int (*watch)(struct ntmem_watch *watch);
 
 	/*
 	 * The one that is no ioctl: the content of committed pages, that are

@@ -13,31 +13,15 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "engine/highfd.h"
 
 #define DEVICE		"/dev/ntmem"
-#define HIGH_FD		1000
 #define NOT_OPEN	(-1)
 
 static int device = NOT_OPEN;
-
-/* Moves fd up where that is possible. */
-static int move_up(int fd)
-{
-	struct rlimit limit;
-	int want = HIGH_FD, moved;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur <= HIGH_FD)
-		want = (int)limit.rlim_cur / 2;
-	moved = fcntl(fd, F_DUPFD_CLOEXEC, want);
-	if (moved < 0)
-		return fd;
-	close(fd);
-	return moved;
-}
 
 static int check_version(int fd)
 {
@@ -61,7 +45,7 @@ static int open_device(void)
 		close(fd);
 		return error;
 	}
-	return move_up(fd);
+	return ntmem_highfd(fd);
 }
 
 /*
@@ -177,6 +161,11 @@ static int kernel_last_fault(struct ntmem_fault *fault)
 	return call(NTMEM_IOC_LAST_FAULT, fault);
 }
 
+static int kernel_watch(struct ntmem_watch *watch)
+{
+	return call(NTMEM_IOC_WATCH, watch);
+}
+
 #define DROPS	64
 
 /* All in as few calls as there are times DROPS. */
@@ -217,6 +206,7 @@ static const struct ntmem_engine kernel_engine = {
 	.set_granularity = kernel_set_granularity,
 	.batch = kernel_batch,
 	.last_fault = kernel_last_fault,
+	.watch = kernel_watch,
 	.drop = kernel_drop,
 	.drop_decommits = true,
 };

@@ -17,6 +17,7 @@
 
 #define RUN_PROT	0x0ffffu	/* NTMEM_PAGE_*; 0 = not committed */
 #define RUN_LOCKED	0x10000u
+#define RUN_WRITTEN	0x20000u	/* recorded for WATCH; reserved pages too */
 
 struct ntmem_runs {
 	struct ntmem_skip list;

@@ -133,7 +133,7 @@ static inline struct shard *push_others_inside(const struct heap *heap,
 	if (!owner || span->kind != SPAN_BLOCKS || shard->heap != heap ||
 	    __atomic_load_n(&heap->only, __ATOMIC_ACQUIRE) ||
 	    block_freed_to(p) == shard ||
-	    __atomic_load_n(&shard->thread, __ATOMIC_RELAXED) == &thread_self)
+	    shard_is_mine(shard))
 		return NULL;
 	push_to_others(shard, span, p);
 	return shard;
@@ -160,7 +160,7 @@ bool heap_free_to_others(const struct heap *heap, struct span *span, void *p)
 static void free_run(struct shard *shard, struct span *span)
 {
 	shard_lock(shard);
-	if (shard->thread == &thread_self)
+	if (shard_is_mine(shard))
 		shard_cache_slices(shard, span);
 	else
 		run_free_foreign(shard, span);
@@ -200,7 +200,7 @@ static void check_block(struct shard *shard, struct span *span, void *p,
 
 static void free_block(struct shard *shard, struct span *span, void *p)
 {
-	if (__atomic_load_n(&shard->thread, __ATOMIC_RELAXED) == &thread_self)
+	if (shard_is_mine(shard))
 		free_locked(shard, span, p);
 	else
 		push_remote(shard, span, p);

@@ -312,8 +312,7 @@ struct shard *shard_enter(struct heap *heap)
 
 	if (shard != &shard_empty) {
 		heap_mutex_take(&shard->lock);
-		if (shard->heap == heap && shard->thread == &thread_self &&
-		    serves(heap))
+		if (shard->heap == heap && shard_is_mine(shard) && serves(heap))
 			return shard;
 		heap_mutex_give(&shard->lock);
 	}

@@ -52,6 +52,13 @@ static inline struct shard *heap_view(uint32_t index)
 	return __atomic_load_n(&thread_self.views[index], __ATOMIC_RELAXED);
 }
 
+/* Another thread's may be about to lose it. */
+static inline bool shard_is_mine(const struct shard *shard)
+{
+	return __atomic_load_n(&shard->thread, __ATOMIC_RELAXED) ==
+	       &thread_self;
+}
+
 /* Makes a shard of the calling thread one that it may use without asking. */
 void thread_set_view(struct shard *shard);
 

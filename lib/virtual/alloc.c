@@ -10,7 +10,7 @@
 			 MEM_RESET_UNDO | MEM_TOP_DOWN | MEM_WRITE_WATCH | \
 			 MEM_PHYSICAL | MEM_LARGE_PAGES)
 /* Known to NT, and checked as it does, but not had by this version. */
-#define MISSING_TYPES	(MEM_WRITE_WATCH | MEM_PHYSICAL | MEM_LARGE_PAGES)
+#define MISSING_TYPES	(MEM_PHYSICAL | MEM_LARGE_PAGES)
 
 static bool physical_valid(DWORD type)
 {
@@ -58,6 +58,8 @@ static void *reserve(const struct ntmem_engine *engine, uint64_t addr,
 		request.flags |= NTMEM_RESERVE_COMMIT;
 	if ((type & MEM_TOP_DOWN) && !addr)
 		request.flags |= NTMEM_RESERVE_TOP_DOWN;
+	if (type & MEM_WRITE_WATCH)
+		request.flags |= NTMEM_RESERVE_WATCH;
 	if (!ntmem_result(engine->reserve(&request)))
 		return NULL;
 	return (void *)(uintptr_t)request.addr;

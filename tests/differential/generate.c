@@ -4,6 +4,7 @@
  * most calls are about something that is there, and leaves out what the
  * header does not specify. No engine takes part.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../dice.h"
@@ -152,6 +153,25 @@ static u64 locked_page(struct generator *g)
 		if (model_page(g->model, addr)->locked)
 			break;
 		addr = committed_page(g);
+	}
+	end_search(g);
+	return addr;
+}
+
+/* One that was written to, or of which that would be known. */
+static u64 watched_page(struct generator *g)
+{
+	u64 addr;
+
+	begin_search(g);
+	addr = used_page(g);
+	for (int i = 0; i < 24; i++) {
+		struct page *page = model_page(g->model, addr);
+
+		if (page->written ||
+		    (g->model->reservations[page->reservation].watched && i > 8))
+			break;
+		addr = used_page(g);
 	}
 	end_search(g);
 	return addr;
@@ -391,13 +411,15 @@ static void make_reserve(struct generator *g, struct op *op)
 		make_reserve_placed(g, r);
 	}
 	r->prot = some_prot(g);
-	r->flags = bad_bits(g, 7);
+	r->flags = bad_bits(g, 15);
 	if (one_in(g, 3))
 		r->flags |= NTMEM_RESERVE_COMMIT;
 	if (one_in(g, 3))
 		r->flags |= NTMEM_RESERVE_TOP_DOWN;
 	if (one_in(g, 8))
 		r->flags |= NTMEM_RESERVE_NOFORK;
+	if (one_in(g, 3))
+		r->flags |= NTMEM_RESERVE_WATCH;
 	if (one_in(g, 100))
 		r->size = 0;
 }
@@ -501,7 +523,37 @@ static void make_access(struct generator *g, struct op *op)
 		op->addr += below(g, PAGE);
 }
 
+static void make_watch(struct generator *g, struct op *op)
+{
+	static const u64 rooms[] = { 0, 1, 2, 5, 64, 300, 70000 };
+	struct ntmem_range *r = &op->nt.range;
+
+	op->nt.op = OP_WATCH;
+	range_at(g, watched_page(g), &r->addr, &r->size);
+	op->arg = PICK(g, rooms);
+	r->flags = bad_bits(g, NTMEM_WATCH_RESET);
+	if (one_in(g, 2) || (!op->arg && !one_in(g, 20)))
+		r->flags |= NTMEM_WATCH_RESET;
+}
+
 /* ---------------------------------------------------------- playing them */
+
+static bool play_watch(struct generator *g, const struct op *op)
+{
+	u64 *pages = malloc((op->arg + 1) * sizeof(*pages));
+	struct ntmem_watch watch = {
+		.addr = op->nt.range.addr, .size = op->nt.range.size,
+		.pages = op->arg ? (u64)pages : 0, .count = op->arg,
+		.flags = op->nt.range.flags,
+	};
+	bool known;
+
+	if (!pages)
+		abort();
+	known = model_watch(g->model, &watch) != UNSPECIFIED;
+	free(pages);
+	return known;
+}
 
 /* Keeps the op when the model knows its outcome. */
 static bool play(struct generator *g, const struct op *op)
@@ -517,6 +569,9 @@ static bool play(struct generator *g, const struct op *op)
 			return false;
 		if (access.allowed && nt.op == OP_WRITE)
 			model_page(g->model, op->addr)->stamp = op->stamp;
+	} else if (nt.op == OP_WATCH) {
+		if (!play_watch(g, op))
+			return false;
 	} else if (nt.op < NTMEM_NR_SET_GRANULARITY &&
 		   model_apply(g->model, &nt, op->area) == UNSPECIFIED) {
 		return false;
@@ -586,6 +641,9 @@ static void make_step(struct generator *g)
 		add_mark(g, OP_PRESSURE, 0);
 	} else if (what < 50) {
 		add_mark(g, NTMEM_NR_INFO, 0);
+	} else if (what < 90) {
+		make_watch(g, &op);
+		play(g, &op);
 	} else if (what < 400) {
 		make_access(g, &op);
 		play(g, &op);

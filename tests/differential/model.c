@@ -328,7 +328,7 @@ static bool over_limit(struct model *m, u64 more)
 static int check_reserve(struct model *m, const struct ntmem_reserve *r)
 {
 	const uint32_t flags = NTMEM_RESERVE_COMMIT | NTMEM_RESERVE_TOP_DOWN |
-			       NTMEM_RESERVE_NOFORK;
+			       NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH;
 
 	if (!r->size || r->flags & ~flags || !model_prot_valid(r->prot))
 		return -EINVAL;
@@ -392,6 +392,7 @@ static void take(struct model *m, u64 base, u64 size,
 	m->reservations[id].base = base;
 	m->reservations[id].prot = r->prot;
 	m->reservations[id].nofork = r->flags & NTMEM_RESERVE_NOFORK;
+	m->reservations[id].watched = r->flags & NTMEM_RESERVE_WATCH;
 	for (u64 a = base; a < base + size; a += PAGE) {
 		struct page *page = model_page(m, a);
 
@@ -495,10 +496,12 @@ static int do_commit(struct model *m, const struct ntmem_range *r)
 static void make_reserved(struct page *page)
 {
 	uint32_t id = page->reservation;
+	bool written = page->written;
 
 	memset(page, 0, sizeof(*page));
 	page->state = PAGE_RESERVED;
 	page->reservation = id;
+	page->written = written;
 }
 
 static int do_decommit(struct model *m, const struct ntmem_range *r)
@@ -817,7 +820,41 @@ int model_access(struct model *m, u64 addr, uint32_t kind,
 		page->reset = false;
 		page->doubt = false;
 		page->lost = false;
+		page->written = m->reservations[page->reservation].watched;
 	}
+	return 0;
+}
+
+/* ---------------------------------------------------------------- WATCH */
+
+static bool watch_valid(const struct ntmem_watch *w)
+{
+	if (w->pad || w->flags & ~NTMEM_WATCH_RESET)
+		return false;
+	return w->count || (w->flags & NTMEM_WATCH_RESET && !w->pages);
+}
+
+int model_watch(struct model *m, struct ntmem_watch *w)
+{
+	struct ntmem_range r = { .addr = w->addr, .size = w->size };
+	u64 *pages = (u64 *)w->pages;
+	u64 start, end, told = 0;
+	int err = watch_valid(w) ? check_range(m, &r, &start, &end) : -EINVAL;
+
+	if (err)
+		return err;
+	if (!m->reservations[reservation_at(m, start)].watched)
+		return -ENXIO;
+	for (u64 a = start; a < end; a += PAGE) {
+		struct page *page = model_page(m, a);
+
+		if (!page->written || (w->count && told == w->count))
+			continue;
+		if (w->count)
+			pages[told++] = a;
+		page->written = !(w->flags & NTMEM_WATCH_RESET);
+	}
+	w->count = told;
 	return 0;
 }
 

@@ -46,6 +46,7 @@ enum page_state {
  * @doubt: its content is @stamp or zeroes, settled but not yet looked at.
  * @lost: zeroes were seen although @stamp said otherwise, while reset.
  * @lock_doubt: inherited by fork, where nothing says whether locks are.
+ * @written: WATCH tells of it; a reserved page may be so, too.
  */
 struct page {
 	enum page_state state;
@@ -56,6 +57,7 @@ struct page {
 	bool reset;
 	bool doubt;
 	bool lost;
+	bool written;
 	u64 stamp;
 };
 
@@ -63,6 +65,7 @@ struct reservation {
 	u64 base;
 	uint32_t prot;
 	bool nofork;
+	bool watched;
 };
 
 /* pages[0] is at @base; NULL while the area is not in use. */
@@ -108,6 +111,9 @@ void model_add_foreign(struct model *model, u64 addr, u64 size);
  * UNSPECIFIED, having changed nothing then.
  */
 int model_apply(struct model *model, struct ntmem_op *op, int area);
+
+/* WATCH, with its array in the model's memory. Returns as model_apply() does. */
+int model_watch(struct model *model, struct ntmem_watch *watch);
 
 /*
  * The system put the reservation of @area at @addr in the window. False when

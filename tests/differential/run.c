@@ -234,8 +234,8 @@ static bool step_undo(struct world *w, const struct op *op)
 
 static bool known_place(const struct world *w, const struct op *op)
 {
-	u64 addr = op->nt.op > NTMEM_NR_BATCH ? op->addr :
-						     op->nt.range.addr;
+	bool access = op->nt.op >= OP_READ && op->nt.op <= OP_EXEC;
+	u64 addr = access ? op->addr : op->nt.range.addr;
 
 	return world_addr(w, addr) != 0 || addr == 0;
 }
@@ -254,6 +254,65 @@ static bool step_op(struct world *w, const struct op *op)
 	got.status = engine_call(w->engine, &got);
 	count(1);
 	return compare(w, op, &sent, &want, &got);
+}
+
+/* ----------------------------------------------------------------- watch */
+
+static bool compare_watch(struct world *w, const struct ntmem_watch *want,
+			  const struct ntmem_watch *got, uint32_t room)
+{
+	const u64 *should = (const u64 *)want->pages;
+	const u64 *is = (const u64 *)got->pages;
+
+	if (got->count != want->count)
+		return world_fail(w, "watch: %llu pages, should be %llu",
+				  got->count, want->count);
+	for (uint32_t i = 0; i < room; i++) {
+		u64 page = i < want->count ? world_addr(w, should[i]) :
+					     POISON64;
+
+		if (is[i] != page)
+			return world_fail(w, "watch: page %u is %#llx, should be %#llx",
+					  i, is[i], page);
+	}
+	return true;
+}
+
+static bool step_watch(struct world *w, const struct op *op)
+{
+	u64 *pages = malloc((2 * op->arg + 1) * sizeof(*pages));
+	struct ntmem_watch want = {
+		.addr = op->nt.range.addr, .size = op->nt.range.size,
+		.count = op->arg, .flags = op->nt.range.flags,
+		.pages = op->arg ? (u64)pages : 0,
+	}, sent = want, got;
+	int should, is;
+	bool ok = true;
+
+	if (!pages)
+		abort();
+	should = model_watch(w->model, &want);
+	if (should == UNSPECIFIED)
+		goto out;
+	sent.addr = world_addr(w, sent.addr);
+	if (op->arg)
+		sent.pages = (u64)(pages + op->arg);
+	memset(pages + op->arg, 0xa5, op->arg * sizeof(*pages));
+	got = sent;
+	is = w->engine->watch(&got);
+	count(1);
+	w->result = world_errno(is);
+	if (is != should)
+		ok = world_fail(w, "watch: result %s, should be %s",
+				world_errno(is), world_errno(should));
+	else if (is)
+		ok = !memcmp(&got, &sent, sizeof(got)) ||
+		     world_fail(w, "watch: failed, but changed its argument");
+	else
+		ok = compare_watch(w, &want, &got, op->arg);
+out:
+	free(pages);
+	return ok;
 }
 
 /* --------------------------------------------------------------- batches */
@@ -588,6 +647,8 @@ static bool step(struct run *run, size_t i, size_t end)
 			continue;
 		else if (op->nt.op >= OP_READ && op->nt.op <= OP_EXEC)
 			ok = step_access(w, op);
+		else if (op->nt.op == OP_WATCH)
+			ok = step_watch(w, op);
 		else if (op->nt.op < NTMEM_NR_SET_GRANULARITY)
 			ok = step_op(w, op);
 		if (run->verbose)

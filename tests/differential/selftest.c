@@ -454,6 +454,62 @@ static void test_fork(void)
 	model_free(m);
 }
 
+static int touch(struct model *m, u64 addr, uint32_t kind)
+{
+	struct access access;
+	int status = model_access(m, addr, kind, &access);
+
+	return status ? status : !access.allowed;
+}
+
+/* The pages that were written to, of the first eight, as bits. */
+static u64 watch(struct model *m, u64 addr, u64 room, uint32_t flags)
+{
+	u64 pages[8] = { 0 }, bits = 0;
+	struct ntmem_watch w = {
+		.addr = addr, .size = 0x8000, .pages = (u64)pages,
+		.count = room, .flags = flags,
+	};
+
+	EXPECT(model_watch(m, &w), 0);
+	for (u64 i = 0; i < w.count; i++)
+		bits |= 1ULL << (pages[i] - addr) / PAGE;
+	return bits;
+}
+
+static void test_watch(void)
+{
+	struct model *m = fresh();
+	struct ntmem_reserve r = {
+		.addr = W, .size = 0x8000, .prot = RW,
+		.flags = NTMEM_RESERVE_COMMIT | NTMEM_RESERVE_WATCH,
+	};
+	struct ntmem_watch plain = { .addr = W + 0x10000, .size = 1,
+				     .flags = NTMEM_WATCH_RESET };
+	uint32_t prot = RO;
+
+	EXPECT(reserve(m, &r), 0);
+	EXPECT(reserve_at(m, W + 0x10000, 0x1000), 0);
+	EXPECT(model_watch(m, &plain), -ENXIO);
+	plain.flags = 0;
+	EXPECT(model_watch(m, &plain), -EINVAL);
+	plain.flags = NTMEM_WATCH_RESET;
+	plain.addr = W + 0x7fff;
+	plain.size = 2;
+	EXPECT(model_watch(m, &plain), -ENOENT);
+	EXPECT(touch(m, W + 0x1000, NTMEM_ACCESS_READ), 0);
+	EXPECT(touch(m, W + 0x2000, NTMEM_ACCESS_WRITE), 0);
+	EXPECT(touch(m, W + 0x5fff, NTMEM_ACCESS_WRITE), 0);
+	EXPECT(DECOMMIT(m, W + 0x5000, 0x1000), 0);
+	EXPECT(protect(m, W, 0x4000, &prot), 0);
+	EXPECT(watch(m, W, 8, 0), 1 << 2 | 1 << 5);
+	EXPECT(watch(m, W, 1, NTMEM_WATCH_RESET), 1 << 2);
+	EXPECT(COMMIT(m, W + 0x5000, 0x1000, RW), 0);
+	EXPECT(watch(m, W, 8, NTMEM_WATCH_RESET), 1 << 5);
+	EXPECT(watch(m, W, 8, 0), 0);
+	model_free(m);
+}
+
 int selftest(void)
 {
 	failures = 0;
@@ -472,5 +528,6 @@ int selftest(void)
 	test_placement();
 	test_charge();
 	test_fork();
+	test_watch();
 	return failures;
 }

@@ -36,6 +36,7 @@ static const struct {
 	{ "check", OP_CHECK },
 	{ "bad", OP_BAD },
 	{ "#pressure", OP_PRESSURE },
+	{ "#watch", OP_WATCH },
 };
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
@@ -223,6 +224,10 @@ void op_print(FILE *out, const struct op *op)
 		break;
 	case OP_BAD:
 		fprintf(out, " %u", op->arg);
+		break;
+	case OP_WATCH:
+		fprintf(out, " %u", op->arg);
+		print_range(out, nt);
 		break;
 	case OP_END:
 	case OP_CHECK:
@@ -433,6 +438,10 @@ static void read_operands(struct words *w, struct op *op)
 	case OP_BAD:
 		op->arg = number(w);
 		break;
+	case OP_WATCH:
+		op->arg = number(w);
+		read_range(w, &op->nt);
+		break;
 	case OP_END:
 	case OP_CHECK:
 	case OP_PRESSURE:
@@ -455,7 +464,8 @@ static bool read_setting(struct sequence *seq, struct words *w, const char *s,
 	} else if (!strcmp(s, "#limit")) {
 		seq->commit_limit = number(w);
 	} else {
-		return (s[0] == '#' && strcmp(s, "#pressure")) ||
+		return (s[0] == '#' && strcmp(s, "#pressure") &&
+			strcmp(s, "#watch")) ||
 		       !strncmp(line, "reserve w ", 10) ||
 		       !strcmp(line, "release w\n");
 	}

@@ -26,12 +26,13 @@ enum {
 	OP_CHECK,		/* compare everything */
 	OP_BAD,			/* a call with bad arguments, by number */
 	OP_PRESSURE,		/* have the kernel drop what was reset */
+	OP_WATCH,		/* of the range, with an array of arg pages */
 };
 
 /*
  * @area: for a reservation at no particular address, where the model puts it.
  * @arg: OP_BATCH: the flags; OP_FORK: how many of the parent's ops run before
- *	the child starts; OP_BAD: which.
+ *	the child starts; OP_BAD: which; OP_WATCH: the room in the array.
  */
 struct op {
 	struct ntmem_op nt;

@@ -186,6 +186,8 @@ static bool alloc_makes_sense(DWORD type, DWORD protect)
 		return false;
 	if (type == MEM_RESET || type == MEM_RESET_UNDO)
 		return true;
+	if (type & MEM_RESERVE)
+		action &= ~MEM_WRITE_WATCH;
 	return action == MEM_RESERVE || action == MEM_COMMIT ||
 	       action == (MEM_RESERVE | MEM_COMMIT);
 }
@@ -328,6 +330,28 @@ static void call_prefetch(void)
 	check("PrefetchVirtualMemory", ok, before);
 }
 
+static void call_watch(void)
+{
+	uint64_t addr = some_address(), size = some_size();
+	ULONG_PTR count = fuzz_take(1) % 8, room = count;
+	struct state before = look();
+	DWORD granularity = 0;
+	PVOID found[8];
+	bool ok;
+
+	SetLastError(UNTOUCHED);
+	ok = !GetWriteWatch(fuzz_take(1) % 3, (void *)addr, size, found,
+			    &count, &granularity);
+	check("GetWriteWatch", ok, before);
+	fuzz_check(ok ? count <= room && granularity == 4096 :
+			count == room && !granularity,
+		   "GetWriteWatch: %d, %llu pages of %llu", ok,
+		   (unsigned long long)count, (unsigned long long)room);
+	SetLastError(UNTOUCHED);
+	ok = !ResetWriteWatch((void *)addr, size);
+	check("ResetWriteWatch", ok, before);
+}
+
 static void call_status(void)
 {
 	MEMORYSTATUSEX status = {
@@ -380,8 +404,10 @@ static void call(unsigned int which)
 		call_lock(which & 1);
 	else if (which < 225)
 		call_discard();
-	else if (which < 240)
+	else if (which < 232)
 		call_prefetch();
+	else if (which < 240)
+		call_watch();
 	else if (which < 248)
 		call_status();
 	else

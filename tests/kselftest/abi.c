@@ -272,7 +272,7 @@ TEST_F(abi, unknown_flags)
 		};
 		unsigned int i;
 
-		if (flag > NTMEM_RESERVE_NOFORK)
+		if (flag > NTMEM_RESERVE_WATCH)
 			ASSERT_UNCHANGED(EINVAL, nt_call(self->fd,
 							 NTMEM_IOC_RESERVE,
 							 &reserve));

@@ -90,6 +90,13 @@ FIELD(ntmem_fault, reason, 12);
 FIELD(ntmem_fault, prot, 16);
 FIELD(ntmem_fault, pad, 20);
 
+SIZE(ntmem_watch, 40);
+FIELD(ntmem_watch, size, 8);
+FIELD(ntmem_watch, pages, 16);
+FIELD(ntmem_watch, count, 24);
+FIELD(ntmem_watch, flags, 32);
+FIELD(ntmem_watch, pad, 36);
+
 static_assert(NTMEM_IOC_INFO == 0x8078c400, "INFO");
 static_assert(NTMEM_IOC_RESERVE == 0xc030c401, "RESERVE");
 static_assert(NTMEM_IOC_COMMIT == 0x4018c402, "COMMIT");
@@ -104,5 +111,6 @@ static_assert(NTMEM_IOC_RESET_UNDO == 0x4018c40a, "RESET_UNDO");
 static_assert(NTMEM_IOC_SET_GRANULARITY == 0x4010c40b, "SET_GRANULARITY");
 static_assert(NTMEM_IOC_BATCH == 0xc018c40c, "BATCH");
 static_assert(NTMEM_IOC_LAST_FAULT == 0x8018c40d, "LAST_FAULT");
+static_assert(NTMEM_IOC_WATCH == 0xc028c40e, "WATCH");
 
 #endif /* ABI_LAYOUT_H */

@@ -55,7 +55,7 @@ static __u64 make_tables(int fd, unsigned long chunks)
 {
 	static struct ntmem_op ops[4096];
 	unsigned long i, done, nr;
-	__u64 base = nt_any(fd, chunks * CHUNK, 0);
+	__u64 base = nt_any(fd, chunks * CHUNK, NTMEM_RESERVE_WATCH);
 
 	for (done = 0; base && done < chunks; done += nr) {
 		nr = chunks - done < ARRAY_SIZE(ops) ? chunks - done :
@@ -181,8 +181,7 @@ static int wants_the_cpu(void *data)
 }
 
 /* Did another get the CPU while this call ran? */
-static bool gives_way(struct shared *s, int fd, unsigned long cmd,
-		      struct ntmem_range range)
+static bool gives_way(struct shared *s, int fd, unsigned long cmd, void *arg)
 {
 	int error;
 
@@ -190,7 +189,7 @@ static bool gives_way(struct shared *s, int fd, unsigned long cmd,
 	/* A slice of the CPU begins here. */
 	sched_yield();
 	__atomic_store_n(&s->inside, 1, __ATOMIC_RELEASE);
-	error = ioctl(fd, cmd, &range);
+	error = ioctl(fd, cmd, arg);
 	__atomic_store_n(&s->inside, 0, __ATOMIC_RELEASE);
 	return !error && __atomic_load_n(&s->progress, __ATOMIC_RELAXED);
 }
@@ -203,19 +202,27 @@ TEST_F_TIMEOUT(calls, about_large_ranges_give_way, 100)
 {
 	const unsigned long tables = TABLES / nt_patience() / nt_patience();
 	struct ntmem_range range = { .size = tables * CHUNK };
-	unsigned int i, gave = 0;
+	struct ntmem_watch watch = {
+		.size = tables * CHUNK, .flags = NTMEM_WATCH_RESET,
+	};
+	unsigned int i, gave = 0, gave_watch = 0;
 	pid_t pid;
 
 	range.addr = make_tables(self->fd, tables);
 	ASSERT_NE(0ULL, range.addr);
+	watch.addr = range.addr;
 	pid = nt_spawn(wants_the_cpu, self->shared);
 	pin_to_one_cpu();
-	for (i = 0; i < ROUNDS; i++)
+	for (i = 0; i < ROUNDS; i++) {
 		gave += gives_way(self->shared, self->fd, NTMEM_IOC_RESET,
-				  range);
+				  &range);
+		gave_watch += gives_way(self->shared, self->fd,
+					NTMEM_IOC_WATCH, &watch);
+	}
 	EXPECT_LE(ROUNDS / 2, gave);
+	EXPECT_LE(ROUNDS / 2, gave_watch);
 	EXPECT_TRUE(gives_way(self->shared, self->fd, NTMEM_IOC_DECOMMIT,
-			      range));
+			      &range));
 	__atomic_store_n(&self->shared->stop, 1, __ATOMIC_RELEASE);
 	ASSERT_EQ(0, nt_reap(pid));
 }

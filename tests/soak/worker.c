@@ -24,12 +24,14 @@ enum page_state { RESERVED, WRITABLE, READONLY };
 struct page {
 	uint8_t state;
 	bool reset;		/* the content may be gone */
+	bool written;		/* and not told, of a watched block */
 	u64 stamp;
 };
 
 struct block {
 	u64 base;		/* 0: none */
 	unsigned int pages;
+	bool watched;
 	struct page page[MOST_PAGES];
 };
 
@@ -94,6 +96,7 @@ static void write_page(struct thread *thread, struct block *block,
 	page->stamp = ++thread->stamps ^ address(block, i) << 16;
 	*word(block, i) = page->stamp;
 	page->reset = false;
+	page->written = true;
 }
 
 /* A random part of the block. */
@@ -111,7 +114,8 @@ static void begin(struct thread *thread, struct block *block)
 	static const struct {
 		__u32 flags;
 		unsigned int percent;
-	} kinds[] = { { 0, 60 }, { NTMEM_RESERVE_COMMIT, 30 },
+	} kinds[] = { { 0, 50 }, { NTMEM_RESERVE_COMMIT, 30 },
+		      { NTMEM_RESERVE_WATCH, 10 },
 		      { NTMEM_RESERVE_TOP_DOWN, 10 } };
 	unsigned int i = 0, left = dice_below(&thread->dice, 100);
 	struct ntmem_reserve reserve = { .prot = NTMEM_PAGE_READWRITE };
@@ -129,6 +133,7 @@ static void begin(struct thread *thread, struct block *block)
 		return;
 	}
 	block->base = reserve.addr;
+	block->watched = reserve.flags & NTMEM_RESERVE_WATCH;
 	memset(block->page, 0, sizeof(block->page));
 	for (i = 0; i < block->pages; i++)
 		block->page[i].state = reserve.flags & NTMEM_RESERVE_COMMIT ?
@@ -152,7 +157,10 @@ static void decommit(struct thread *thread, struct block *block)
 
 	if (range_call(NTMEM_IOC_DECOMMIT, address(block, first), n * PAGE, 0))
 		return;
-	memset(&block->page[first], 0, n * sizeof(block->page[0]));
+	for (; n--; first++)
+		block->page[first] = (struct page) {
+			.written = block->page[first].written,
+		};
 }
 
 static void protect(struct thread *thread, struct block *block)
@@ -207,6 +215,49 @@ static void reset(struct thread *thread, struct block *block)
 		return;
 	for (i = first; i < first + n; i++)
 		block->page[i].reset = block->page[i].state != RESERVED;
+}
+
+static bool is_recorded(const struct block *block, unsigned int page)
+{
+	u64 told;
+	struct ntmem_watch arg = {
+		.addr = address(block, page), .size = PAGE,
+		.pages = (uintptr_t)&told, .count = 1,
+	};
+
+	return !ioctl(device, NTMEM_IOC_WATCH, &arg) && arg.count;
+}
+
+/* All that was written is told, if there was memory for it, and nothing else. */
+static void watch(struct thread *thread, struct block *block)
+{
+	static __thread u64 told[MOST_PAGES];
+	unsigned int first, n = part(thread, block, &first), i;
+	struct ntmem_watch arg = {
+		.addr = address(block, first), .size = n * PAGE,
+		.pages = (uintptr_t)told, .count = MOST_PAGES,
+		.flags = NTMEM_WATCH_RESET,
+	};
+	u64 next = 0;
+	int error = ioctl(device, NTMEM_IOC_WATCH, &arg) ? errno : 0;
+
+	if (error == ENOMEM || thread->is_child)
+		return;
+	if (error != (block->watched ? 0 : ENXIO))
+		wrong("watch: errno %d", error);
+	for (i = first; !error && i < first + n; i++) {
+		bool is_told = next < arg.count &&
+			       told[next] == address(block, i);
+
+		if (!is_told && block->page[i].written && is_recorded(block, i))
+			return;
+		if (is_told != block->page[i].written)
+			wrong("page %#llx was %swritten to, and is %stold",
+			      address(block, i), is_told ? "not " : "",
+			      is_told ? "" : "not ");
+		block->page[i].written = false;
+		next += is_told;
+	}
 }
 
 static void undo_some(struct thread *thread, struct block *block)
@@ -293,10 +344,12 @@ static void step(struct thread *thread)
 		decommit(thread, block);
 	else if (what < 78)
 		protect(thread, block);
-	else if (what < 86)
+	else if (what < 84)
 		reset(thread, block);
-	else if (what < 91)
+	else if (what < 88)
 		undo_some(thread, block);
+	else if (what < 91)
+		watch(thread, block);
 	else if (what < 94)
 		release_tail(thread, block);
 	else if (what < 98)

@@ -352,9 +352,6 @@ END_TEST
 START_TEST(what_is_missing_says_so)
 {
 	assert_fails(ERROR_NOT_SUPPORTED,
-		     VirtualAlloc(NULL, PAGE, MEM_RESERVE | MEM_WRITE_WATCH,
-				  PAGE_READWRITE));
-	assert_fails(ERROR_NOT_SUPPORTED,
 		     VirtualAlloc(NULL, PAGE, MEM_RESERVE | MEM_PHYSICAL,
 				  PAGE_READWRITE));
 	assert_fails(ERROR_INVALID_PARAMETER,

@@ -32,13 +32,15 @@
 #define COMMITTED_END	24
 
 static char *scene;
+static DWORD watch;	/* MEM_WRITE_WATCH, or 0 */
 static char *hole;
 
 static void make_scene(void)
 {
 	DWORD old;
 
-	scene = reserve_pages(PAGES);
+	assert_ok(scene = VirtualAlloc(NULL, PAGES * PAGE, MEM_RESERVE | watch,
+				       PAGE_READWRITE));
 	assert_ok(VirtualAlloc(scene + 4 * PAGE, (COMMITTED_END - 4) * PAGE,
 			       MEM_COMMIT, PAGE_READWRITE));
 	for (int i = 4; i < COMMITTED_END; i++)
@@ -103,7 +105,9 @@ static void assert_same(const struct state *a, const struct state *b,
 	ck_assert_msg(a->reserved == b->reserved &&
 		      a->committed == b->committed,
 		      "%s, %u: the accounts have changed", name, n);
-	ck_assert_msg(a->pool == b->pool, "%s, %u: %lld bytes of the pool lost",
+	/* A record that moves into the pool stays there. */
+	ck_assert_msg(a->pool == b->pool || watch,
+		      "%s, %u: %lld bytes of the pool lost",
 		      name, n, (long long)(b->pool - a->pool));
 	ck_assert_msg(a->mapped == b->mapped || inject_hit_unmap(),
 		      "%s, %u: %lld bytes stay mapped", name, n,
@@ -415,6 +419,104 @@ static const struct subject subjects[] = {
 
 #define SUBJECTS	(int)(sizeof(subjects) / sizeof(subjects[0]))
 
+/* ---------------------------------------------- where it is watched --- */
+
+static PVOID told[PAGES];
+static ULONG_PTR told_count;
+
+static bool is_told(int page)
+{
+	ULONG_PTR i;
+
+	for (i = 0; i < told_count; i++)
+		if (told[i] == scene + page * PAGE)
+			return true;
+	return false;
+}
+
+/* What the scene has written is recorded, unless it has just been told. */
+static void assert_recorded(void)
+{
+	PVOID now[PAGES];
+	ULONG_PTR count = PAGES, i;
+	DWORD granularity;
+	bool recorded[PAGES] = { false };
+
+	assert_ok(!GetWriteWatch(0, scene, PAGES * PAGE, now, &count,
+				 &granularity));
+	for (i = 0; i < count; i++)
+		recorded[((char *)now[i] - scene) / PAGE] = true;
+	for (i = 4; i < COMMITTED_END; i++)
+		ck_assert_msg(recorded[i] || is_told(i),
+			      "the record of page %d is lost", (int)i);
+	told_count = 0;
+}
+
+static bool get_written(void)
+{
+	DWORD granularity;
+	ULONG_PTR count = PAGES;
+	bool ok;
+
+	memset(told, 0, sizeof(told));
+	ok = !GetWriteWatch(WRITE_WATCH_FLAG_RESET, scene, PAGES * PAGE, told,
+			    &count, &granularity);
+	/* A call that fails may have told some. */
+	told_count = count;
+	return ok;
+}
+
+static bool reset_written(void)
+{
+	told_count = 0;
+	return !ResetWriteWatch(scene, PAGES * PAGE);
+}
+
+static bool reserve_watched(void)
+{
+	made = VirtualAlloc(NULL, 3 * PAGE, MEM_RESERVE | MEM_COMMIT |
+			    MEM_WRITE_WATCH, PAGE_READWRITE);
+	return made;
+}
+
+static void verify_watched(void)
+{
+	ULONG_PTR count = PAGES;
+	DWORD granularity;
+
+	((char *)made)[PAGE] = 1;
+	assert_ok(!GetWriteWatch(0, made, 3 * PAGE, told, &count,
+				 &granularity));
+	ck_assert_uint_eq(count, 1);
+	ck_assert_ptr_eq(told[0], (char *)made + PAGE);
+	told_count = 0;
+}
+
+/* Of what stays after its middle is gone, a part. */
+static void drop_watched_tail(void)
+{
+	assert_ok(!ResetWriteWatch(scene + 19 * PAGE, 29 * PAGE));
+	drop_tail();
+}
+
+static const struct subject watched_subjects[] = {
+	{ "reserve", reserve_watched, verify_watched, drop_made, 0 },
+	{ "commit", commit, assert_recorded, NULL, 0 },
+	{ "commit guards", commit_guards, assert_recorded, NULL, 0 },
+	{ "decommit", decommit, assert_recorded, NULL, 0 },
+	{ "decommit all", decommit_all, assert_recorded, NULL, 0 },
+	{ "release", release, verify_release, NULL, 0 },
+	{ "release middle", release_middle, NULL, drop_watched_tail, 0 },
+	{ "protect", protect, assert_recorded, NULL, 0 },
+	{ "lock", lock, assert_recorded, NULL, ERROR_WORKING_SET_QUOTA },
+	{ "unlock", unlock, assert_recorded, NULL, 0 },
+	{ "get and reset", get_written, assert_recorded, NULL, 0 },
+	{ "reset", reset_written, NULL, NULL, 0 },
+};
+
+#define WATCHED_SUBJECTS \
+	(int)(sizeof(watched_subjects) / sizeof(watched_subjects[0]))
+
 /* ------------------------------------------------------------ the walk --- */
 
 static bool out_of_something(const struct subject *subject, DWORD code)
@@ -464,6 +566,8 @@ static bool step(const struct subject *subject, const struct failing *failing,
 			      code, failing->want);
 		look(&after);
 		assert_same(&before, &after, subject->name, n);
+		if (watch)
+			assert_recorded();
 	}
 	drop(scene);
 	return !hit;
@@ -563,6 +667,57 @@ START_TEST(each_failing_system_call_changes_nothing)
 		return;
 	hole = find_hole(1);
 	walk_short_of(&subjects[_i], INJECT_SYSTEM_CALL);
+}
+END_TEST
+
+START_TEST(no_failure_loses_a_record)
+{
+	if (under_valgrind())
+		return;
+	watch = MEM_WRITE_WATCH;
+	walk_short_of(&watched_subjects[_i], INJECT_ALLOCATION);
+	walk_short_of(&watched_subjects[_i], INJECT_SYSTEM_CALL);
+	watch = 0;
+}
+END_TEST
+
+/* Then others may be told with it; or, when nothing works, it is a fault. */
+static bool write_watched(order order, enum inject_kind kind, unsigned int n)
+{
+	char *p;
+	bool ok, hit;
+
+	make_scene();
+	p = scene + 6 * PAGE;
+	ck_assert(get_written());
+	order(kind, n, ENOMEM);
+	ok = can_write(p);
+	hit = inject_end();
+	ck_assert(ok || (order == inject_from && kind == INJECT_SYSTEM_CALL));
+	ck_assert(can_write(p));
+	ck_assert(get_written());
+	ck_assert(is_told(6));
+	ck_assert(hit || told_count == 1);
+	drop(scene);
+	return hit;
+}
+
+START_TEST(a_write_without_memory_for_its_record)
+{
+	static const enum inject_kind kinds[] = {
+		INJECT_ALLOCATION, INJECT_SYSTEM_CALL,
+	};
+	unsigned int n = 1;
+
+	if (under_valgrind())
+		return;
+	watch = MEM_WRITE_WATCH;
+	while (write_watched(inject, kinds[_i], n))
+		n++;
+	for (n = 1; write_watched(inject_from, kinds[_i], n); n++)
+		;
+	watch = 0;
+	told_count = 0;
 }
 END_TEST
 
@@ -707,6 +862,18 @@ START_TEST(decommit_forgets_what_a_program_has_locked)
 	ck_assert_int_eq(in_child(decommit_what_is_locked, NULL), 0);
 }
 END_TEST
+
+TCase *watch_failure_tests(void)
+{
+	TCase *tests = tcase_create("write watch");
+
+	tcase_set_timeout(tests, 120);
+	tcase_add_loop_test(tests, no_failure_loses_a_record, 0,
+			    WATCHED_SUBJECTS);
+	tcase_add_loop_test(tests, a_write_without_memory_for_its_record, 0,
+			    2);
+	return tests;
+}
 
 TCase *failure_tests(void)
 {

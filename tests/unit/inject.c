@@ -134,6 +134,7 @@ OPERATION(reset_undo, const struct ntmem_range *)
 OPERATION(set_granularity, const struct ntmem_granularity *)
 OPERATION(batch, struct ntmem_batch *)
 OPERATION(last_fault, struct ntmem_fault *)
+OPERATION(watch, struct ntmem_watch *)
 
 static bool decommits;
 
@@ -169,6 +170,7 @@ static struct ntmem_engine failing = {
 	.set_granularity = failing_set_granularity,
 	.batch = failing_batch,
 	.last_fault = failing_last_fault,
+	.watch = failing_watch,
 	.drop = failing_drop,
 };
 
@@ -373,7 +375,8 @@ void __gcov_dump(void) __attribute__((weak));
 
 long __wrap_syscall(long number, ...)
 {
-	bool memory = number == SYS_mlock || number == SYS_munlock;
+	bool memory = number == SYS_mlock || number == SYS_mlock2 ||
+		      number == SYS_munlock;
 	long arg[6];
 	va_list list;
 

@@ -61,8 +61,10 @@ int main(int argc, char **argv)
 	add_heap_case(suite, heap_user_tests());
 	suite_add_tcase(suite, signal_tests());
 	suite_add_tcase(suite, fork_tests());
+	suite_add_tcase(suite, watch_host_tests());
 	suite_add_tcase(suite, engine_tests());
 	suite_add_tcase(suite, failure_tests());
+	suite_add_tcase(suite, watch_failure_tests());
 	add_heap_case(suite, region_tests());
 	add_heap_case(suite, region_model_tests());
 	add_heap_case(suite, region_failure_tests());

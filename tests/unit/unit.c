@@ -26,6 +26,7 @@ void add_windows_tests(Suite *suite)
 	suite_add_tcase(suite, hints_tests());
 	suite_add_tcase(suite, exception_tests());
 	suite_add_tcase(suite, thread_tests());
+	suite_add_tcase(suite, watch_tests());
 	add_heap_case(suite, heap_create_tests());
 	add_heap_case(suite, heap_alloc_tests());
 	add_heap_case(suite, heap_realloc_tests());

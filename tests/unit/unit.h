@@ -54,6 +54,9 @@ TCase *region_model_tests(void);
 TCase *signal_tests(void);
 TCase *system_tests(void);
 TCase *thread_tests(void);
+TCase *watch_tests(void);
+TCase *watch_failure_tests(void);
+TCase *watch_host_tests(void);
 
 void add_windows_tests(Suite *suite);
 /* Cases of what stands on the virtual functions. */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #define CK_ENV	0
 
@@ -31,6 +32,7 @@ TCase *tcase_create(const char *name);
 void tcase_add_test(TCase *tcase, const TTest *test);
 void tcase_add_loop_test(TCase *tcase, const TTest *test, int start, int end);
 void tcase_set_timeout(TCase *tcase, double seconds);
+void tcase_set_tags(TCase *tcase, const char *tags);
 Suite *suite_create(const char *name);
 void suite_add_tcase(Suite *suite, TCase *tcase);
 SRunner *srunner_create(Suite *suite);
@@ -67,6 +69,15 @@ void check_differs(const char *file, int line, const char *format, ...);
 	CK_COMPARE_(uintmax_t, "%#jx", left, op, right)
 #define CK_PTR_(left, op, right)	\
 	CK_COMPARE_(const void *, "%p", left, op, right)
+
+#define ck_assert_str_eq(left, right) do {				\
+	const char *left_ = (left);					\
+	const char *right_ = (right);					\
+									\
+	ck_assert_msg(!strcmp(left_, right_),				\
+		      "%s == %s: \"%s\", \"%s\"", #left, #right,		\
+		      left_, right_);					\
+} while (0)
 
 #define ck_assert_int_eq(left, right)	CK_INT_(left, ==, right)
 #define ck_assert_int_ne(left, right)	CK_INT_(left, !=, right)

@@ -41,6 +41,8 @@ extern struct cost_clock cost_clock;
 
 void cost_clock_start(enum cost_unit unit);
 int64_t cost_now(void);
+/* How long ago that was, reading the clock not counted. */
+int64_t cost_since(int64_t from);
 const char *cost_unit_name(enum cost_unit unit);
 
 /* ---- cost_ways.c ---- */
@@ -65,6 +67,9 @@ struct cost_way {
 	int (*protect)(char *at, size_t size, bool writable);
 	int (*populate)(char *at, size_t size);	/* NULL: touching does it */
 	int (*query)(const char *at);
+	/* The pages written to since the last time, at most *count. */
+	int (*written)(const struct cost_area *area, uint64_t *pages,
+		       size_t *count);
 	int (*null)(void);
 };
 
@@ -77,6 +82,13 @@ extern const struct cost_way cost_ntmem, cost_linux, cost_linux_thp,
 	cost_linux_procmap;
 
 void cost_ways_use(const struct ntmem_engine *engine);
+
+/* ---- cost_watch.c ---- */
+
+extern const struct cost_way cost_ntmem_watch, cost_linux_uffd,
+	cost_linux_segv;
+
+void cost_watch_use(const struct ntmem_engine *engine);
 
 /* ---- cost_work.c ---- */
 
@@ -92,7 +104,8 @@ struct cost_work {
 extern const struct cost_work cost_null, cost_reserve, cost_commit_fresh,
 	cost_commit_again, cost_commit_batch, cost_decommit, cost_protect,
 	cost_protect_cycle, cost_query, cost_touch, cost_touch_random,
-	cost_touch_batch, cost_life, cost_fork, cost_fork_write;
+	cost_touch_batch, cost_life, cost_fork, cost_fork_write,
+	cost_watch;
 
 /* ---- cost_rows.c ---- */
 

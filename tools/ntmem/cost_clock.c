@@ -98,6 +98,11 @@ int64_t cost_now(void)
 	return cost_clock.tsc ? tsc() : nanoseconds();
 }
 
+int64_t cost_since(int64_t from)
+{
+	return cost_now() - from - cost_clock.cost;
+}
+
 static int compare(const void *left, const void *right)
 {
 	int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;

@@ -148,6 +148,12 @@ const struct cost_row cost_rows[] = {
 	  .size = MIB(64), .touched = PAGES(MIB(64)), .turns = 1, .lead = 0,
 	  .rounds = 3, .divide = PAGES(MIB(64)), .per = "page", LIVES },
 
+	{ .name = "watch/1G", .work = &cost_watch,
+	  .what = "one page of 100 written, of 1G, and told",
+	  .size = MIB(1024), .touched = 2621, .turns = 4, .lead = 1,
+	  .rounds = 2, .divide = 2621, .per = "page",
+	  .ways = { &cost_ntmem_watch, &cost_linux_segv, &cost_linux_uffd } },
+
 	{ .name = "fork/0", .what = "fork, exit and wait, no memory",
 	  .work = &cost_fork, .turns = 15, .lead = 3, CALLS, PAIR,
 	  .beside = "fork" },

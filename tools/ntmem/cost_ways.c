@@ -24,6 +24,7 @@ static struct ntmem_op batch_ops[COST_BATCH];
 void cost_ways_use(const struct ntmem_engine *chosen)
 {
 	engine = chosen;
+	cost_watch_use(chosen);
 }
 
 static uint64_t number(const char *at)

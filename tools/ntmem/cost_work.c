@@ -65,11 +65,6 @@ static int touch_range(const struct cost_way *way, char *at,
 	return error;
 }
 
-static int64_t since(int64_t from)
-{
-	return cost_now() - from - cost_clock.cost;
-}
-
 /* ---- calls ---- */
 
 static int null_once(struct cost_cell *cell, unsigned int turn, int64_t *ticks)
@@ -78,7 +73,7 @@ static int null_once(struct cost_cell *cell, unsigned int turn, int64_t *ticks)
 	int error = cell->way->null();
 
 	(void)turn;
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	return error;
 }
 
@@ -95,7 +90,7 @@ static int reserve_once(struct cost_cell *cell, unsigned int turn,
 	(void)turn;
 	if (!error)
 		error = cell->way->release(base, size);
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	return error;
 }
 
@@ -122,7 +117,7 @@ static int fresh_once(struct cost_cell *cell, unsigned int turn,
 	int64_t from = cost_now();
 	int error = cell->way->commit(at, size);
 
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	if (!error && fresh_drops(cell))
 		error = cell->way->decommit(at, size);
 	return error;
@@ -164,7 +159,7 @@ static int live(struct cost_cell *cell, unsigned int turn, enum part part,
 	int error = way->commit(at, size);
 
 	if (part == PART_COMMIT)
-		*ticks = since(from);
+		*ticks = cost_since(from);
 	if (!error)
 		error = touch_range(way, at, cell->row->touched);
 	if (part == PART_DECOMMIT)
@@ -172,7 +167,7 @@ static int live(struct cost_cell *cell, unsigned int turn, enum part part,
 	if (!error)
 		error = way->decommit(at, size);
 	if (part != PART_COMMIT)
-		*ticks = since(from);
+		*ticks = cost_since(from);
 	return error;
 }
 
@@ -218,7 +213,7 @@ static int batch_once(struct cost_cell *cell, unsigned int turn,
 	int error = cell->way->commit_many(base, size, COST_BATCH);
 
 	(void)turn;
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	if (!error)
 		error = cell->way->decommit(base,
 				size * COST_STRIDE * COST_BATCH);
@@ -252,7 +247,7 @@ static int protect_once(struct cost_cell *cell, unsigned int turn,
 	int error = cell->way->protect(at, size, false);
 
 	(void)turn;
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	if (!error)
 		error = cell->way->protect(at, size, true);
 	if (!error)
@@ -273,7 +268,7 @@ static int cycle_once(struct cost_cell *cell, unsigned int turn,
 		error = cell->way->protect(at, size, true);
 	if (!error)
 		touch(at, cell->row->touched);
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	return error;
 }
 
@@ -310,7 +305,7 @@ static int query_once(struct cost_cell *cell, unsigned int turn,
 	int error = cell->way->query(at);
 
 	(void)turn;
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	return error;
 }
 
@@ -333,7 +328,7 @@ static int touch_once(struct cost_cell *cell, unsigned int turn,
 	int64_t from = cost_now();
 	int error = touch_range(cell->way, at, cell->row->touched);
 
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	return error;
 }
 
@@ -353,7 +348,7 @@ static int random_once(struct cost_cell *cell, unsigned int turn,
 
 	for (size_t i = at; i < at + cell->row->touched; i++)
 		base[(i * 40503 + 9973) % pages * COST_PAGE] = 1;
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	return 0;
 }
 
@@ -412,7 +407,7 @@ static int fork_once(struct cost_cell *cell, unsigned int turn,
 
 	(void)cell;
 	(void)turn;
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	return error;
 }
 
@@ -425,7 +420,7 @@ static int fork_write_once(struct cost_cell *cell, unsigned int turn,
 
 	(void)turn;
 	touch(cell->area.base, cell->row->touched);
-	*ticks = since(from);
+	*ticks = cost_since(from);
 	return error;
 }
 

@@ -166,7 +166,8 @@ void do_fail(struct do_result *result, const char *format, ...)
 /* do_engine.c, do_memory.c, do_block.c: the run functions of the verbs. */
 typedef void do_run_fn(struct do_session *session, const struct do_step *step,
 		       struct do_result *result);
-do_run_fn do_engine_call, do_info, do_granularity, do_walk, do_last_fault;
+do_run_fn do_engine_call, do_info, do_granularity, do_walk, do_last_fault,
+	do_watch, do_rewatch;
 do_run_fn do_peek, do_poke, do_fill, do_dump, do_exec;
 do_run_fn do_batch, do_fork, do_help, do_quit;
 

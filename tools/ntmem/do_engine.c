@@ -222,6 +222,49 @@ void do_last_fault(struct do_session *session, const struct do_step *step,
 	add_text(result->json, "protection", prot);
 }
 
+/* Up to so many pages are told at once; a reset leaves the others as they are. */
+#define WATCH_MAX 4096
+
+static void tell_written(struct do_session *session, const struct do_step *step,
+			 uint32_t flags, struct do_result *result)
+{
+	static uint64_t pages[WATCH_MAX];
+	struct json_object *list = json_object_new_array();
+	struct ntmem_watch watch = {
+		.size = step->size, .pages = (uintptr_t)pages,
+		.count = WATCH_MAX, .flags = flags,
+	};
+	uint64_t address;
+
+	json_object_object_add(result->json, "pages", list);
+	if (!do_resolve(session, step, &address, result))
+		return;
+	watch.addr = address;
+	result->error = session->engine->watch(&watch);
+	if (result->error)
+		return;
+	fprintf(result->text, "%" PRIu64 " pages",
+		(uint64_t)watch.count);
+	for (uint64_t i = 0; i < watch.count; i++) {
+		fprintf(result->text, "\n0x%" PRIx64, pages[i]);
+		json_object_array_add(list, json_object_new_uint64(pages[i]));
+	}
+	result->has_value = true;
+	result->value = watch.count;
+}
+
+void do_watch(struct do_session *session, const struct do_step *step,
+	      struct do_result *result)
+{
+	tell_written(session, step, 0, result);
+}
+
+void do_rewatch(struct do_session *session, const struct do_step *step,
+		struct do_result *result)
+{
+	tell_written(session, step, NTMEM_WATCH_RESET, result);
+}
+
 /* All runs from 'at' up to, not including, 'end'. */
 static void walk(struct do_session *session, uint64_t at, uint64_t end,
 		 struct do_result *result)

@@ -50,6 +50,8 @@
  *                                              (STATUS_WORKING_SET_QUOTA)
  *   ENOLCK         UNLOCK: a page of the range is not locked
  *                                              (STATUS_NOT_LOCKED)
+ *   ENXIO          WATCH: the reservation is not watched
+ *                                              (STATUS_INVALID_PARAMETER_1)
  *   EBUSY          RESET_UNDO: the content of at least one page is lost;
  *                  SET_GRANULARITY: the space has had a reservation
  *   EINTR          a fatal signal arrived; of a BATCH, a part was done
@@ -132,6 +134,7 @@ struct ntmem_info {
 #define NTMEM_FEATURE_BATCH	(1ULL << 0)
 #define NTMEM_FEATURE_COW_FORK	(1ULL << 1)
 #define NTMEM_FEATURE_RESET	(1ULL << 2)	/* reset pages are reclaimed */
+#define NTMEM_FEATURE_WATCH	(1ULL << 3)	/* RESERVE_WATCH and WATCH work */
 
 /* ------------------------------------------------------------------------
  * RESERVE: takes a range of address space, without memory.
@@ -175,6 +178,7 @@ struct ntmem_reserve {
 #define NTMEM_RESERVE_COMMIT	(1U << 0)	/* and commit all of it with prot */
 #define NTMEM_RESERVE_TOP_DOWN	(1U << 1)	/* the highest hole */
 #define NTMEM_RESERVE_NOFORK	(1U << 2)	/* a forked child does not get it */
+#define NTMEM_RESERVE_WATCH	(1U << 3)	/* writes are recorded, see WATCH */
 
 /* ------------------------------------------------------------------------
  * A range of one reservation. addr rounds down, addr + size up, to a page,
@@ -315,6 +319,45 @@ struct ntmem_fault {
 #define NTMEM_FAULT_PROTECTION	3	/* committed, access not allowed */
 #define NTMEM_FAULT_GUARD	4	/* guard page; the guard is now gone */
 
+/* ------------------------------------------------------------------------
+ * WATCH: the pages of a range that have been written to, of a reservation that
+ * was made with NTMEM_RESERVE_WATCH. addr rounds down, addr + size up, to a
+ * page; ENOENT when the range is not inside one reservation, ENXIO when that is
+ * not watched; of several reasons to refuse, the first of EINVAL, ENOENT, ENXIO
+ * is given, then ENOMEM or EFAULT. A BATCH has no WATCH.
+ *
+ * A page is recorded with its first write, the program's or the kernel's for
+ * it: read(2), O_DIRECT, io_uring, process_vm_writev(2), or a WATCH whose array
+ * lies there. What reads it, and COMMIT, PROTECT, LOCK, RESET and DECOMMIT, leave
+ * the record alone; also a page that was given back is told. In the module a
+ * page that a device may still be writing to stays recorded, whatever is
+ * reset. A forked child begins with its parent's records, which it may reset
+ * without its parent's notice.
+ *
+ * @pages: address of an array of @count __u64; the addresses of the recorded
+ *	pages, in rising order, are written to it, and no more than those.
+ * @count: in: length of the array; out: how many were written. 0 in only with
+ *	NTMEM_WATCH_RESET: then all of the range is reset, and @pages must be 0.
+ * @flags: NTMEM_WATCH_RESET: what is told is recorded no more, until the next
+ *	write. What the array had no room for stays recorded. Between the
+ *	look at a page and the reset of its record no write is lost; the whole
+ *	range is not looked at in one instant.
+ *
+ * A call that fails has told and reset nothing, but of a reset without an array
+ * a part may have been done. One that fails on its way, for want of memory
+ * or of an array that can be written, tells and resets less than there is.
+ */
+struct ntmem_watch {
+	__u64 addr;
+	__u64 size;
+	__u64 pages;
+	__u64 count;
+	__u32 flags;
+	__u32 pad;
+};
+
+#define NTMEM_WATCH_RESET	(1U << 0)
+
 /* ------------------------------------------------------------------------ */
 
 #define NTMEM_NR_INFO			0x00
@@ -331,6 +374,7 @@ struct ntmem_fault {
 #define NTMEM_NR_SET_GRANULARITY	0x0b
 #define NTMEM_NR_BATCH			0x0c
 #define NTMEM_NR_LAST_FAULT		0x0d
+#define NTMEM_NR_WATCH			0x0e
 
 #define NTMEM_IOC_MAGIC	0xC4
 
@@ -349,5 +393,6 @@ struct ntmem_fault {
 	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_SET_GRANULARITY, struct ntmem_granularity)
 #define NTMEM_IOC_BATCH		_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_BATCH, struct ntmem_batch)
 #define NTMEM_IOC_LAST_FAULT	_IOR(NTMEM_IOC_MAGIC, NTMEM_NR_LAST_FAULT, struct ntmem_fault)
+#define NTMEM_IOC_WATCH		_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_WATCH, struct ntmem_watch)
 
 #endif /* _UAPI_LINUX_NTMEM_H */

@@ -203,6 +203,7 @@ int corpus_each(const char *folder,
 int nt_run(const struct op *op);
 int nt_batch(const struct op *op);
 int nt_inside(const struct op *op);
+int nt_watch(const struct op *op);
 int nt_raw(const struct op *op);
 int nt_open(const struct op *op);
 int use_touch(const struct op *op);

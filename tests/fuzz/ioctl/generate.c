@@ -237,8 +237,10 @@ static struct arg pick_arg(char kind, bool reserve)
 			arg.value ^= NTMEM_RESERVE_TOP_DOWN;
 		if (chance(10))
 			arg.value ^= NTMEM_RESERVE_NOFORK;
+		if (chance(25))
+			arg.value ^= NTMEM_RESERVE_WATCH;
 		if (chance(2))
-			arg.value ^= 8;
+			arg.value ^= 16;
 		break;
 	case 'm':
 		arg.value = pick_advice();

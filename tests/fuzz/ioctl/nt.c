@@ -195,6 +195,42 @@ int nt_inside(const struct op *op)
 	return 0;
 }
 
+/* What is told rises, inside the range, and is not more than there is room. */
+static void check_told(const struct ntmem_watch *watch, const u64 *pages,
+		       u64 room)
+{
+	u64 least = watch->addr & -PAGE;
+
+	if (watch->count > room)
+		report("watch told %llu pages, of room for %llu", watch->count,
+		       room);
+	for (u64 i = 0; i < watch->count && i < room; i++) {
+		if (pages[i] % PAGE || pages[i] < least ||
+		    pages[i] - least >= watch->size + PAGE)
+			report("watch of %#llx told %#llx", watch->addr,
+			       pages[i]);
+		least = pages[i] + PAGE;
+	}
+}
+
+/* Some pages, many, or a reset of all. */
+int nt_watch(const struct op *op)
+{
+	static __thread u64 pages[600];
+	static const u64 rooms[] = { 600, 1, 7, 0 };
+	u64 how = op->arg[2].value, room = rooms[(how >> 1) % 4];
+	struct ntmem_watch watch = {
+		.addr = arg_address(&op->arg[0]), .size = op->arg[1].value,
+		.pages = room ? (uintptr_t)pages : 0, .count = room,
+		.flags = how & 1 ? NTMEM_WATCH_RESET : 0,
+	};
+	int error = result_of(ioctl(device, NTMEM_IOC_WATCH, &watch));
+
+	if (!error)
+		check_told(&watch, pages, room);
+	return error;
+}
+
 static bool fits_batch(const struct op *op)
 {
 	const struct op_kind *kind = &op_kinds[op->code];

@@ -31,6 +31,7 @@ const struct op_kind op_kinds[] = {
 	{ "unlock", "az", 14, 0, nt_run },
 	{ "reset", "az", 25, 0, nt_run },
 	{ "undo", "az", 15, 0, nt_run },
+	{ "watch", "azk", 25, 0, nt_watch },
 	{ "granularity", "v", 4, 0, nt_run },
 	{ "info", "", 2, 0, nt_run },
 	{ "last-fault", "", 4, 0, nt_run },
