@@ -268,6 +268,7 @@ START_TEST(wrong_alignments_and_offsets_are_refused)
 	ck_assert(is_filled(block, 0, 100, 1));
 	_aligned_free(block);
 	assert_errno(EINVAL, (size_t)-1, _aligned_msize(NULL, 16, 0));
+	assert_errno(EINVAL, (size_t)-1, _aligned_msize(&block, 3, 0));
 }
 END_TEST
 
@@ -307,6 +308,7 @@ START_TEST(the_heap_is_in_order)
 
 	ck_assert_int_eq(_heapchk(), _HEAPOK);
 	ck_assert_int_eq(_heapmin(), 0);
+	assert_errno(EINVAL, _HEAPBADPTR, _heapwalk(NULL));
 	ck_assert(is_filled(block, 0, 100, 1));
 	free_crt_block(block);
 }

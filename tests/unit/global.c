@@ -550,6 +550,8 @@ START_TEST(an_address_that_is_no_block)
 	SetLastError(UNTOUCHED);
 	ck_assert_uint_eq(LocalFlags(wrong), LMEM_INVALID_HANDLE);
 	ck_assert_uint_eq(GetLastError(), ERROR_NOACCESS);
+	assert_fails(ERROR_INVALID_HANDLE, GlobalHandle(wrong));
+	assert_fails(ERROR_INVALID_HANDLE, LocalHandle(wrong));
 	assert_fails(ERROR_INVALID_HANDLE, GlobalSize(wrong));
 	assert_fails(ERROR_INVALID_HANDLE, LocalSize(wrong));
 	assert_fails(ERROR_INVALID_HANDLE, GlobalLock(wrong));

@@ -148,6 +148,39 @@ START_TEST(resources_are_optimized_without_harm)
 }
 END_TEST
 
+START_TEST(what_is_set_is_looked_at_first)
+{
+	HEAP_OPTIMIZE_RESOURCES_INFORMATION how = {
+		HEAP_OPTIMIZE_RESOURCES_CURRENT_VERSION, 0
+	}, other = { HEAP_OPTIMIZE_RESOURCES_CURRENT_VERSION + 1, 0 };
+	HANDLE heap = make_heap(0, 0), gone = make_heap(0, 0);
+	ULONG value = 77;
+
+	destroy(gone);
+	assert_fails(ERROR_INVALID_PARAMETER,
+		     HeapSetInformation(heap, HeapEnableTerminationOnCorruption,
+					&value, sizeof(value)));
+	assert_fails(ERROR_INSUFFICIENT_BUFFER,
+		     HeapSetInformation(heap, HeapOptimizeResources, &how,
+					sizeof(how) - 1));
+	assert_fails(ERROR_INVALID_PARAMETER,
+		     HeapSetInformation(heap, HeapOptimizeResources, NULL,
+					sizeof(how)));
+	assert_fails(ERROR_INVALID_PARAMETER,
+		     HeapSetInformation(heap, HeapOptimizeResources, &other,
+					sizeof(other)));
+	how.Flags = 1;
+	assert_fails(ERROR_INVALID_PARAMETER,
+		     HeapSetInformation(heap, HeapOptimizeResources, &how,
+					sizeof(how)));
+	assert_fails(ERROR_INVALID_HANDLE,
+		     HeapQueryInformation(gone, HeapCompatibilityInformation,
+					  &value, sizeof(value), NULL));
+	ck_assert_uint_eq(value, 77);
+	destroy(heap);
+}
+END_TEST
+
 START_TEST(a_compact_heap_has_its_blocks)
 {
 	HANDLE heap = make_heap(0, 0);
@@ -217,6 +250,7 @@ TCase *heap_info_tests(void)
 	tcase_add_test(tests, other_classes_are_refused);
 	tcase_add_test(tests, termination_on_corruption_is_for_the_process);
 	tcase_add_test(tests, resources_are_optimized_without_harm);
+	tcase_add_test(tests, what_is_set_is_looked_at_first);
 	tcase_add_test(tests, a_compact_heap_has_its_blocks);
 	tcase_add_test(tests, compacting_keeps_full_spans_out_of_use);
 	return tests;

@@ -35,6 +35,21 @@ START_TEST(an_entry_is_needed)
 }
 END_TEST
 
+/* One that no walk has left so. */
+START_TEST(an_entry_of_no_kind_is_refused)
+{
+	HANDLE heap = make_heap(0, 0);
+	void *block = make_block(heap, 100, 1);
+	PROCESS_HEAP_ENTRY entry = { 0 };
+
+	assert_ok(HeapWalk(heap, &entry));
+	entry.wFlags = 0xffff;
+	assert_fails(ERROR_INVALID_PARAMETER, HeapWalk(heap, &entry));
+	free_block(heap, block);
+	destroy(heap);
+}
+END_TEST
+
 static const struct {
 	DWORD options;
 	SIZE_T maximum;
@@ -223,6 +238,7 @@ TCase *heap_walk_tests(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_walk_begins_with_a_region_and_ends);
 	tcase_add_test(tests, an_entry_is_needed);
+	tcase_add_test(tests, an_entry_of_no_kind_is_refused);
 	tcase_add_loop_test(tests, a_walk_meets_each_block_in_use_once, 0,
 			    COUNT(kinds));
 	tcase_add_test(tests, blocks_of_all_sizes_are_met);
