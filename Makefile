@@ -43,6 +43,7 @@ include mk/fuzz-ioctl.mk
 include mk/soak.mk
 include mk/bench.mk
 include mk/planted.mk
+include mk/examples.mk
 include mk/tests.mk
 include mk/wine.mk
 include mk/lint.mk
