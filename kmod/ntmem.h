@@ -505,6 +505,7 @@ void ntmem_zap(struct ntmem_region *region, unsigned long first,
 	       unsigned long last);
 pmd_t *ntmem_find_pmd(struct ntmem_space *space, unsigned long addr,
 		      unsigned long *end);
+bool ntmem_may_wrprotect(struct mm_struct *mm);
 bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
 		     unsigned long last);
 

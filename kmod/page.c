@@ -303,14 +303,23 @@ static void ntmem_wrprotect_table(struct mm_struct *mm, pmd_t *pmd,
 	spin_unlock(ptl);
 }
 
+/*
+ * May PTEs be changed in place? Then mmap_lock is held for reading; inside of a
+ * region's lock it is only tried. Somebody who has page tables of his own for
+ * this memory, KVM for one, hears only of a zap.
+ */
+bool ntmem_may_wrprotect(struct mm_struct *mm)
+{
+	return !mm_has_notifiers(mm) && mmap_read_trylock(mm);
+}
+
 /**
  * ntmem_wrprotect() - take the right to write from PTEs, in place
  * @region: locked for writing
  * @first: first page
  * @last: last page
  *
- * Return: false when that is not possible now: mmap_lock is wanted by others, or
- * somebody has page tables of his own for this memory, and hears only of a zap.
+ * Return: false when that is not possible now.
  */
 bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
 		     unsigned long last)
@@ -320,8 +329,7 @@ bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
 	struct mm_struct *mm = region->space->mm;
 	pmd_t *pmd;
 
-	/* Inside of region->lock it is only tried. */
-	if (mm_has_notifiers(mm) || !mmap_read_trylock(mm))
+	if (!ntmem_may_wrprotect(mm))
 		return false;
 	for (; addr < limit; addr = end) {
 		pmd = ntmem_find_pmd(region->space, addr, &end);

@@ -8,7 +8,6 @@
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
-#include <linux/mmu_notifier.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include "compat.h"
@@ -17,6 +16,9 @@
 
 /* Pages that are looked for at a time: as many as a page has addresses for. */
 #define NTMEM_FINDS	(PAGE_SIZE / sizeof(u64))
+
+/* Tables that are looked through at a time. */
+#define NTMEM_FIND_LOOKS	512
 
 /**
  * struct ntmem_finds - recorded pages that one look has found
@@ -79,20 +81,24 @@ static bool ntmem_find_table(struct ntmem_finds *finds,
 	return true;
 }
 
-/* Looks for recorded pages from finds->next on, as far as there is room. */
+/*
+ * Looks for recorded pages from finds->next on, as far as there is room, and not
+ * for so long that a fault would notice.
+ */
 static void ntmem_find(struct ntmem_region *region, struct ntmem_finds *finds)
 {
 	unsigned long i = (finds->next >> NTMEM_CHUNK_SHIFT) - region->chunk0;
 	unsigned long end = (finds->last >> NTMEM_CHUNK_SHIFT) - region->chunk0;
+	unsigned int looks = NTMEM_FIND_LOOKS;
 	struct ntmem_table *table;
 
 	finds->nr = 0;
 	xa_for_each_range(&region->tables, i, table, i, end) {
 		if (READ_ONCE(table->used) && !ntmem_find_table(finds, table))
 			return;
-		if (fatal_signal_pending(current))
+		finds->next = (table->chunk + 1) << NTMEM_CHUNK_SHIFT;
+		if (!--looks)
 			return;
-		cond_resched();
 	}
 	finds->next = finds->last + 1;
 }
@@ -143,15 +149,20 @@ static unsigned int ntmem_wrprotect_some(struct ntmem_region *region,
 	return next;
 }
 
-/* The same to the PTEs in place, with one flush for all. */
-static void ntmem_wrprotect_found(struct ntmem_region *region,
+/* The same to the PTEs in place, with one flush for all, where that can be. */
+static bool ntmem_wrprotect_found(struct ntmem_region *region,
 				  const struct ntmem_finds *finds)
 {
+	struct mm_struct *mm = region->space->mm;
 	unsigned int i = 0;
 
+	if (!ntmem_may_wrprotect(mm))
+		return false;
 	while (i < finds->nr)
 		i = ntmem_wrprotect_some(region, finds, i);
-	ntmem_flush_tlb(region->space->mm);
+	mmap_read_unlock(mm);
+	ntmem_flush_tlb(mm);
+	return true;
 }
 
 /*
@@ -225,11 +236,8 @@ static int ntmem_reset_found(struct ntmem_region *region,
 	if (err || !finds->nr)
 		return err;
 	ntmem_stop_point("watch_forgot");
-	/* Who has page tables of his own for this memory hears only of a zap. */
-	if (mm_has_notifiers(region->space->mm))
+	if (!ntmem_wrprotect_found(region, finds))
 		ntmem_zap_found(region, finds);
-	else
-		ntmem_wrprotect_found(region, finds);
 	ntmem_record_found(region, finds, true);
 	return 0;
 }
@@ -262,20 +270,13 @@ static int ntmem_watch_some(struct ntmem_space *space,
 	struct ntmem_region *region;
 	int err = 0;
 
-	if (reset && mmap_read_lock_killable(space->mm))
-		return -EINTR;
 	region = ntmem_watch_lock(space, finds->next, finds->last, reset);
-	if (IS_ERR(region)) {
-		err = PTR_ERR(region);
-		goto unlock;
-	}
+	if (IS_ERR(region))
+		return PTR_ERR(region);
 	ntmem_find(region, finds);
 	if (reset)
 		err = ntmem_reset_found(region, finds);
 	ntmem_region_unlock(region, reset);
-unlock:
-	if (reset)
-		mmap_read_unlock(space->mm);
 	return err ?: fatal_signal_pending(current) ? -EINTR : 0;
 }
 
