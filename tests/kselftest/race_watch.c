@@ -85,7 +85,10 @@ TEST_F(race_watch, first_write_to_another_page)
 	ASSERT_EQ(self->page, told[0]);
 }
 
-/* Recorded, and not yet writable: the reset is not to come between. */
+/*
+ * Recorded, and not yet writable: the reset is not to come between. Where it comes
+ * before the write itself, that is told once more.
+ */
 TEST_F(race_watch, reset_of_what_is_being_written)
 {
 	self->other.run = race_write;
@@ -93,17 +96,21 @@ TEST_F(race_watch, reset_of_what_is_being_written)
 	ASSERT_TRUE(self->take.waited);
 	ASSERT_EQ(0, self->other.result);
 	ASSERT_EQ(1, self->take.result);
-	ASSERT_EQ(0, self->take.run(&self->take));
+	ASSERT_GE(1, self->take.run(&self->take));
 	ASSERT_TRUE(still_works(&self->take, self->page));
 }
 
-/* The same of a page that was mapped by a read. */
+/*
+ * The same of a page that was mapped by a read. The core has a reference to it
+ * until the fault is over: if it is told before that, it is told once more.
+ */
 TEST_F(race_watch, reset_of_what_is_being_written_after_a_read)
 {
 	ASSERT_EQ(0, nt_peek(self->page));
 	ASSERT_TRUE(race(&self->other, "fault_recorded", &self->take));
+	ASSERT_TRUE(self->take.waited);
 	ASSERT_EQ(1, self->take.result);
-	ASSERT_EQ(0, self->take.run(&self->take));
+	ASSERT_GE(1, self->take.run(&self->take));
 	ASSERT_TRUE(still_works(&self->take, self->page));
 }
 

@@ -25,6 +25,7 @@ struct page {
 	uint8_t state;
 	bool reset;		/* the content may be gone */
 	bool written;		/* and not told, of a watched block */
+	bool told;		/* at least once */
 	u64 stamp;
 };
 
@@ -160,6 +161,7 @@ static void decommit(struct thread *thread, struct block *block)
 	for (; n--; first++)
 		block->page[first] = (struct page) {
 			.written = block->page[first].written,
+			.told = block->page[first].told,
 		};
 }
 
@@ -251,11 +253,15 @@ static void watch(struct thread *thread, struct block *block)
 
 		if (!is_told && block->page[i].written && is_recorded(block, i))
 			return;
+		/* Whoever had a reference, a relative's fault: once more. */
+		if (is_told && block->page[i].told)
+			block->page[i].written = true;
 		if (is_told != block->page[i].written)
 			wrong("page %#llx was %swritten to, and is %stold",
 			      address(block, i), is_told ? "not " : "",
 			      is_told ? "" : "not ");
 		block->page[i].written = false;
+		block->page[i].told |= is_told;
 		next += is_told;
 	}
 }

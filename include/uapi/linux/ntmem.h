@@ -331,8 +331,9 @@ struct ntmem_fault {
  * lies there. What reads it, and COMMIT, PROTECT, LOCK, RESET and DECOMMIT, leave
  * the record alone; also a page that was given back is told. In the module a
  * page that a device may still be writing to stays recorded, whatever is
- * reset. A forked child begins with its parent's records, which it may reset
- * without its parent's notice.
+ * reset; so does one that is just being faulted in. Pages may be told more
+ * often than they were written to, never less. A forked child begins with its
+ * parent's records, which it may reset without its parent's notice.
  *
  * @pages: address of an array of @count __u64; the addresses of the recorded
  *	pages, in rising order, are written to it, and no more than those.
