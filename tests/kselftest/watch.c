@@ -374,29 +374,25 @@ TEST_F(watch, an_array_that_cannot_be_written)
 
 TEST_F(watch, both_parts_of_a_release)
 {
+	__u64 pages[PAGES], count = PAGES;
+	__u64 behind = self->base + 25 * PAGE;
 	int i;
 
 	for (i = 0; i < PAGES; i++)
 		ASSERT_EQ(0, nt_poke(self->base + i * PAGE, 1));
 	ASSERT_EQ(0, nt_release(self->fd, self->base + 20 * PAGE, 5 * PAGE));
-	{
-		__u64 pages[PAGES], count = PAGES;
-
-		ASSERT_EQ(0, nt_watch(self->fd, self->base, 20 * PAGE, pages,
-				      &count, NTMEM_WATCH_RESET));
-		ASSERT_EQ(20ULL, count);
-		count = PAGES;
-		ASSERT_EQ(0, nt_watch(self->fd, self->base + 25 * PAGE,
-				      38 * PAGE, pages, &count,
-				      NTMEM_WATCH_RESET));
-		ASSERT_EQ(38ULL, count);
-		ASSERT_EQ(0, nt_poke(self->base + 40 * PAGE, 2));
-		count = PAGES;
-		ASSERT_EQ(0, nt_watch(self->fd, self->base + 25 * PAGE,
-				      38 * PAGE, pages, &count, 0));
-		ASSERT_EQ(1ULL, count);
-		ASSERT_EQ(self->base + 40 * PAGE, pages[0]);
-	}
+	ASSERT_EQ(0, nt_watch(self->fd, self->base, 20 * PAGE, pages, &count,
+			      NTMEM_WATCH_RESET));
+	ASSERT_EQ(20ULL, count);
+	count = PAGES;
+	ASSERT_EQ(0, nt_watch(self->fd, behind, 38 * PAGE, pages, &count,
+			      NTMEM_WATCH_RESET));
+	ASSERT_EQ(38ULL, count);
+	ASSERT_EQ(0, nt_poke(behind + 15 * PAGE, 2));
+	count = PAGES;
+	ASSERT_EQ(0, nt_watch(self->fd, behind, 38 * PAGE, pages, &count, 0));
+	ASSERT_EQ(1ULL, count);
+	ASSERT_EQ(behind + 15 * PAGE, pages[0]);
 }
 
 /* ------------------------------------------------------------------------
