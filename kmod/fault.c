@@ -468,7 +468,6 @@ static vm_fault_t ntmem_refuse(struct ntmem_try *try)
  */
 static int ntmem_unshare_page(struct ntmem_try *try)
 {
-	struct ntmem_table *table;
 	struct page *page, *copy;
 	struct page **slot;
 	int err;
@@ -476,10 +475,7 @@ static int ntmem_unshare_page(struct ntmem_try *try)
 	err = ntmem_unshare(try->region, try->index);
 	if (err || !ntmem_is_write(try->vmf))
 		return err;
-	table = ntmem_table_find(try->region, try->index);
-	if (!table)
-		return 0;
-	try->block = table->block[ntmem_block_nr(try->index) - table->first];
+	try->block = ntmem_block_find(try->region, try->index);
 	if (!try->block)
 		return 0;
 	slot = ntmem_slot(try, try->index);

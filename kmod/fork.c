@@ -35,12 +35,8 @@ static int ntmem_wrprotect_pte(pte_t *ptep, unsigned long addr, void *data)
 static bool ntmem_has_page(struct ntmem_region *child, unsigned long index,
 			   const struct page *page)
 {
-	struct ntmem_table *table = ntmem_table_find(child, index);
-	struct ntmem_block *block;
+	struct ntmem_block *block = ntmem_block_find(child, index);
 
-	if (!table)
-		return false;
-	block = table->block[ntmem_block_nr(index) - table->first];
 	return block && block->page[index & NTMEM_BLOCK_MASK] == page;
 }
 
@@ -52,7 +48,6 @@ static bool ntmem_has_page(struct ntmem_region *child, unsigned long index,
 static int ntmem_copy_pinned(struct ntmem_region *child, unsigned long index,
 			     struct page *page)
 {
-	struct ntmem_table *table;
 	struct ntmem_block *block;
 	struct page *copy;
 	unsigned int i = index & NTMEM_BLOCK_MASK;
@@ -68,8 +63,7 @@ static int ntmem_copy_pinned(struct ntmem_region *child, unsigned long index,
 		__free_page(copy);
 		return err;
 	}
-	table = ntmem_table_find(child, index);
-	block = table->block[ntmem_block_nr(index) - table->first];
+	block = ntmem_block_find(child, index);
 	copy_highpage(copy, page);
 	ntmem_page_own(child, copy, index);
 	block->page[i] = copy;

@@ -450,6 +450,16 @@ static inline unsigned int ntmem_block_nr(unsigned long index)
 	return (index >> NTMEM_BLOCK_SHIFT) & (NTMEM_CHUNK_BLOCKS - 1);
 }
 
+/* The block of a page, if it has one; the region is locked for writing. */
+static inline struct ntmem_block *
+ntmem_block_find(struct ntmem_region *region, unsigned long index)
+{
+	struct ntmem_table *table = ntmem_table_find(region, index);
+
+	return table ? table->block[ntmem_block_nr(index) - table->first] :
+		       NULL;
+}
+
 /* The first page of the i-th block of a table. */
 static inline unsigned long ntmem_block_first(const struct ntmem_table *table,
 					      unsigned int i)
@@ -505,7 +515,8 @@ void ntmem_zap(struct ntmem_region *region, unsigned long first,
 	       unsigned long last);
 pmd_t *ntmem_find_pmd(struct ntmem_space *space, unsigned long addr,
 		      unsigned long *end);
-bool ntmem_may_wrprotect(struct mm_struct *mm);
+bool ntmem_wrprotect_begin(struct mm_struct *mm);
+void ntmem_wrprotect_end(struct mm_struct *mm);
 bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
 		     unsigned long last);
 
@@ -531,6 +542,18 @@ int ntmem_charge_init(void);
 void ntmem_charge_exit(void);
 
 /* ops.c */
+
+/* A range in pages. */
+struct ntmem_pages {
+	unsigned long first;
+	unsigned long last;
+};
+
+int ntmem_round_out(struct ntmem_space *space, u64 addr, u64 size,
+		    struct ntmem_pages *pages);
+struct ntmem_region *ntmem_range_lock(struct ntmem_space *space,
+				      const struct ntmem_pages *pages,
+				      bool write);
 int ntmem_commit(struct ntmem_space *space, const struct ntmem_range *range);
 int ntmem_decommit(struct ntmem_space *space, const struct ntmem_range *range);
 int ntmem_protect(struct ntmem_space *space, struct ntmem_protect *protect);

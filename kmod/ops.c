@@ -14,15 +14,9 @@
 #include "ntmem.h"
 #include "test.h"
 
-/* A range in pages. */
-struct ntmem_pages {
-	unsigned long first;
-	unsigned long last;
-};
-
 /* Rounds outwards; refuses nothing, and what leaves user space. */
-static int ntmem_round_out(struct ntmem_space *space, u64 addr, u64 size,
-			   struct ntmem_pages *pages)
+int ntmem_round_out(struct ntmem_space *space, u64 addr, u64 size,
+		    struct ntmem_pages *pages)
 {
 	if (!size || addr + size < addr ||
 	    addr + size - 1 > space->top)
@@ -32,10 +26,10 @@ static int ntmem_round_out(struct ntmem_space *space, u64 addr, u64 size,
 	return 0;
 }
 
-/* Locks the one region that has all the pages. */
-static struct ntmem_region *ntmem_range_lock(struct ntmem_space *space,
-					     const struct ntmem_pages *pages,
-					     bool write)
+/* Locks the one region that has all the pages; NULL when there is none. */
+struct ntmem_region *ntmem_range_lock(struct ntmem_space *space,
+				      const struct ntmem_pages *pages,
+				      bool write)
 {
 	struct ntmem_region *region;
 
@@ -82,7 +76,7 @@ static bool ntmem_must_zap(const struct ntmem_scan *scan, u8 state)
 /*
  * Takes from the PTEs what the new state does not allow: the right to write in
  * place where that can be, which leaves the pages mapped for their readers; all
- * else with the PTEs.
+ * else with the PTEs. The region is locked for writing.
  */
 static void ntmem_take_rights(struct ntmem_region *region,
 			      const struct ntmem_scan *scan, u8 state)

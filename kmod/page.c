@@ -291,6 +291,7 @@ pmd_t *ntmem_find_pmd(struct ntmem_space *space, unsigned long addr,
 	return ntmem_pmd(space->mm, addr);
 }
 
+/* PTEs of one page table; mmap_lock is held for reading. */
 static void ntmem_wrprotect_table(struct mm_struct *mm, pmd_t *pmd,
 				  unsigned long addr, unsigned long end)
 {
@@ -304,13 +305,21 @@ static void ntmem_wrprotect_table(struct mm_struct *mm, pmd_t *pmd,
 }
 
 /*
- * May PTEs be changed in place? Then mmap_lock is held for reading; inside of a
- * region's lock it is only tried. Somebody who has page tables of his own for
- * this memory, KVM for one, hears only of a zap.
+ * May PTEs be changed in place? Then mmap_lock is held for reading, until
+ * ntmem_wrprotect_end(); inside of a region's lock it is only tried. Somebody
+ * who has page tables of his own for this memory, KVM for one, hears only of a
+ * zap.
  */
-bool ntmem_may_wrprotect(struct mm_struct *mm)
+bool ntmem_wrprotect_begin(struct mm_struct *mm)
 {
 	return !mm_has_notifiers(mm) && mmap_read_trylock(mm);
+}
+
+/* What was changed is what all CPUs see; the region is still locked. */
+void ntmem_wrprotect_end(struct mm_struct *mm)
+{
+	mmap_read_unlock(mm);
+	ntmem_flush_tlb(mm);
 }
 
 /**
@@ -329,7 +338,7 @@ bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
 	struct mm_struct *mm = region->space->mm;
 	pmd_t *pmd;
 
-	if (!ntmem_may_wrprotect(mm))
+	if (!ntmem_wrprotect_begin(mm))
 		return false;
 	for (; addr < limit; addr = end) {
 		pmd = ntmem_find_pmd(region->space, addr, &end);
@@ -337,8 +346,7 @@ bool ntmem_wrprotect(struct ntmem_region *region, unsigned long first,
 			ntmem_wrprotect_table(mm, pmd, addr, min(end, limit));
 		cond_resched();
 	}
-	mmap_read_unlock(mm);
-	ntmem_flush_tlb(mm);
+	ntmem_wrprotect_end(mm);
 	return true;
 }
 

@@ -3,8 +3,8 @@
  * WATCH: which pages of a watched reservation have been written to. The record
  * is a bit in the page's block, which stays when the page goes. A fault sets it
  * before it makes a PTE writable (fault.c), under the region's lock for reading;
- * a reset clears it and takes the PTE away, under that lock for writing, so that
- * the next write faults again.
+ * a reset clears it and takes the right to write from the PTE, under that lock
+ * for writing, so that the next write faults again.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -22,28 +22,17 @@
 
 /**
  * struct ntmem_finds - recorded pages that one look has found
- * @next: page that the next look begins with
- * @last: the last one of the range
+ * @left: the pages that were not looked at yet
  * @nr: how many were found
  * @room: how many there is room for
  * @addr: their addresses
  */
 struct ntmem_finds {
-	unsigned long next;
-	unsigned long last;
+	struct ntmem_pages left;
 	unsigned int nr;
 	unsigned int room;
 	u64 *addr;
 };
-
-static struct ntmem_block *ntmem_watch_block(struct ntmem_region *region,
-					     unsigned long index)
-{
-	struct ntmem_table *table = ntmem_table_find(region, index);
-
-	return table ? table->block[ntmem_block_nr(index) - table->first] :
-		       NULL;
-}
 
 /* The recorded pages of a block; false when there was no room for all. */
 static bool ntmem_find_block(struct ntmem_finds *finds,
@@ -54,10 +43,10 @@ static bool ntmem_find_block(struct ntmem_finds *finds,
 	unsigned int i;
 
 	for_each_set_bit(i, &written, NTMEM_BLOCK_PAGES) {
-		if (first + i < finds->next || first + i > finds->last)
+		if (first + i < finds->left.first || first + i > finds->left.last)
 			continue;
 		if (finds->nr == finds->room) {
-			finds->next = first + i;
+			finds->left.first = first + i;
 			return false;
 		}
 		finds->addr[finds->nr++] = (u64)(first + i) << PAGE_SHIFT;
@@ -82,25 +71,26 @@ static bool ntmem_find_table(struct ntmem_finds *finds,
 }
 
 /*
- * Looks for recorded pages from finds->next on, as far as there is room, and not
- * for so long that a fault would notice.
+ * Looks for recorded pages in what is left, as far as there is room, and not for
+ * so long that a fault would notice. The region is locked at least for reading.
  */
 static void ntmem_find(struct ntmem_region *region, struct ntmem_finds *finds)
 {
-	unsigned long i = (finds->next >> NTMEM_CHUNK_SHIFT) - region->chunk0;
-	unsigned long end = (finds->last >> NTMEM_CHUNK_SHIFT) - region->chunk0;
+	unsigned long lo = finds->left.first >> NTMEM_CHUNK_SHIFT;
+	unsigned long hi = finds->left.last >> NTMEM_CHUNK_SHIFT;
+	unsigned long i = lo - region->chunk0;
 	unsigned int looks = NTMEM_FIND_LOOKS;
 	struct ntmem_table *table;
 
 	finds->nr = 0;
-	xa_for_each_range(&region->tables, i, table, i, end) {
+	xa_for_each_range(&region->tables, i, table, i, hi - region->chunk0) {
 		if (READ_ONCE(table->used) && !ntmem_find_table(finds, table))
 			return;
-		finds->next = (table->chunk + 1) << NTMEM_CHUNK_SHIFT;
+		finds->left.first = (table->chunk + 1) << NTMEM_CHUNK_SHIFT;
 		if (!--looks)
 			return;
 	}
-	finds->next = finds->last + 1;
+	finds->left.first = finds->left.last + 1;
 }
 
 /* The next run of pages among those found, from the i-th on. */
@@ -125,7 +115,10 @@ static void ntmem_zap_found(struct ntmem_region *region,
 	}
 }
 
-/* Those from the i-th on that are in one page table; returns the next. */
+/*
+ * Those from the i-th on that are in one page table; returns the next. The region
+ * is locked for writing, mmap_lock is held for reading.
+ */
 static unsigned int ntmem_wrprotect_some(struct ntmem_region *region,
 					 const struct ntmem_finds *finds,
 					 unsigned int i)
@@ -156,12 +149,11 @@ static bool ntmem_wrprotect_found(struct ntmem_region *region,
 	struct mm_struct *mm = region->space->mm;
 	unsigned int i = 0;
 
-	if (!ntmem_may_wrprotect(mm))
+	if (!ntmem_wrprotect_begin(mm))
 		return false;
 	while (i < finds->nr)
 		i = ntmem_wrprotect_some(region, finds, i);
-	mmap_read_unlock(mm);
-	ntmem_flush_tlb(mm);
+	ntmem_wrprotect_end(mm);
 	return true;
 }
 
@@ -196,10 +188,10 @@ static int ntmem_forget_found(struct ntmem_region *region,
 		err = region->cow ? ntmem_unshare(region, index) : 0;
 		if (err) {
 			finds->nr = i;
-			finds->next = index;
+			finds->left.first = index;
 			return i ? 0 : err;
 		}
-		block = ntmem_watch_block(region, index);
+		block = ntmem_block_find(region, index);
 		block->written &= ~BIT(index & NTMEM_BLOCK_MASK);
 	}
 	return 0;
@@ -219,7 +211,7 @@ static void ntmem_record_found(struct ntmem_region *region,
 		/* Only for who gave a bad address and has forked meanwhile. */
 		if (region->cow && ntmem_unshare(region, index))
 			continue;
-		block = ntmem_watch_block(region, index);
+		block = ntmem_block_find(region, index);
 		if (!block)
 			continue;
 		page = block->page[index & NTMEM_BLOCK_MASK];
@@ -228,6 +220,7 @@ static void ntmem_record_found(struct ntmem_region *region,
 	}
 }
 
+/* The region is locked for writing. */
 static int ntmem_reset_found(struct ntmem_region *region,
 			     struct ntmem_finds *finds)
 {
@@ -242,25 +235,19 @@ static int ntmem_reset_found(struct ntmem_region *region,
 	return 0;
 }
 
-/* The watched region that has all of [first, last]. */
+/* Locks the watched region that has all the pages. */
 static struct ntmem_region *ntmem_watch_lock(struct ntmem_space *space,
-					     unsigned long first,
-					     unsigned long last, bool write)
+					     const struct ntmem_pages *pages,
+					     bool write)
 {
-	struct ntmem_region *region;
-	int err = 0;
+	struct ntmem_region *region = ntmem_range_lock(space, pages, write);
 
-	region = ntmem_region_lock(space, first << PAGE_SHIFT, write);
 	if (!region)
 		return ERR_PTR(-ENOENT);
-	if (last > ntmem_last(region))
-		err = -ENOENT;
-	else if (!region->watch)
-		err = -ENXIO;
-	if (!err)
+	if (region->watch)
 		return region;
 	ntmem_region_unlock(region, write);
-	return ERR_PTR(err);
+	return ERR_PTR(-ENXIO);
 }
 
 /* One look, and the reset of what it found. */
@@ -270,7 +257,7 @@ static int ntmem_watch_some(struct ntmem_space *space,
 	struct ntmem_region *region;
 	int err = 0;
 
-	region = ntmem_watch_lock(space, finds->next, finds->last, reset);
+	region = ntmem_watch_lock(space, &finds->left, reset);
 	if (IS_ERR(region))
 		return PTR_ERR(region);
 	ntmem_find(region, finds);
@@ -284,10 +271,12 @@ static int ntmem_watch_some(struct ntmem_space *space,
 static void ntmem_watch_undo(struct ntmem_space *space,
 			     const struct ntmem_finds *finds)
 {
-	struct ntmem_region *region;
-	unsigned long first = finds->addr[0] >> PAGE_SHIFT;
+	const struct ntmem_pages pages = {
+		.first = finds->addr[0] >> PAGE_SHIFT,
+		.last = finds->left.last,
+	};
+	struct ntmem_region *region = ntmem_watch_lock(space, &pages, true);
 
-	region = ntmem_watch_lock(space, first, finds->last, true);
 	if (IS_ERR(region))
 		return;
 	ntmem_record_found(region, finds, false);
@@ -315,7 +304,7 @@ static int ntmem_watch_range(struct ntmem_space *space,
 	u64 told;
 	int err = 0;
 
-	while (left && finds->next <= finds->last) {
+	while (left && finds->left.first <= finds->left.last) {
 		finds->room = min_t(u64, left, NTMEM_FINDS);
 		err = ntmem_watch_some(space, finds, reset);
 		if (!err && watch->count)
@@ -333,29 +322,18 @@ static int ntmem_watch_range(struct ntmem_space *space,
 	return 0;
 }
 
-static int ntmem_check_watch(struct ntmem_space *space,
-			     const struct ntmem_watch *watch)
-{
-	if (watch->flags & ~NTMEM_WATCH_RESET || watch->pad)
-		return -EINVAL;
-	if (!watch->count && (!(watch->flags & NTMEM_WATCH_RESET) ||
-			      watch->pages))
-		return -EINVAL;
-	if (!watch->size || watch->addr + watch->size < watch->addr ||
-	    watch->addr + watch->size - 1 > space->top)
-		return -EINVAL;
-	return 0;
-}
-
+/* WATCH: locks the region for a part of the range at a time. */
 int ntmem_watch(struct ntmem_space *space, struct ntmem_watch *watch)
 {
-	struct ntmem_finds finds = {
-		.next = watch->addr >> PAGE_SHIFT,
-		.last = (watch->addr + watch->size - 1) >> PAGE_SHIFT,
-	};
+	bool reset = watch->flags & NTMEM_WATCH_RESET;
+	struct ntmem_finds finds;
 	int err;
 
-	err = ntmem_check_watch(space, watch);
+	if (watch->flags & ~NTMEM_WATCH_RESET || watch->pad)
+		return -EINVAL;
+	if (!watch->count && (!reset || watch->pages))
+		return -EINVAL;
+	err = ntmem_round_out(space, watch->addr, watch->size, &finds.left);
 	if (err)
 		return err;
 	finds.addr = (u64 *)__get_free_page(GFP_KERNEL_ACCOUNT);
