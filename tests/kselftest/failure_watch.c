@@ -7,6 +7,7 @@
 
 #define WATCHED	(4 * MIB)
 #define STEP	(5 * PAGE)
+#define WRITTEN	((WATCHED + STEP - 1) / STEP)
 
 static __u64 pages[WATCHED / PAGE];
 
@@ -27,14 +28,8 @@ static void written_shared(struct step *s)
 
 static int get(struct step *s, __u64 *count, __u32 flags)
 {
-	struct ntmem_watch w = {
-		.addr = s->base, .size = WATCHED, .pages = (uintptr_t)pages,
-		.count = WATCHED / PAGE, .flags = flags,
-	};
-	int error = nt_call(s->fd, NTMEM_IOC_WATCH, &w);
-
-	*count = w.count;
-	return error;
+	*count = WATCHED / PAGE;
+	return nt_watch(s->fd, s->base, WATCHED, pages, count, flags);
 }
 
 /* All there are, from the nr-th on. */
@@ -60,7 +55,7 @@ static void done(struct step *s)
 	told(s, 0, taken);
 	stop(s);
 	CHECK(!get(s, &left, 0));
-	CHECK(taken + left == (WATCHED + STEP - 1) / STEP);
+	CHECK(taken + left == WRITTEN);
 	told(s, taken, left);
 	nt_poke(s->base + PAGE, 8);
 	CHECK(!get(s, &left, NTMEM_WATCH_RESET));
@@ -73,7 +68,7 @@ static void failed(struct step *s, int error)
 
 	(void)error;
 	CHECK(!get(s, &left, 0));
-	CHECK(left == (WATCHED + STEP - 1) / STEP);
+	CHECK(left == WRITTEN);
 	told(s, 0, left);
 	unchanged(s);
 }

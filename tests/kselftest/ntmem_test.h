@@ -216,6 +216,20 @@ static inline int nt_last_fault(int fd, struct ntmem_fault *fault)
 	return nt_call(fd, NTMEM_IOC_LAST_FAULT, fault);
 }
 
+/* count: room in pages; then how many there are in it. */
+static inline int nt_watch(int fd, __u64 addr, __u64 size, __u64 *pages,
+			   __u64 *count, __u32 flags)
+{
+	struct ntmem_watch w = {
+		.addr = addr, .size = size, .pages = (uintptr_t)pages,
+		.count = *count, .flags = flags,
+	};
+	int error = nt_call(fd, NTMEM_IOC_WATCH, &w);
+
+	*count = w.count;
+	return error;
+}
+
 static inline int nt_set_granularity(int fd, __u64 granularity)
 {
 	struct ntmem_granularity g = { .granularity = granularity };

@@ -13,13 +13,11 @@ static __u64 told[PAGES];
 /* WATCH with a reset: how many pages it told, or a negative errno. */
 static int race_take(struct racer *r)
 {
-	struct ntmem_watch w = {
-		.addr = r->addr, .size = r->size, .pages = (uintptr_t)told,
-		.count = PAGES, .flags = NTMEM_WATCH_RESET,
-	};
-	int error = nt_call(r->fd, NTMEM_IOC_WATCH, &w);
+	__u64 count = PAGES;
+	int error = nt_watch(r->fd, r->addr, r->size, told, &count,
+			     NTMEM_WATCH_RESET);
 
-	return error ? -error : (int)w.count;
+	return error ? -error : (int)count;
 }
 
 FIXTURE(race_watch)
@@ -91,7 +89,6 @@ TEST_F(race_watch, first_write_to_another_page)
  */
 TEST_F(race_watch, reset_of_what_is_being_written)
 {
-	self->other.run = race_write;
 	ASSERT_TRUE(race(&self->other, "fault_recorded", &self->take));
 	ASSERT_TRUE(self->take.waited);
 	ASSERT_EQ(0, self->other.result);

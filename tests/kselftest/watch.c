@@ -41,19 +41,6 @@ FIXTURE_TEARDOWN(watch)
 	close(self->fd);
 }
 
-static int nt_watch(int fd, __u64 addr, __u64 size, __u64 *pages, __u64 *count,
-		    __u32 flags)
-{
-	struct ntmem_watch w = {
-		.addr = addr, .size = size, .pages = (uintptr_t)pages,
-		.count = *count, .flags = flags,
-	};
-	int error = nt_call(fd, NTMEM_IOC_WATCH, &w);
-
-	*count = w.count;
-	return error;
-}
-
 /* The recorded pages, as bits; all ones when that fails. */
 static __u64 records(int fd, __u64 base, __u32 flags)
 {
