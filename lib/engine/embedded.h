@@ -119,6 +119,7 @@ int embedded_commit(const struct ntmem_range *range);
 int embedded_decommit(const struct ntmem_range *range);
 int embedded_drop(const struct ntmem_range *ranges, unsigned int count);
 int embedded_protect(struct ntmem_protect *protect);
+int reapply(const struct reservation *res, uint64_t start, uint64_t end);
 bool commit_fits(uint64_t bytes);
 int free_range(const struct ntmem_range *range, struct reservation **res,
 	       uint64_t *start, uint64_t *end);

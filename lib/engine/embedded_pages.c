@@ -54,17 +54,20 @@ int free_range(const struct ntmem_range *range, struct reservation **res,
 	return *end <= res_end(*res) ? 0 : -ERANGE;
 }
 
-/* Makes Linux's protection again what the runs say. */
-static void reapply(struct reservation *res, uint64_t start, uint64_t end)
+/* Makes Linux's protection again what the runs say, as far as it can be. */
+int reapply(const struct reservation *res, uint64_t start, uint64_t end)
 {
 	struct ntmem_skip_node *run;
+	int error = 0;
 
 	for_each_run(run, &res->pages, start, end) {
 		uint64_t run_end = ntmem_run_end(&res->pages, run);
 
-		mprotect(pointer(run->key), run_end - run->key,
-			 linux_prot_of(res, run->value));
+		if (mprotect(pointer(run->key), run_end - run->key,
+			     linux_prot_of(res, run->value)))
+			error = -errno;
 	}
+	return error;
 }
 
 /*

@@ -225,23 +225,18 @@ int begin_watch(uint64_t start, uint64_t end)
  * In a child, where the memory is as it was and nothing is tracked; what the
  * parent's tracker knew is in the runs.
  */
-static int go_on(struct reservation *res)
+static int go_on(const struct reservation *res)
 {
 	uint64_t start = res_base(res), end = res_end(res);
-	struct ntmem_skip_node *run;
-	int error;
+	int error, failed;
 
 	if (is_tracked(res)) {
 		error = ntmem_tracker_add(start, end);
 		return error ? error : ntmem_tracker_reset(start, end);
 	}
 	error = watch_faults(res, 0);
-	for_each_run(run, &res->pages, start, end)
-		if (mprotect(pointer(run->key),
-			     ntmem_run_end(&res->pages, run) - run->key,
-			     linux_prot_of(res, run->value)))
-			error = -errno;
-	return error;
+	failed = reapply(res, start, end);
+	return failed ? failed : error;
 }
 
 static void for_each_watched(void (*function)(struct reservation *res))

@@ -16,34 +16,8 @@
 #include <unistd.h>
 
 #include "engine/highfd.h"
+#include "engine/pagemap_scan.h"
 #include "engine/tracker.h"
-
-/* From headers of Linux 6.7; those that we build with may be older. */
-#define WP_UNPOPULATED	(1ULL << 13)
-#define WP_ASYNC	(1ULL << 15)
-
-struct pagemap_scan {
-	uint64_t size;
-	uint64_t flags;
-	uint64_t start;
-	uint64_t end;
-	uint64_t walk_end;
-	uint64_t vec;
-	uint64_t vec_len;
-	uint64_t max_pages;
-	uint64_t category_inverted;
-	uint64_t category_mask;
-	uint64_t category_anyof_mask;
-	uint64_t return_mask;
-};
-
-#define SCAN_IOCTL	_IOWR('f', 16, struct pagemap_scan)
-#define SCAN_PROTECT	0x01	/* PM_SCAN_WP_MATCHING */
-#define SCAN_CHECK	0x02	/* PM_SCAN_CHECK_WPASYNC */
-#define PAGE_WRITTEN	0x02
-#define PAGE_PRESENT	0x08
-#define PAGE_SWAPPED	0x10
-#define PAGE_ZERO	0x20	/* PAGE_IS_PFNZERO */
 
 /* A descriptor, and how to know its file again. */
 struct own_file {

@@ -20,14 +20,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NTMEM_SCAN_ROOM	64
+#include "engine/pagemap_scan.h"
 
-/* As the kernel fills it. */
-struct ntmem_written {
-	uint64_t start;
-	uint64_t end;
-	uint64_t categories;
-};
+#define NTMEM_SCAN_ROOM	64
 
 struct ntmem_scan {
 	uint64_t start;		/* in; out: all before this was looked at */
@@ -35,7 +30,7 @@ struct ntmem_scan {
 	uint64_t pages;		/* find at most so many; 0 = any number */
 	bool reset;		/* what is found is written no more */
 	unsigned int count;	/* out: of written[], in rising order */
-	struct ntmem_written written[NTMEM_SCAN_ROOM];
+	struct pagemap_range written[NTMEM_SCAN_ROOM];
 };
 
 /* -EOPNOTSUPP, or what else, where the kernel or its owner does not allow it. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "engine/pagemap_scan.h"
 #include "unit.h"
 
 #define PAGES	16
@@ -71,10 +72,11 @@ static uint64_t reset_all(char *base)
 	return written(base, PAGES, NTMEM_WATCH_RESET);
 }
 
-/* Linux 6.7, whose headers may not be there. */
 static bool linux_tracks_writes(void)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = 1 << 13 | 1 << 15 };
+	struct uffdio_api api = {
+		.api = UFFD_API, .features = WP_UNPOPULATED | WP_ASYNC,
+	};
 	bool can;
 	int fd;
 

@@ -81,14 +81,20 @@ extern const struct cost_way cost_ntmem, cost_linux, cost_linux_thp,
 	cost_linux_populate, cost_linux_mmap, cost_linux_maps,
 	cost_linux_procmap;
 
+extern const struct ntmem_engine *cost_engine;
+
 void cost_ways_use(const struct ntmem_engine *engine);
+void cost_ntmem_unmap(struct cost_area *area);
+
+static inline uint64_t cost_number(const char *at)
+{
+	return (uint64_t)(uintptr_t)at;
+}
 
 /* ---- cost_watch.c ---- */
 
 extern const struct cost_way cost_ntmem_watch, cost_linux_uffd,
 	cost_linux_segv;
-
-void cost_watch_use(const struct ntmem_engine *engine);
 
 /* ---- cost_work.c ---- */
 

@@ -16,20 +16,9 @@
 #include <unistd.h>
 
 #include "cost.h"
-
-static uint64_t number(const char *at)
-{
-	return (uint64_t)(uintptr_t)at;
-}
+#include "engine/pagemap_scan.h"
 
 /* ---- ntmem ---- */
-
-static const struct ntmem_engine *engine;
-
-void cost_watch_use(const struct ntmem_engine *chosen)
-{
-	engine = chosen;
-}
 
 static int ntmem_map_watched(struct cost_area *area)
 {
@@ -38,28 +27,21 @@ static int ntmem_map_watched(struct cost_area *area)
 		.align = COST_HUGE,
 		.flags = NTMEM_RESERVE_COMMIT | NTMEM_RESERVE_WATCH,
 	};
-	int error = engine->reserve(&wish);
+	int error = cost_engine->reserve(&wish);
 
 	area->base = error ? NULL : (char *)(uintptr_t)wish.addr;
 	return error;
-}
-
-static void ntmem_unmap_watched(struct cost_area *area)
-{
-	struct ntmem_range range = { .addr = number(area->base) };
-
-	engine->release(&range);
 }
 
 static int ntmem_written(const struct cost_area *area, uint64_t *pages,
 			 size_t *count)
 {
 	struct ntmem_watch watch = {
-		.addr = number(area->base), .size = area->size,
+		.addr = cost_number(area->base), .size = area->size,
 		.pages = (uintptr_t)pages, .count = *count,
 		.flags = NTMEM_WATCH_RESET,
 	};
-	int error = engine->watch(&watch);
+	int error = cost_engine->watch(&watch);
 
 	*count = watch.count;
 	return error;
@@ -67,35 +49,17 @@ static int ntmem_written(const struct cost_area *area, uint64_t *pages,
 
 const struct cost_way cost_ntmem_watch = {
 	.name = "ntmem", .what = "ntmem", .map = ntmem_map_watched,
-	.unmap = ntmem_unmap_watched, .written = ntmem_written,
+	.unmap = cost_ntmem_unmap, .written = ntmem_written,
 };
 
-/* ---- userfaultfd: headers older than Linux 6.7 do not have all of it ---- */
-
-#define UFFD_WP_UNPOPULATED	(1 << 13)
-#define UFFD_WP_ASYNC		(1 << 15)
-
-struct scan_range {
-	uint64_t start, end, categories;
-};
-
-struct scan_request {
-	uint64_t size, flags, start, end, walk_end;
-	uint64_t ranges, range_count, max_pages;
-	uint64_t inverted, all_of, any_of, returned;
-};
-
-#define SCAN_REQUEST _IOWR('f', 16, struct scan_request)
-#define SCAN_WRITE_PROTECT	(1 << 0)
-#define SCAN_CHECK_ASYNC	(1 << 1)
-#define SCAN_IS_WRITTEN		(1 << 1)
+/* ---- userfaultfd ---- */
 
 static int uffd = -1, pagemap = -1;
 
 static int uffd_open(void)
 {
 	struct uffdio_api api = {
-		.api = UFFD_API, .features = UFFD_WP_UNPOPULATED | UFFD_WP_ASYNC,
+		.api = UFFD_API, .features = WP_UNPOPULATED | WP_ASYNC,
 	};
 
 	uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
@@ -139,7 +103,7 @@ static int uffd_map(struct cost_area *area)
 		uffd_close();
 		return error;
 	}
-	range.range.start = number(area->base);
+	range.range.start = cost_number(area->base);
 	if (!ioctl(uffd, UFFDIO_REGISTER, &range))
 		return 0;
 	error = -errno;
@@ -157,19 +121,19 @@ static void uffd_unmap(struct cost_area *area)
 static int uffd_written(const struct cost_area *area, uint64_t *pages,
 			size_t *count)
 {
-	static struct scan_range ranges[4096];
-	struct scan_request scan = {
-		.size = sizeof(scan), .start = number(area->base),
-		.end = number(area->base) + area->size,
-		.flags = SCAN_WRITE_PROTECT | SCAN_CHECK_ASYNC,
-		.ranges = (uintptr_t)ranges, .range_count = 4096,
-		.all_of = SCAN_IS_WRITTEN, .returned = SCAN_IS_WRITTEN,
+	static struct pagemap_range ranges[4096];
+	struct pagemap_scan scan = {
+		.size = sizeof(scan), .start = cost_number(area->base),
+		.end = cost_number(area->base) + area->size,
+		.flags = SCAN_PROTECT | SCAN_CHECK,
+		.vec = (uintptr_t)ranges, .vec_len = 4096,
+		.category_mask = PAGE_WRITTEN, .return_mask = PAGE_WRITTEN,
 	};
 	size_t found = 0;
 	long got;
 
 	while (scan.start < scan.end) {
-		got = ioctl(pagemap, SCAN_REQUEST, &scan);
+		got = ioctl(pagemap, SCAN_IOCTL, &scan);
 		if (got < 0)
 			return -errno;
 		for (long i = 0; i < got; i++)
@@ -198,7 +162,7 @@ static struct {
 
 static void on_write(int sig, siginfo_t *info, void *context)
 {
-	uint64_t page = number(info->si_addr) & -COST_PAGE;
+	uint64_t page = cost_number(info->si_addr) & -COST_PAGE;
 
 	(void)sig;
 	(void)context;
@@ -257,55 +221,4 @@ static int segv_written(const struct cost_area *area, uint64_t *pages,
 const struct cost_way cost_linux_segv = {
 	.name = "linux-segv", .what = "mprotect, SIGSEGV",
 	.map = segv_map, .unmap = segv_unmap, .written = segv_written,
-};
-
-/* ---- the work: some pages are written to, and told ---- */
-
-static uint64_t told[262144];
-
-/* All pages are there, and all are taken for not written. */
-static int watch_prepare(struct cost_cell *cell)
-{
-	size_t size = cell->row->size, count = size / COST_PAGE;
-	int error;
-
-	cell->area.size = size;
-	error = cell->way->map(&cell->area);
-	if (error) {
-		cell->area.base = NULL;
-		return error;
-	}
-	for (size_t i = 0; i < count; i++)
-		((volatile char *)cell->area.base)[i * COST_PAGE] = 1;
-	return cell->way->written(&cell->area, told, &count);
-}
-
-/* Each turn has pages of its own: an odd factor takes each page once. */
-static int watch_once(struct cost_cell *cell, unsigned int turn,
-		      int64_t *ticks)
-{
-	size_t pages = cell->row->size / COST_PAGE, count = pages;
-	size_t from_page = (size_t)turn * cell->row->touched;
-	volatile char *base = cell->area.base;
-	int64_t from = cost_now();
-	int error;
-
-	for (size_t i = from_page; i < from_page + cell->row->touched; i++)
-		base[(i * 40503 + 9973) % pages * COST_PAGE] = 2;
-	error = cell->way->written(&cell->area, told, &count);
-	*ticks = cost_since(from);
-	if (!error && count != cell->row->touched)
-		error = -EILSEQ;
-	return error;
-}
-
-static void watch_finish(struct cost_cell *cell)
-{
-	if (cell->area.base)
-		cell->way->unmap(&cell->area);
-	cell->area.base = NULL;
-}
-
-const struct cost_work cost_watch = {
-	watch_prepare, watch_once, watch_finish
 };

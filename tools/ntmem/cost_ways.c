@@ -18,18 +18,12 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-static const struct ntmem_engine *engine;
+const struct ntmem_engine *cost_engine;
 static struct ntmem_op batch_ops[COST_BATCH];
 
 void cost_ways_use(const struct ntmem_engine *chosen)
 {
-	engine = chosen;
-	cost_watch_use(chosen);
-}
-
-static uint64_t number(const char *at)
-{
-	return (uint64_t)(uintptr_t)at;
+	cost_engine = chosen;
 }
 
 /* ---- ntmem ---- */
@@ -39,7 +33,7 @@ static int ntmem_reserve(size_t size, char **base)
 	struct ntmem_reserve wish = {
 		.size = size, .prot = NTMEM_PAGE_READWRITE,
 	};
-	int error = engine->reserve(&wish);
+	int error = cost_engine->reserve(&wish);
 
 	*base = (char *)(uintptr_t)wish.addr;
 	return error;
@@ -47,10 +41,10 @@ static int ntmem_reserve(size_t size, char **base)
 
 static int ntmem_release(char *base, size_t size)
 {
-	struct ntmem_range range = { .addr = number(base) };
+	struct ntmem_range range = { .addr = cost_number(base) };
 
 	(void)size;
-	return engine->release(&range);
+	return cost_engine->release(&range);
 }
 
 static int ntmem_map(struct cost_area *area)
@@ -59,13 +53,13 @@ static int ntmem_map(struct cost_area *area)
 		.size = area->size, .prot = NTMEM_PAGE_READWRITE,
 		.align = COST_HUGE,
 	};
-	int error = engine->reserve(&wish);
+	int error = cost_engine->reserve(&wish);
 
 	area->base = error ? NULL : (char *)(uintptr_t)wish.addr;
 	return error;
 }
 
-static void ntmem_unmap(struct cost_area *area)
+void cost_ntmem_unmap(struct cost_area *area)
 {
 	ntmem_release(area->base, 0);
 }
@@ -73,16 +67,16 @@ static void ntmem_unmap(struct cost_area *area)
 static int ntmem_commit(char *at, size_t size)
 {
 	struct ntmem_range range = {
-		.addr = number(at), .size = size, .prot = NTMEM_PAGE_READWRITE,
+		.addr = cost_number(at), .size = size, .prot = NTMEM_PAGE_READWRITE,
 	};
 
-	return engine->commit(&range);
+	return cost_engine->commit(&range);
 }
 
 static int ntmem_commit_many(char *at, size_t size, unsigned int count)
 {
 	struct ntmem_batch batch = {
-		.ops = number((char *)batch_ops), .count = count,
+		.ops = cost_number((char *)batch_ops), .count = count,
 		.flags = NTMEM_BATCH_STOP,
 	};
 	int error;
@@ -93,49 +87,49 @@ static int ntmem_commit_many(char *at, size_t size, unsigned int count)
 		op->op = NTMEM_NR_COMMIT;
 		op->status = 0;
 		op->range = (struct ntmem_range) {
-			.addr = number(at + i * COST_STRIDE * size),
+			.addr = cost_number(at + i * COST_STRIDE * size),
 			.size = size, .prot = NTMEM_PAGE_READWRITE,
 		};
 	}
-	error = engine->batch(&batch);
+	error = cost_engine->batch(&batch);
 	return error ? error : batch_ops[batch.done - 1].status;
 }
 
 static int ntmem_decommit(char *at, size_t size)
 {
-	struct ntmem_range range = { .addr = number(at), .size = size };
+	struct ntmem_range range = { .addr = cost_number(at), .size = size };
 
-	return engine->decommit(&range);
+	return cost_engine->decommit(&range);
 }
 
 static int ntmem_protect(char *at, size_t size, bool writable)
 {
 	struct ntmem_protect protect = {
-		.addr = number(at), .size = size,
+		.addr = cost_number(at), .size = size,
 		.prot = writable ? NTMEM_PAGE_READWRITE : NTMEM_PAGE_READONLY,
 	};
 
-	return engine->protect(&protect);
+	return cost_engine->protect(&protect);
 }
 
 static int ntmem_query(const char *at)
 {
-	struct ntmem_query query = { .addr = number(at) };
+	struct ntmem_query query = { .addr = cost_number(at) };
 
-	return engine->query(&query);
+	return cost_engine->query(&query);
 }
 
 static int ntmem_null(void)
 {
 	struct ntmem_info info;
 
-	return engine->info(&info);
+	return cost_engine->info(&info);
 }
 
 const struct cost_way cost_ntmem = {
 	.name = "ntmem", .what = "ntmem",
 	.reserve = ntmem_reserve, .release = ntmem_release,
-	.map = ntmem_map, .unmap = ntmem_unmap, .commit = ntmem_commit,
+	.map = ntmem_map, .unmap = cost_ntmem_unmap, .commit = ntmem_commit,
 	.commit_many = ntmem_commit_many, .decommit = ntmem_decommit,
 	.protect = ntmem_protect, .query = ntmem_query, .null = ntmem_null,
 };
@@ -165,7 +159,7 @@ static int map_aligned(struct cost_area *area)
 
 	if (error)
 		return error;
-	front = -number(map) % COST_HUGE;
+	front = -cost_number(map) % COST_HUGE;
 	if (front)
 		munmap(map, front);
 	munmap(map + front + area->size, COST_HUGE - front);
@@ -338,7 +332,7 @@ struct procmap_request {
 static int procmap_query(const char *at)
 {
 	struct procmap_request request = {
-		.size = sizeof(request), .address = number(at),
+		.size = sizeof(request), .address = cost_number(at),
 	};
 
 	return ioctl(maps_fd(), PROCMAP_REQUEST, &request) ? -errno : 0;

@@ -335,9 +335,14 @@ static int touch_once(struct cost_cell *cell, unsigned int turn,
 const struct cost_work cost_touch = { touch_prepare, touch_once, unmap };
 
 /*
- * A row of pages without order: since the area has a power of two of pages,
- * an odd factor with an odd term takes each page once.
+ * The i-th page without order: since the area has a power of two of pages, an
+ * odd factor with an odd term takes each page once.
  */
+static size_t shuffled(size_t i, size_t pages)
+{
+	return (i * 40503 + 9973) % pages * COST_PAGE;
+}
+
 static int random_once(struct cost_cell *cell, unsigned int turn,
 		       int64_t *ticks)
 {
@@ -347,7 +352,7 @@ static int random_once(struct cost_cell *cell, unsigned int turn,
 	int64_t from = cost_now();
 
 	for (size_t i = at; i < at + cell->row->touched; i++)
-		base[(i * 40503 + 9973) % pages * COST_PAGE] = 1;
+		base[shuffled(i, pages)] = 1;
 	*ticks = cost_since(from);
 	return 0;
 }
@@ -368,6 +373,43 @@ static int batch_touch_prepare(struct cost_cell *cell)
 const struct cost_work cost_touch_batch = {
 	batch_touch_prepare, touch_once, unmap
 };
+
+/* ---- watch: some pages are written to, and told ---- */
+
+static uint64_t told[262144];
+
+/* All pages are there, and all are taken for not written. */
+static int watch_prepare(struct cost_cell *cell)
+{
+	size_t size = cell->row->size, count = size / COST_PAGE;
+	int error = map(cell, size);
+
+	if (error)
+		return error;
+	touch(cell->area.base, (unsigned int)count);
+	return cell->way->written(&cell->area, told, &count);
+}
+
+/* Each turn has pages of its own. */
+static int watch_once(struct cost_cell *cell, unsigned int turn,
+		      int64_t *ticks)
+{
+	size_t pages = cell->row->size / COST_PAGE, count = pages;
+	size_t at = (size_t)turn * cell->row->touched;
+	volatile char *base = cell->area.base;
+	int64_t from = cost_now();
+	int error;
+
+	for (size_t i = at; i < at + cell->row->touched; i++)
+		base[shuffled(i, pages)] = 2;
+	error = cell->way->written(&cell->area, told, &count);
+	*ticks = cost_since(from);
+	if (!error && count != cell->row->touched)
+		error = -EILSEQ;
+	return error;
+}
+
+const struct cost_work cost_watch = { watch_prepare, watch_once, unmap };
 
 /* ---- fork ---- */
 
