@@ -127,72 +127,78 @@ static u64 used_page(struct generator *g)
 	return addr;
 }
 
-/* One where most operations have an effect. */
-static u64 committed_page(struct generator *g)
+/* Draws until a page is wanted, or so many times; tried says how often yet. */
+static u64 search(struct generator *g, u64 (*draw)(struct generator *g),
+		  bool (*wanted)(const struct generator *g,
+				 const struct page *page, int tried),
+		  int tries)
 {
 	u64 addr;
 
 	begin_search(g);
-	addr = used_page(g);
-	for (int i = 0; i < 24; i++) {
-		if (model_page(g->model, addr)->state == PAGE_COMMITTED)
+	addr = draw(g);
+	for (int i = 0; i < tries; i++) {
+		if (wanted(g, model_page(g->model, addr), i))
 			break;
-		addr = used_page(g);
+		addr = draw(g);
 	}
 	end_search(g);
 	return addr;
 }
 
+static bool is_committed(const struct generator *g, const struct page *page,
+			 int tried)
+{
+	(void)g;
+	(void)tried;
+	return page->state == PAGE_COMMITTED;
+}
+
+/* One where most operations have an effect. */
+static u64 committed_page(struct generator *g)
+{
+	return search(g, used_page, is_committed, 24);
+}
+
+static bool is_locked(const struct generator *g, const struct page *page,
+		      int tried)
+{
+	(void)g;
+	(void)tried;
+	return page->locked;
+}
+
 static u64 locked_page(struct generator *g)
 {
-	u64 addr;
+	return search(g, committed_page, is_locked, 100);
+}
 
-	begin_search(g);
-	addr = committed_page(g);
-	for (int i = 0; i < 100; i++) {
-		if (model_page(g->model, addr)->locked)
-			break;
-		addr = committed_page(g);
-	}
-	end_search(g);
-	return addr;
+static bool is_watched(const struct generator *g, const struct page *page,
+		       int tried)
+{
+	return page->written ||
+	       (g->model->reservations[page->reservation].watched &&
+		tried > 8);
 }
 
 /* One that was written to, or of which that would be known. */
 static u64 watched_page(struct generator *g)
 {
-	u64 addr;
+	return search(g, used_page, is_watched, 24);
+}
 
-	begin_search(g);
-	addr = used_page(g);
-	for (int i = 0; i < 24; i++) {
-		struct page *page = model_page(g->model, addr);
-
-		if (page->written ||
-		    (g->model->reservations[page->reservation].watched && i > 8))
-			break;
-		addr = used_page(g);
-	}
-	end_search(g);
-	return addr;
+static bool is_callable(const struct generator *g, const struct page *page,
+			int tried)
+{
+	(void)g;
+	(void)tried;
+	return page->stamp && model_executable(page);
 }
 
 /* One that holds something to call. */
 static u64 callable_page(struct generator *g)
 {
-	u64 addr;
-
-	begin_search(g);
-	addr = committed_page(g);
-	for (int i = 0; i < 100; i++) {
-		struct page *page = model_page(g->model, addr);
-
-		if (page->stamp && model_executable(page))
-			break;
-		addr = committed_page(g);
-	}
-	end_search(g);
-	return addr;
+	return search(g, committed_page, is_callable, 100);
 }
 
 static void extent(struct generator *g, u64 addr, u64 *base, u64 *end)

@@ -681,6 +681,10 @@ START_TEST(no_failure_loses_a_record)
 }
 END_TEST
 
+static const enum inject_kind kinds[] = {
+	INJECT_ALLOCATION, INJECT_SYSTEM_CALL,
+};
+
 /* Then others may be told with it; or, when nothing works, it is a fault. */
 static bool write_watched(order order, enum inject_kind kind, unsigned int n)
 {
@@ -704,9 +708,6 @@ static bool write_watched(order order, enum inject_kind kind, unsigned int n)
 
 START_TEST(a_write_without_memory_for_its_record)
 {
-	static const enum inject_kind kinds[] = {
-		INJECT_ALLOCATION, INJECT_SYSTEM_CALL,
-	};
 	unsigned int n = 1;
 
 	if (under_valgrind())
@@ -756,9 +757,6 @@ static bool touch_guard(enum inject_kind kind, unsigned int n)
 
 START_TEST(a_guard_that_cannot_go_stays)
 {
-	static const enum inject_kind kinds[] = {
-		INJECT_ALLOCATION, INJECT_SYSTEM_CALL,
-	};
 	unsigned int n = 1;
 
 	while (touch_guard(kinds[_i], n))
