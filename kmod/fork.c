@@ -193,6 +193,8 @@ static int ntmem_fork_region(struct ntmem_space *space,
 	child->chunk0 = ntmem_first(child) >> NTMEM_CHUNK_SHIFT;
 	child->alloc_prot = parent->alloc_prot;
 	child->watch = parent->watch;
+	child->placeholder = parent->placeholder;
+	child->replaced = parent->replaced;
 	/* The parent may be about to note what its VMA says already. */
 	child->exec = parent->exec || exec;
 	child->dead = parent->dead;

@@ -142,6 +142,8 @@ struct ntmem_table {
  * @alloc_prot: protection given to RESERVE, as user space wrote it
  * @nofork: a child does not get it
  * @watch: writes to its pages are recorded
+ * @placeholder: keeps addresses; nothing is ever committed in it
+ * @replaced: has taken a placeholder's place and can become one again
  * @exec: its VMA has VM_EXEC
  * @cow: it has shared tables with another region; reference counts of tables,
  *	blocks and pages must be looked at before a change
@@ -174,6 +176,8 @@ struct ntmem_region {
 	u32 alloc_prot;
 	bool nofork;
 	bool watch;
+	bool placeholder;
+	bool replaced;
 	bool exec;
 	bool cow;
 	bool dead;
@@ -354,7 +358,7 @@ struct ntmem_place {
 int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 		    const struct ntmem_place *place);
 int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region);
-int ntmem_map_exec(struct ntmem_region *region);
+int ntmem_map_exec(struct ntmem_region *region, bool exec);
 bool ntmem_is_ours(const struct ntmem_space *space,
 		   const struct vm_area_struct *vma);
 void ntmem_unplace(struct ntmem_space *space, unsigned long start,
@@ -372,8 +376,13 @@ struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
 				       unsigned long addr, bool write);
 void ntmem_region_unlock(struct ntmem_region *region, bool write);
 void ntmem_region_put(struct ntmem_region *region);
+struct ntmem_region *ntmem_region_like(const struct ntmem_region *region,
+				       unsigned long start, unsigned long end);
 int ntmem_region_publish(struct ntmem_region *region);
+int ntmem_region_supersede(struct ntmem_region *old,
+			   struct ntmem_region *region, gfp_t gfp);
 void ntmem_region_kill(struct ntmem_region *region, bool zap);
+bool ntmem_region_end(struct ntmem_region *region);
 struct ntmem_region *ntmem_region_next(struct ntmem_space *space,
 				       unsigned long start, unsigned long end);
 void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
@@ -562,6 +571,14 @@ int ntmem_unlock(struct ntmem_space *space, const struct ntmem_range *range);
 int ntmem_reset(struct ntmem_space *space, const struct ntmem_range *range);
 int ntmem_reset_undo(struct ntmem_space *space,
 		     const struct ntmem_range *range);
+
+/* placeholder.c */
+int ntmem_replace(struct ntmem_space *space, struct ntmem_reserve *reserve,
+		  u8 state);
+int ntmem_placeholder_preserve(struct ntmem_space *space, unsigned long start,
+			       unsigned long end);
+int ntmem_placeholder_coalesce(struct ntmem_space *space, unsigned long start,
+			       unsigned long end);
 
 /* reserve.c */
 int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve);

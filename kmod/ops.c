@@ -111,7 +111,7 @@ static int ntmem_gain_exec(struct ntmem_space *space,
 
 	/* Nobody releases a part of it, or all, without map_lock. */
 	if (needed)
-		err = ntmem_map_exec(region);
+		err = ntmem_map_exec(region, true);
 	ntmem_region_put(region);
 unlock:
 	mutex_unlock(&space->map_lock);
@@ -207,7 +207,9 @@ static noinline int ntmem_commit_any(struct ntmem_space *space,
 		region = ntmem_range_lock(space, pages, write);
 		if (!region)
 			return -ENOENT;
-		if (exec && !region->exec)
+		if (region->placeholder)
+			err = -EEXIST;
+		else if (exec && !region->exec)
 			err = NTMEM_NEEDS_EXEC;
 		else if (write)
 			err = ntmem_commit_write(region, pages, state, &need);

@@ -569,6 +569,63 @@ int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 	return err ?: ntmem_place_carved(space, region, addr, place->size);
 }
 
+/* Maps what of a new reservation's range nothing covers. */
+static int ntmem_cover(struct ntmem_space *space,
+		       const struct ntmem_region *region, unsigned long *flags)
+{
+	unsigned long start, end;
+	int err;
+
+	for (;;) {
+		start = region->start;
+		end = region->end;
+		*flags = 0;
+		err = ntmem_uncovered(space, &start, &end, flags);
+		if (err || start >= end)
+			return err;
+		err = ntmem_map(space, start, end, MAP_FIXED_NOREPLACE,
+				region->nofork, false);
+		if (err && err != -EEXIST)
+			return err;
+	}
+}
+
+/* The first part of [*start, *end) that a VMA of ours has. */
+static bool ntmem_next_ours(struct ntmem_space *space, unsigned long *start,
+			    unsigned long *end)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	bool found = false;
+
+	mmap_read_lock(mm);
+	for (vma = find_vma(mm, *start); vma && vma->vm_start < *end;
+	     vma = find_vma(mm, vma->vm_end)) {
+		found = ntmem_is_ours(space, vma);
+		if (found) {
+			*start = max(*start, vma->vm_start);
+			*end = min(*end, vma->vm_end);
+			break;
+		}
+	}
+	mmap_read_unlock(mm);
+	return found;
+}
+
+/* Unmaps of [start, end), in which is no region, what is ours and no arena's. */
+static void ntmem_uncover(struct ntmem_space *space, unsigned long start,
+			  unsigned long end)
+{
+	unsigned long lo = start, hi = end;
+
+	while (lo < end && ntmem_next_ours(space, &lo, &hi)) {
+		ntmem_unplace(space, lo, hi, false);
+		lo = hi;
+		hi = end;
+		cond_resched();
+	}
+}
+
 /**
  * ntmem_place_at() - publish a reservation at its address, and map it
  * @space: its space
@@ -578,42 +635,21 @@ int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
  */
 int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region)
 {
-	unsigned long start, end, flags, mapped[8][2];
-	unsigned int i, nr = 0;
+	unsigned long start = region->start, end = region->end;
+	unsigned long flags;
 	int err;
 
-	err = ntmem_publish_at(region, region->start,
-			       region->end - region->start);
+	err = ntmem_publish_at(region, start, end - start);
 	if (err)
 		return err;
-	for (;;) {
-		start = region->start;
-		end = region->end;
-		flags = 0;
-		err = ntmem_uncovered(space, &start, &end, &flags);
-		if (err || start >= end)
-			break;
-		err = -ENOMEM;
-		if (nr == ARRAY_SIZE(mapped))
-			break;
-		err = ntmem_map(space, start, end, MAP_FIXED_NOREPLACE,
-				region->nofork, false);
-		if (err && err != -EEXIST)
-			break;
-		if (err)
-			continue;
-		mapped[nr][0] = start;
-		mapped[nr++][1] = end;
-	}
+	err = ntmem_cover(space, region, &flags);
 	/* Of an earlier reservation, where it could not be unmapped. */
 	if (!err && flags & (VM_EXEC | (region->nofork ? 0 : VM_DONTCOPY)))
-		err = ntmem_remap(space, region->start, region->end,
-				  region->nofork, false);
+		err = ntmem_remap(space, start, end, region->nofork, false);
 	if (!err)
 		return 0;
 	ntmem_region_kill(region, true);
-	for (i = 0; i < nr; i++)
-		ntmem_unmap(mapped[i][0], mapped[i][1]);
+	ntmem_uncover(space, start, end);
 	return err;
 }
 
@@ -637,13 +673,14 @@ static void ntmem_next_arena(struct ntmem_space *space, unsigned long *start,
 }
 
 /**
- * ntmem_map_exec() - map a reservation anew, with PROT_EXEC
- * @region: the caller has a reference
+ * ntmem_map_exec() - map a reservation anew, with PROT_EXEC or without
+ * @region: the caller has a reference; without pages, where @exec is false
+ * @exec: its pages are to be executed
  *
  * Whether a page may be executed is in its PTE; that PTEs can allow it at all
  * is up to the VMA. The pages survive, since the region holds them.
  */
-int ntmem_map_exec(struct ntmem_region *region)
+int ntmem_map_exec(struct ntmem_region *region, bool exec)
 {
 	unsigned long lo = region->start, hi = region->end;
 	int err;
@@ -651,12 +688,12 @@ int ntmem_map_exec(struct ntmem_region *region)
 	/* A child gets the arena with what it has no region for. */
 	ntmem_next_arena(region->space, &lo, &hi);
 	err = ntmem_remap(region->space, region->start, region->end,
-			  region->nofork && lo == hi, true);
+			  region->nofork && lo == hi, exec);
 	if (err)
 		return err;
 	ntmem_stop_point("exec_mapped");
 	down_write(&region->lock);
-	region->exec = true;
+	region->exec = exec;
 	/* Who came before did not know that data needs care here. */
 	if (!region->dying)
 		ntmem_zap(region, ntmem_first(region), ntmem_last(region));

@@ -149,7 +149,8 @@ void ntmem_info(struct ntmem_space *space, struct ntmem_info *info)
 	*info = (struct ntmem_info){
 		.version = NTMEM_API_VERSION,
 		.features = NTMEM_FEATURE_BATCH | NTMEM_FEATURE_COW_FORK |
-			    NTMEM_FEATURE_RESET | NTMEM_FEATURE_WATCH,
+			    NTMEM_FEATURE_RESET | NTMEM_FEATURE_WATCH |
+			    NTMEM_FEATURE_PLACEHOLDER,
 		.page_size = PAGE_SIZE,
 		.granularity = READ_ONCE(space->granularity),
 		.min_address = max(NTMEM_MIN_ADDRESS,

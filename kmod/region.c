@@ -38,6 +38,34 @@ struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space)
 	return region;
 }
 
+/**
+ * ntmem_region_like() - a region with the properties of another one
+ * @region: the other one, which is locked or cannot change
+ * @start: first byte of the new one
+ * @end: byte behind its last
+ *
+ * Return: the region, with nothing in it; NULL without memory.
+ */
+struct ntmem_region *ntmem_region_like(const struct ntmem_region *region,
+				       unsigned long start, unsigned long end)
+{
+	struct ntmem_region *like = ntmem_region_alloc(region->space);
+
+	if (!like)
+		return NULL;
+	like->start = start;
+	like->end = end;
+	like->chunk0 = ntmem_first(like) >> NTMEM_CHUNK_SHIFT;
+	like->alloc_prot = region->alloc_prot;
+	like->nofork = region->nofork;
+	like->watch = region->watch;
+	like->placeholder = region->placeholder;
+	like->replaced = region->replaced;
+	like->exec = region->exec;
+	like->dead = region->dead;
+	return like;
+}
+
 static void ntmem_region_free(struct rcu_head *rcu)
 {
 	kmem_cache_free(ntmem_region_cache,
@@ -168,6 +196,14 @@ struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
 	}
 }
 
+/* The accounts of a region that has come into its space's tree. */
+static void ntmem_region_entered(struct ntmem_region *region)
+{
+	atomic_long_add((region->end - region->start) >> PAGE_SHIFT,
+			&region->space->reserved);
+	ntmem_note_memory(region->space, sizeof(*region));
+}
+
 /**
  * ntmem_region_publish() - put a region into its space's tree
  * @region: new, with @start and @end
@@ -187,9 +223,7 @@ int ntmem_region_publish(struct ntmem_region *region)
 		refcount_dec(&region->refs);
 		return err;
 	}
-	atomic_long_add((region->end - region->start) >> PAGE_SHIFT,
-			&space->reserved);
-	ntmem_note_memory(space, sizeof(*region));
+	ntmem_region_entered(region);
 	return 0;
 }
 
@@ -208,6 +242,18 @@ static void ntmem_region_finish(struct ntmem_region *region)
 	ntmem_reclaim_remove(region);
 	ntmem_state_destroy(region);
 	ntmem_note_memory(space, -(long)sizeof(*region));
+}
+
+/*
+ * The rest of the end of a region that is locked for writing and in no tree
+ * any more.
+ */
+static void ntmem_region_close(struct ntmem_region *region, bool zap)
+{
+	region->dying = true;
+	if (zap && !xa_empty(&region->tables))
+		ntmem_zap(region, ntmem_first(region), ntmem_last(region));
+	ntmem_region_finish(region);
 }
 
 /**
@@ -230,11 +276,63 @@ void ntmem_region_kill(struct ntmem_region *region, bool zap)
 	/* To erase can take memory, too, and must not fail. */
 	mtree_store_range(&space->regions, region->start, region->end - 1,
 			  NULL, GFP_KERNEL | __GFP_NOFAIL);
-	if (zap && !xa_empty(&region->tables))
-		ntmem_zap(region, ntmem_first(region), ntmem_last(region));
-	ntmem_region_finish(region);
+	ntmem_region_close(region, zap);
 	ntmem_region_unlock(region, true);
 	ntmem_region_put(region);
+}
+
+/**
+ * ntmem_region_end() - the end of a region that others have taken the place of
+ * @region: the caller has a reference
+ *
+ * Return: false when somebody killed it first, and took what it covered out of
+ * the tree.
+ */
+bool ntmem_region_end(struct ntmem_region *region)
+{
+	bool alive;
+
+	down_write(&region->lock);
+	alive = !region->dying;
+	if (alive)
+		ntmem_region_close(region, true);
+	ntmem_region_unlock(region, true);
+	if (alive)
+		ntmem_region_put(region);
+	return alive;
+}
+
+/**
+ * ntmem_region_supersede() - put a region in the place of another one
+ * @old: published, locked for writing, not dying
+ * @region: new, of the same range
+ * @gfp: how the tree may ask for memory
+ *
+ * At no time is the place free. What @old held is gone. One of both is a
+ * placeholder, so that nobody finds the new one's page where an old one is
+ * still mapped. map_lock is held.
+ *
+ * Return: 0, and the tree has a reference to @region; -ENOMEM.
+ */
+int ntmem_region_supersede(struct ntmem_region *old,
+			   struct ntmem_region *region, gfp_t gfp)
+{
+	struct ntmem_space *space = region->space;
+	int err;
+
+	lockdep_assert_held_write(&old->lock);
+	refcount_inc(&region->refs);
+	err = mtree_store_range(&space->regions, region->start,
+				region->end - 1, region, gfp);
+	if (err) {
+		refcount_dec(&region->refs);
+		return err;
+	}
+	ntmem_region_entered(region);
+	ntmem_stop_point("superseded");
+	ntmem_region_close(old, true);
+	ntmem_region_put(old);
+	return 0;
 }
 
 /**
@@ -275,6 +373,7 @@ void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
 	 * wait for its lock. What was killed is not found again.
 	 */
 	while ((region = ntmem_region_next(space, start, end))) {
+		ntmem_stop_point("unmap_found");
 		/* A reservation with two VMAs may still be in the other's. */
 		ntmem_region_kill(region, true);
 		ntmem_region_put(region);
@@ -291,19 +390,12 @@ void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
 static struct ntmem_region *ntmem_region_tail(struct ntmem_region *region,
 					      unsigned long start)
 {
-	struct ntmem_region *tail = ntmem_region_alloc(region->space);
+	struct ntmem_region *tail = ntmem_region_like(region, start,
+						      region->end);
 	struct ntmem_scan scan;
 
 	if (!tail)
 		return NULL;
-	tail->start = start;
-	tail->end = region->end;
-	tail->chunk0 = ntmem_first(tail) >> NTMEM_CHUNK_SHIFT;
-	tail->alloc_prot = region->alloc_prot;
-	tail->nofork = region->nofork;
-	tail->watch = region->watch;
-	tail->exec = region->exec;
-	tail->dead = region->dead;
 	if (ntmem_state_clone(tail, region) || ntmem_state_trim(tail)) {
 		ntmem_state_destroy(tail);
 		ntmem_region_put(tail);

@@ -9,7 +9,12 @@
 
 #define NTMEM_RESERVE_FLAGS	(NTMEM_RESERVE_COMMIT | \
 				 NTMEM_RESERVE_TOP_DOWN | \
-				 NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH)
+				 NTMEM_RESERVE_NOFORK | \
+				 NTMEM_RESERVE_WATCH | \
+				 NTMEM_RESERVE_PLACEHOLDER | \
+				 NTMEM_RESERVE_REPLACE)
+#define NTMEM_RELEASE_FLAGS	(NTMEM_RELEASE_PRESERVE | \
+				 NTMEM_RELEASE_COALESCE)
 #define NTMEM_RESERVE_TRIES	16
 
 /* The rules of min_addr, max_addr and align, of a RESERVE without address. */
@@ -36,13 +41,31 @@ static int ntmem_check_place(struct ntmem_space *space,
 	return 0;
 }
 
+/* The flags of RESERVE, and what else they ask for or exclude. */
+static int ntmem_check_flags(const struct ntmem_reserve *reserve)
+{
+	u32 flags = reserve->flags;
+
+	if (flags & ~NTMEM_RESERVE_FLAGS)
+		return -EINVAL;
+	if (flags & NTMEM_RESERVE_PLACEHOLDER &&
+	    (reserve->prot != NTMEM_PAGE_NOACCESS ||
+	     flags & ~(NTMEM_RESERVE_PLACEHOLDER | NTMEM_RESERVE_TOP_DOWN |
+		       NTMEM_RESERVE_NOFORK)))
+		return -EINVAL;
+	if (flags & NTMEM_RESERVE_REPLACE &&
+	    (!reserve->addr || flags & NTMEM_RESERVE_TOP_DOWN))
+		return -EINVAL;
+	return 0;
+}
+
 /* What of the arguments does not depend on the state of the space. */
 static int ntmem_check_reserve(struct ntmem_space *space,
 			       const struct ntmem_reserve *reserve, u8 *state)
 {
 	u64 top = space->top;
 
-	if ((reserve->flags & ~NTMEM_RESERVE_FLAGS) ||
+	if (ntmem_check_flags(reserve) ||
 	    ntmem_prot_to_state(reserve->prot, state))
 		return -EINVAL;
 	if (!reserve->size || reserve->size - 1 > top || reserve->addr > top)
@@ -87,7 +110,7 @@ static int ntmem_reserve_at(struct ntmem_space *space,
 	err = ntmem_place_at(space, region);
 	if (err || !exec)
 		return err;
-	err = ntmem_map_exec(region);
+	err = ntmem_map_exec(region, true);
 	if (err)
 		ntmem_region_release(space, region->start, 0);
 	return err;
@@ -105,6 +128,7 @@ static int ntmem_reserve_once(struct ntmem_space *space,
 	region->alloc_prot = reserve->prot;
 	region->nofork = reserve->flags & NTMEM_RESERVE_NOFORK;
 	region->watch = reserve->flags & NTMEM_RESERVE_WATCH;
+	region->placeholder = reserve->flags & NTMEM_RESERVE_PLACEHOLDER;
 	if (reserve->addr)
 		err = ntmem_reserve_at(space, region, reserve, exec);
 	else
@@ -150,11 +174,13 @@ int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve)
 
 	mutex_lock(&space->map_lock);
 	err = ntmem_check_reserve(space, reserve, &state);
-	if (!err)
+	if (!err && !(reserve->flags & NTMEM_RESERVE_REPLACE))
 		err = ntmem_reserve_locked(space, &done, state);
 	mutex_unlock(&space->map_lock);
 	if (err)
 		return err;
+	if (reserve->flags & NTMEM_RESERVE_REPLACE)
+		return ntmem_replace(space, reserve, state);
 	if (reserve->flags & NTMEM_RESERVE_COMMIT) {
 		range.addr = done.addr;
 		range.size = done.size;
@@ -174,7 +200,8 @@ int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 	u64 size = range->size;
 	int err;
 
-	if (range->flags || range->prot)
+	if (range->prot || range->flags & ~NTMEM_RELEASE_FLAGS ||
+	    range->flags == NTMEM_RELEASE_FLAGS || (range->flags && !size))
 		return -EINVAL;
 	if (range->addr > space->top)
 		return -EINVAL;
@@ -185,7 +212,12 @@ int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 		size = PAGE_ALIGN(range->addr + size) - addr;
 	}
 	mutex_lock(&space->map_lock);
-	err = ntmem_region_release(space, addr, size);
+	if (range->flags & NTMEM_RELEASE_PRESERVE)
+		err = ntmem_placeholder_preserve(space, addr, addr + size);
+	else if (range->flags & NTMEM_RELEASE_COALESCE)
+		err = ntmem_placeholder_coalesce(space, addr, addr + size);
+	else
+		err = ntmem_region_release(space, addr, size);
 	mutex_unlock(&space->map_lock);
 	return err;
 }

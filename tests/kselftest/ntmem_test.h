@@ -166,6 +166,14 @@ static inline int nt_release(int fd, __u64 addr, __u64 size)
 	return nt_range(fd, NTMEM_IOC_RELEASE, addr, size, 0);
 }
 
+/* RELEASE with a flag: PRESERVE or COALESCE. */
+static inline int nt_release_as(int fd, __u64 addr, __u64 size, __u32 flags)
+{
+	struct ntmem_range r = { .addr = addr, .size = size, .flags = flags };
+
+	return nt_call(fd, NTMEM_IOC_RELEASE, &r);
+}
+
 static inline int nt_lock(int fd, __u64 addr, __u64 size)
 {
 	return nt_range(fd, NTMEM_IOC_LOCK, addr, size, 0);

@@ -141,6 +141,52 @@ TEST_F(space, foreign_mapping_in_the_way)
 	ASSERT_EQ(7, *(char *)map);
 }
 
+/* What is left of an arena that the program has made holes in. */
+static __u64 holes(int fd, unsigned int nr)
+{
+	__u64 addr = nt_any(fd, 4 * MIB, 0);
+	unsigned int i;
+
+	if (!addr || nt_release(fd, addr, 0))
+		return 0;
+	for (i = 0; i < nr; i++)
+		if (munmap(nt_ptr(addr + 2 * i * GRAN), GRAN))
+			return 0;
+	return addr;
+}
+
+TEST_F(space, over_many_gaps)
+{
+	__u64 addr = holes(self->fd, 20);
+
+	ASSERT_NE(0ULL, addr);
+	ASSERT_EQ(0, nt_reserve(self->fd, &addr, 4 * MIB, RW,
+				NTMEM_RESERVE_COMMIT));
+	ASSERT_TRUE(nt_run(self->fd, addr, 4 * MIB, COMMITTED, RW));
+	ASSERT_EQ(0, nt_poke(addr + 38 * GRAN, 1));
+	ASSERT_EQ(0, nt_poke(addr + 39 * GRAN, 1));
+	ASSERT_EQ(0, nt_release(self->fd, addr, 0));
+	ASSERT_TRUE(nt_is_free(self->fd, addr));
+}
+
+/* What was mapped on the way to what is in the way is unmapped again. */
+TEST_F(space, over_many_gaps_in_vain)
+{
+	__u64 addr = holes(self->fd, 20);
+	void *last = nt_ptr(addr + 38 * GRAN);
+	unsigned int i;
+
+	ASSERT_NE(0ULL, addr);
+	ASSERT_EQ(last, mmap(last, PAGE, PROT_READ, MAP_PRIVATE |
+			     MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+	ASSERT_UNCHANGED(EEXIST, nt_reserve(self->fd, &addr, 4 * MIB, RW, 0));
+	for (i = 0; i < 19; i++)
+		ASSERT_NE(MAP_FAILED,
+			  mmap(nt_ptr(addr + 2 * i * GRAN), GRAN, PROT_READ,
+			       MAP_PRIVATE | MAP_ANONYMOUS |
+			       MAP_FIXED_NOREPLACE, -1, 0));
+}
+
 TEST_F(space, foreign_mapping_made_later)
 {
 	__u64 base = nt_any(self->fd, 4 * GRAN, 0);

@@ -27,8 +27,10 @@
  *   EEXIST         RESERVE at an address: the range is in use
  *                                              (STATUS_CONFLICTING_ADDRESSES)
  *   ENOSPC         RESERVE: no hole is large enough    (STATUS_NO_MEMORY)
+ *                  COMMIT: the range lies in a placeholder
  *   ENOENT         the address is in no reservation, or the range is not
- *                  inside one reservation      (STATUS_MEMORY_NOT_ALLOCATED,
+ *                  inside one reservation, or, where placeholders are asked
+ *                  for, is not what is wanted  (STATUS_MEMORY_NOT_ALLOCATED,
  *                                               STATUS_CONFLICTING_ADDRESSES)
  *   EADDRNOTAVAIL  RELEASE or DECOMMIT with size 0: the address is not in the
  *                  first page of its reservation (STATUS_FREE_VM_NOT_AT_BASE)
@@ -135,6 +137,7 @@ struct ntmem_info {
 #define NTMEM_FEATURE_COW_FORK	(1ULL << 1)
 #define NTMEM_FEATURE_RESET	(1ULL << 2)	/* reset pages are reclaimed */
 #define NTMEM_FEATURE_WATCH	(1ULL << 3)	/* RESERVE_WATCH and WATCH work */
+#define NTMEM_FEATURE_PLACEHOLDER (1ULL << 4)	/* so do those of RESERVE, RELEASE */
 
 /* ------------------------------------------------------------------------
  * RESERVE: takes a range of address space, without memory.
@@ -179,6 +182,37 @@ struct ntmem_reserve {
 #define NTMEM_RESERVE_TOP_DOWN	(1U << 1)	/* the highest hole */
 #define NTMEM_RESERVE_NOFORK	(1U << 2)	/* a forked child does not get it */
 #define NTMEM_RESERVE_WATCH	(1U << 3)	/* writes are recorded, see WATCH */
+#define NTMEM_RESERVE_PLACEHOLDER (1U << 4)	/* see below */
+#define NTMEM_RESERVE_REPLACE	(1U << 5)	/* takes a placeholder's place */
+
+/*
+ * A placeholder keeps a range of addresses free for what will take its place:
+ * nothing can be committed in it. Splitting, joining and replacing it, and the
+ * way back, leave no moment in which anything else could get the addresses.
+ *
+ * RESERVE with PLACEHOLDER makes one; prot must be NOACCESS, and of the flags
+ *	only TOP_DOWN and NOFORK may be given with it.
+ * RESERVE with REPLACE makes a reservation of exactly one placeholder, whose
+ *	addr and size are given, rounded to pages and not to the granularity;
+ *	ENOENT when there is no such one. The limits must be 0, and so must
+ *	TOP_DOWN and PLACEHOLDER. It is not for a forked child if either of
+ *	both was NOFORK.
+ * RELEASE without a flag frees addresses of a placeholder as it does those of a
+ *	reservation, also of one that has replaced one.
+ * RELEASE with PRESERVE, size not 0:
+ *	of a part of a placeholder: splits it. The range becomes a placeholder
+ *	of its own, as does what lies in front of it and behind it;
+ *	of the whole of a reservation that has replaced one: the content is gone
+ *	and a placeholder is there again.
+ *	ENOENT for any other range.
+ * RELEASE with COALESCE, size not 0: makes one placeholder of two or more that
+ *	lie side by side and together are exactly the range; else ENOENT. It
+ *	is not for a forked child if one of them was not.
+ *
+ * QUERY shows a placeholder as it does a reservation with nothing committed.
+ */
+#define NTMEM_RELEASE_PRESERVE	(1U << 0)
+#define NTMEM_RELEASE_COALESCE	(1U << 1)
 
 /* ------------------------------------------------------------------------
  * A range of one reservation. addr rounds down, addr + size up, to a page,
@@ -209,7 +243,8 @@ struct ntmem_reserve {
  * RESET_UNDO: makes the content matter again. EBUSY when the content of one
  *	page or more was lost (those read zero; all pages matter again).
  *
- * @prot is for COMMIT; in the others it must be 0. @flags must be 0.
+ * @prot is for COMMIT; in the others it must be 0.
+ * @flags: RELEASE: NTMEM_RELEASE_PRESERVE or _COALESCE, see above; else 0.
  */
 struct ntmem_range {
 	__u64 addr;
