@@ -60,6 +60,33 @@ static bool ntmem_try_add(atomic_long_t *counter, unsigned long pages,
 	return true;
 }
 
+static __always_inline int ntmem_charge_up(struct ntmem_user *user,
+					   unsigned long pages)
+{
+	unsigned long total;
+
+	if (!ntmem_try_add(&user->committed, pages,
+			   READ_ONCE(ntmem_user_limit)))
+		return -ENOMEM;
+	if (!ntmem_try_add(&ntmem_total, pages,
+			   READ_ONCE(ntmem_commit_limit))) {
+		atomic_long_sub(pages, &user->committed);
+		return -ENOMEM;
+	}
+	total = atomic_long_read(&ntmem_total);
+	if (unlikely(total > READ_ONCE(ntmem_ballast_pages))) {
+		ntmem_uncharge_user(user, pages);
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+/* ntmem_charge() of what belongs to no space. */
+int ntmem_charge_user(struct ntmem_user *user, unsigned long pages)
+{
+	return pages ? ntmem_charge_up(user, pages) : 0;
+}
+
 /**
  * ntmem_charge() - charge pages to a space, its user and the system
  * @space: who commits
@@ -72,40 +99,34 @@ static bool ntmem_try_add(atomic_long_t *counter, unsigned long pages,
  */
 int ntmem_charge(struct ntmem_space *space, unsigned long pages)
 {
-	unsigned long total;
+	int err;
 
 	if (!pages)
 		return 0;
 	if (!ntmem_try_add(&space->committed, pages,
 			   READ_ONCE(ntmem_space_limit)))
 		return -ENOMEM;
-	if (!ntmem_try_add(&space->user->committed, pages,
-			   READ_ONCE(ntmem_user_limit)))
-		goto undo_space;
-	if (!ntmem_try_add(&ntmem_total, pages, READ_ONCE(ntmem_commit_limit)))
-		goto undo_user;
-	total = atomic_long_read(&ntmem_total);
-	if (unlikely(total > READ_ONCE(ntmem_ballast_pages))) {
-		ntmem_uncharge(space, pages);
-		return -EAGAIN;
-	}
-	return 0;
-
-undo_user:
-	atomic_long_sub(pages, &space->user->committed);
-undo_space:
-	atomic_long_sub(pages, &space->committed);
-	return -ENOMEM;
+	err = ntmem_charge_up(space->user, pages);
+	if (unlikely(err))
+		atomic_long_sub(pages, &space->committed);
+	return err;
 }
 
 void ntmem_uncharge(struct ntmem_space *space, unsigned long pages)
+{
+	if (!pages)
+		return;
+	atomic_long_sub(pages, &space->committed);
+	ntmem_uncharge_user(space->user, pages);
+}
+
+void ntmem_uncharge_user(struct ntmem_user *user, unsigned long pages)
 {
 	unsigned long total;
 
 	if (!pages)
 		return;
-	atomic_long_sub(pages, &space->committed);
-	atomic_long_sub(pages, &space->user->committed);
+	atomic_long_sub(pages, &user->committed);
 	total = atomic_long_sub_return(pages, &ntmem_total);
 	if (unlikely(READ_ONCE(ntmem_ballast_pages) >
 		     total + 2 * NTMEM_BALLAST_STEP))

@@ -79,6 +79,12 @@ static const u32 ntmem_base_prot[8] = {
 	[NTMEM_S_EXECUTE_READWRITE] = NTMEM_PAGE_EXECUTE_READWRITE,
 };
 
+/* The same of pages with NTMEM_S_COPY. */
+static const u32 ntmem_copy_prot[8] = {
+	[NTMEM_S_READONLY] = NTMEM_PAGE_WRITECOPY,
+	[NTMEM_S_EXECUTE_READ] = NTMEM_PAGE_EXECUTE_WRITECOPY,
+};
+
 #define NTMEM_PROT_ALLOCATION	(NTMEM_PAGE_NOCACHE | NTMEM_PAGE_WRITECOMBINE)
 #define NTMEM_PROT_MODIFIERS	(NTMEM_PAGE_GUARD | NTMEM_PROT_ALLOCATION)
 
@@ -100,12 +106,15 @@ unsigned int ntmem_prot_to_state(u32 prot, u8 *state)
 	    (base == NTMEM_PAGE_NOACCESS || !is_power_of_2(modifiers)))
 		return 1;
 	for (i = NTMEM_S_NOACCESS; i <= NTMEM_S_EXECUTE_READWRITE; i++) {
-		if (ntmem_base_prot[i] == base) {
+		if (ntmem_base_prot[i] == base)
 			*state = i;
-			if (prot & NTMEM_PAGE_GUARD)
-				*state |= NTMEM_S_GUARD;
-			return 0;
-		}
+		else if (base && ntmem_copy_prot[i] == base)
+			*state = i | NTMEM_S_COPY;
+		else
+			continue;
+		if (prot & NTMEM_PAGE_GUARD)
+			*state |= NTMEM_S_GUARD;
+		return 0;
 	}
 	return 1;
 }
@@ -134,7 +143,9 @@ static int ntmem_prot_init(void)
 /* The protection of a committed page, as QUERY and PROTECT report it. */
 u32 ntmem_state_to_prot(const struct ntmem_region *region, u8 state)
 {
-	u32 prot = ntmem_base_prot[state & NTMEM_S_ACCESS];
+	u32 prot = state & NTMEM_S_COPY ?
+		   ntmem_copy_prot[state & NTMEM_S_ACCESS] :
+		   ntmem_base_prot[state & NTMEM_S_ACCESS];
 
 	if (state & NTMEM_S_GUARD)
 		prot |= NTMEM_PAGE_GUARD;
@@ -154,6 +165,8 @@ union ntmem_arg {
 	struct ntmem_granularity granularity;
 	struct ntmem_batch batch;
 	struct ntmem_fault fault;
+	struct ntmem_map_view map_view;
+	struct ntmem_unmap_view unmap_view;
 };
 
 /* The operations that a batch may hold, too; by NTMEM_NR_*. */
@@ -191,7 +204,12 @@ static void ntmem_untold(struct ntmem_space *space, unsigned int nr,
 			 const union ntmem_arg *arg)
 {
 	if (nr == NTMEM_NR_RESERVE)
-		ntmem_reserve_undo(space, arg->reserve.addr);
+		ntmem_reserve_undo(space, arg->reserve.addr, arg->reserve.size,
+				   arg->reserve.flags, false);
+	else if (nr == NTMEM_NR_MAP_VIEW)
+		ntmem_reserve_undo(space, arg->map_view.addr,
+				   arg->map_view.size, arg->map_view.flags,
+				   true);
 }
 
 /* One operation of a batch; whatever it results in is in its status. */
@@ -254,6 +272,10 @@ static int ntmem_run(struct ntmem_space *space, unsigned int nr,
 		return ntmem_batch(space, &arg->batch);
 	case NTMEM_NR_LAST_FAULT:
 		return ntmem_reason_tell(space, &arg->fault);
+	case NTMEM_NR_MAP_VIEW:
+		return ntmem_map_view(space, &arg->map_view);
+	case NTMEM_NR_UNMAP_VIEW:
+		return ntmem_unmap_view(space, &arg->unmap_view);
 	default:
 		return ntmem_run_op(space, nr, arg);
 	}
@@ -275,6 +297,8 @@ static const unsigned int ntmem_ioctls[] = {
 	[NTMEM_NR_SET_GRANULARITY] = NTMEM_IOC_SET_GRANULARITY,
 	[NTMEM_NR_BATCH] = NTMEM_IOC_BATCH,
 	[NTMEM_NR_LAST_FAULT] = NTMEM_IOC_LAST_FAULT,
+	[NTMEM_NR_MAP_VIEW] = NTMEM_IOC_MAP_VIEW,
+	[NTMEM_NR_UNMAP_VIEW] = NTMEM_IOC_UNMAP_VIEW,
 };
 
 static noinline long ntmem_ioctl_any(struct ntmem_space *space,
@@ -387,6 +411,10 @@ long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return ntmem_ioctl_query(space, user);
 	case NTMEM_IOC_WATCH:
 		return ntmem_ioctl_watch(space, user);
+	case NTMEM_IOC_CREATE_SECTION:
+	case NTMEM_IOC_OPEN_SECTION:
+	case NTMEM_IOC_QUERY_SECTION:
+		return ntmem_ioctl_section(space, cmd, user);
 	default:
 		return ntmem_ioctl_any(space, cmd, user);
 	}

@@ -22,47 +22,12 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include "compat.h"
+#include "fault.h"
 #include "ntmem.h"
 #include "test.h"
 
 /* What is in the PTE of a data page, by whether it may be written. */
 static pgprot_t ntmem_pte_prot[2] __ro_after_init;
-
-/* A fault that has to begin again, with a page or the lock held for writing. */
-#define NTMEM_FAULT_AGAIN	((__force vm_fault_t)0)
-
-/**
- * struct ntmem_try - one attempt at a fault
- * @vmf: what the core wants
- * @region: the locked region of the address
- * @write: it is locked for writing
- * @index: the page
- * @state: its state
- * @block: its block, once known
- * @first: first page of the block that has the same state and VMA
- * @last: last one
- * @reason: NTMEM_FAULT_*, when refused
- * @wait: no page is easily had: wait for one, without the lock
- * @page: this one then, cleared
- */
-struct ntmem_try {
-	struct vm_fault *vmf;
-	struct ntmem_region *region;
-	bool write;
-	unsigned long index;
-	u8 state;
-	struct ntmem_block *block;
-	unsigned long first;
-	unsigned long last;
-	u32 reason;
-	bool wait;
-	struct page *page;
-};
-
-static bool ntmem_is_write(const struct vm_fault *vmf)
-{
-	return vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_MKWRITE);
-}
 
 static struct page **ntmem_slot(const struct ntmem_try *try,
 				unsigned long index)
@@ -71,11 +36,6 @@ static struct page **ntmem_slot(const struct ntmem_try *try,
 }
 
 /* ------------------------------------------------------------ page tables --- */
-
-static pte_t *ntmem_pte(const struct vm_fault *vmf, unsigned long index)
-{
-	return pte_offset_kernel(vmf->pmd, index << PAGE_SHIFT);
-}
 
 /* A first look, to be confirmed by who inserts. */
 static bool ntmem_pte_empty(const struct vm_fault *vmf, unsigned long index)
@@ -88,7 +48,7 @@ static bool ntmem_pte_empty(const struct vm_fault *vmf, unsigned long index)
  * A zap may leave a marker of userfaultfd where the PTE was, which inserting
  * takes for an obstacle.
  */
-static void ntmem_clear_marker(const struct vm_fault *vmf, unsigned long index)
+void ntmem_clear_marker(const struct vm_fault *vmf, unsigned long index)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	spinlock_t *ptl;	/* of the page table */
@@ -153,8 +113,8 @@ static bool ntmem_write_recorded(const struct ntmem_try *try,
  * What a PTE becomes. Whether it may be executed was decided by its VMA when it
  * was made; where that allows it, the state has a say.
  */
-static pte_t ntmem_upgraded(const struct ntmem_try *try, pte_t pte,
-			    struct page *page, bool write, bool target)
+pte_t ntmem_upgraded(const struct ntmem_try *try, pte_t pte,
+		     struct page *page, bool write, bool target)
 {
 	bool exec = ntmem_rights[try->state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
 	bool soft_dirty = pte_soft_dirty(pte);
@@ -316,8 +276,8 @@ static struct page *ntmem_page_in_hand(struct ntmem_try *try)
 }
 
 /* Cleared pages, up to @nr; none when the fault has to wait for one. */
-static unsigned int ntmem_take_pages(struct ntmem_try *try,
-				     struct page **pages, unsigned int nr)
+unsigned int ntmem_take_pages(struct ntmem_try *try, struct page **pages,
+			      unsigned int nr)
 {
 	unsigned int got = ntmem_pages_get(try->region->space, pages, nr);
 
@@ -401,10 +361,13 @@ static void ntmem_bounds(struct ntmem_try *try, const struct ntmem_table *table)
 		  (vma->vm_end - 1) >> PAGE_SHIFT);
 	try->first = lo;
 	try->last = hi;
-	if (likely(uniform != NTMEM_S_MIXED))
+	if (likely(uniform != NTMEM_S_MIXED && !try->region->segment))
 		return;
 	try->first = try->index;
 	try->last = try->index;
+	/* The next page may be the segment's, and none to be written to. */
+	if (try->region->segment)
+		return;
 	while (try->first > lo &&
 	       READ_ONCE(try->block->state[(try->first - 1) &
 					   NTMEM_BLOCK_MASK]) == try->state)
@@ -416,7 +379,7 @@ static void ntmem_bounds(struct ntmem_try *try, const struct ntmem_table *table)
 }
 
 /* Why the access is not allowed: NTMEM_FAULT_*, or 0 when it is. */
-static u32 ntmem_refusal(const struct ntmem_try *try)
+u32 ntmem_refusal(const struct ntmem_try *try)
 {
 	u8 rights = ntmem_rights[try->state & NTMEM_S_ACCESS];
 
@@ -450,7 +413,7 @@ static int ntmem_fault_set(const struct ntmem_try *try, u8 keep)
  * what faulted, so that a guard that went with the first fault would be lost
  * without anybody's notice.
  */
-static vm_fault_t ntmem_refuse(struct ntmem_try *try)
+vm_fault_t ntmem_refuse(struct ntmem_try *try)
 {
 	if (try->reason != NTMEM_FAULT_GUARD ||
 	    !(try->vmf->flags & FAULT_FLAG_USER))
@@ -536,16 +499,21 @@ static int ntmem_repair(struct ntmem_try *try)
 static vm_fault_t ntmem_attempt(struct ntmem_try *try)
 {
 	struct ntmem_table *table;
+	vm_fault_t ret;
 	int err;
 
 	if (unlikely(try->region->dead))
 		return VM_FAULT_SIGBUS;
 	try->state = ntmem_state_get(try->region, try->index);
-	try->reason = ntmem_refusal(try);
-	if (unlikely(try->reason))
-		return ntmem_refuse(try);
-
-	ntmem_stop_point("fault_look");
+	if (unlikely(try->region->segment)) {
+		if (ntmem_view_attempt(try, &ret))
+			return ret;
+	} else {
+		try->reason = ntmem_refusal(try);
+		if (unlikely(try->reason))
+			return ntmem_refuse(try);
+		ntmem_stop_point("fault_look");
+	}
 	if (try->write) {
 		err = ntmem_repair(try);
 		if (err)

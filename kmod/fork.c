@@ -183,7 +183,8 @@ static void ntmem_fork_failed(struct ntmem_region *child)
 static int ntmem_fork_region(struct ntmem_space *space,
 			     struct ntmem_region *parent, bool exec)
 {
-	struct ntmem_region *child = ntmem_region_alloc(space);
+	struct ntmem_region *child = ntmem_region_alloc(space,
+							GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!child)
@@ -195,6 +196,10 @@ static int ntmem_fork_region(struct ntmem_space *space,
 	child->watch = parent->watch;
 	child->placeholder = parent->placeholder;
 	child->replaced = parent->replaced;
+	child->segment = parent->segment;
+	child->segment_first = parent->segment_first;
+	if (child->segment)
+		ntmem_segment_get(child->segment);
 	/* The parent may be about to note what its VMA says already. */
 	child->exec = parent->exec || exec;
 	child->dead = parent->dead;
@@ -204,6 +209,8 @@ static int ntmem_fork_region(struct ntmem_space *space,
 	if (err) {
 		ntmem_uncharge(space, child->committed);
 		ntmem_state_destroy(child);
+		if (child->segment)
+			ntmem_segment_put(child->segment);
 	} else if (parent->reset_pages) {
 		ntmem_reclaim_add(child, parent->reset_pages);
 	}

@@ -54,9 +54,11 @@
 #define NTMEM_S_LOCKED		0x10
 #define NTMEM_S_RESET		0x20	/* content may be dropped */
 #define NTMEM_S_LOST		0x40	/* content was dropped */
+#define NTMEM_S_COPY		0x80	/* of a view: what is written is copied */
 #define NTMEM_S_MIXED		0xff	/* of a block: see its pages */
 
-#define NTMEM_S_PROT		(NTMEM_S_ACCESS | NTMEM_S_GUARD)
+#define NTMEM_S_PROT		(NTMEM_S_ACCESS | NTMEM_S_GUARD | \
+				 NTMEM_S_COPY)
 #define NTMEM_S_DISCARD		(NTMEM_S_RESET | NTMEM_S_LOST)
 
 #define NTMEM_R_READ	1
@@ -144,6 +146,8 @@ struct ntmem_table {
  * @watch: writes to its pages are recorded
  * @placeholder: keeps addresses; nothing is ever committed in it
  * @replaced: has taken a placeholder's place and can become one again
+ * @segment: what it is a view of, with a reference; NULL for private memory
+ * @segment_first: number there of the view's first page
  * @exec: its VMA has VM_EXEC
  * @cow: it has shared tables with another region; reference counts of tables,
  *	blocks and pages must be looked at before a change
@@ -157,7 +161,7 @@ struct ntmem_table {
  * @tables: tables by chunk, where something is or was in use
  * @runs: states that are uniform over whole chunks without a table; changed
  *	under @lock held for writing
- * @committed: pages charged
+ * @committed: pages charged; of a view none, or all that may be copied
  * @locked: pages with NTMEM_S_LOCKED
  * @reset_pages: estimate of the resident pages with NTMEM_S_RESET
  * @reclaim_next: index of the table that reclaim looks at next
@@ -182,6 +186,8 @@ struct ntmem_region {
 	bool cow;
 	bool dead;
 	bool dying;
+	struct ntmem_segment *segment;
+	unsigned long segment_first;
 	refcount_t refs;
 	struct rw_semaphore lock;
 	spinlock_t state_lock;	/* additions under a read lock */
@@ -325,6 +331,7 @@ struct ntmem_space *ntmem_space_make(struct mm_struct *mm, struct file *file);
 struct ntmem_space *ntmem_space_find(struct mm_struct *mm);
 void ntmem_space_publish(struct ntmem_space *space);
 void ntmem_space_put(struct ntmem_space *space);
+struct inode *ntmem_inode_make(void);
 unsigned long ntmem_space_count(void);
 int ntmem_space_init(void);
 void ntmem_space_exit(void);
@@ -371,13 +378,14 @@ void ntmem_arenas_free(struct ntmem_space *space);
 unsigned long ntmem_top(const struct mm_struct *mm);
 
 /* region.c */
-struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space);
+struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space, gfp_t gfp);
 struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
 				       unsigned long addr, bool write);
 void ntmem_region_unlock(struct ntmem_region *region, bool write);
 void ntmem_region_put(struct ntmem_region *region);
 struct ntmem_region *ntmem_region_like(const struct ntmem_region *region,
-				       unsigned long start, unsigned long end);
+				       unsigned long start, unsigned long end,
+				       gfp_t gfp);
 int ntmem_region_publish(struct ntmem_region *region);
 int ntmem_region_supersede(struct ntmem_region *old,
 			   struct ntmem_region *region, gfp_t gfp);
@@ -388,7 +396,7 @@ struct ntmem_region *ntmem_region_next(struct ntmem_space *space,
 void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
 			    unsigned long end);
 int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
-			 unsigned long size);
+			 unsigned long size, bool view);
 int ntmem_region_init(void);
 void ntmem_region_exit(void);
 
@@ -540,6 +548,8 @@ static inline void ntmem_pte_wrprotect(struct mm_struct *mm,
 extern unsigned long ntmem_commit_limit;
 extern unsigned long ntmem_user_limit;
 extern unsigned long ntmem_space_limit;
+int ntmem_charge_user(struct ntmem_user *user, unsigned long pages);
+void ntmem_uncharge_user(struct ntmem_user *user, unsigned long pages);
 int ntmem_charge(struct ntmem_space *space, unsigned long pages);
 void ntmem_uncharge(struct ntmem_space *space, unsigned long pages);
 int ntmem_charge_more(unsigned long pages);
@@ -574,18 +584,62 @@ int ntmem_reset_undo(struct ntmem_space *space,
 
 /* placeholder.c */
 int ntmem_replace(struct ntmem_space *space, struct ntmem_reserve *reserve,
-		  u8 state);
+		  u8 state, struct ntmem_segment *segment,
+		  unsigned long first);
 int ntmem_placeholder_preserve(struct ntmem_space *space, unsigned long start,
-			       unsigned long end);
+			       unsigned long end, bool view, gfp_t gfp);
 int ntmem_placeholder_coalesce(struct ntmem_space *space, unsigned long start,
 			       unsigned long end);
 
 /* reserve.c */
+int ntmem_map_view(struct ntmem_space *space, struct ntmem_map_view *view);
+int ntmem_unmap_view(struct ntmem_space *space,
+		     const struct ntmem_unmap_view *unmap);
 int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve);
-void ntmem_reserve_undo(struct ntmem_space *space, unsigned long addr);
+void ntmem_reserve_undo(struct ntmem_space *space, unsigned long addr,
+			unsigned long size, u32 flags, bool view);
 int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range);
 int ntmem_set_granularity(struct ntmem_space *space,
 			  const struct ntmem_granularity *granularity);
+
+/* section.c */
+struct ntmem_segment;
+bool ntmem_segment_is_committed(struct ntmem_segment *segment,
+				unsigned long index);
+unsigned long ntmem_segment_run(struct ntmem_segment *segment,
+				unsigned long first, unsigned long last);
+int ntmem_segment_commit_begin(struct ntmem_segment *segment,
+			       unsigned long first, unsigned long last,
+			       unsigned long *need);
+void ntmem_segment_commit_end(struct ntmem_segment *segment,
+			      unsigned long first, unsigned long last,
+			      unsigned long need, bool commit);
+struct page *ntmem_segment_page(struct ntmem_segment *segment,
+				unsigned long index);
+struct page *ntmem_segment_add(struct ntmem_segment *segment,
+			       unsigned long index, struct page *page);
+void ntmem_segment_get(struct ntmem_segment *segment);
+void ntmem_segment_put(struct ntmem_segment *segment);
+unsigned long ntmem_segment_pages(const struct ntmem_segment *segment);
+struct ntmem_segment *ntmem_segment_of(int fd, u32 prot);
+long ntmem_ioctl_section(struct ntmem_space *space, unsigned int cmd,
+			 struct ntmem_section __user *user);
+
+/* view.c */
+bool ntmem_view_allows(u32 max, u32 prot);
+bool ntmem_view_takes(const struct ntmem_region *region, u8 state);
+bool ntmem_view_committed(const struct ntmem_region *region,
+			  const struct ntmem_pages *pages);
+bool ntmem_view_resident(struct ntmem_region *region,
+			 const struct ntmem_pages *pages);
+u8 ntmem_view_state(struct ntmem_region *region, unsigned long index, u8 state);
+unsigned long ntmem_view_run(struct ntmem_region *region, unsigned long index,
+			     u8 *state);
+int ntmem_view_change(struct ntmem_region *region,
+		      const struct ntmem_pages *pages, u8 state, bool commit,
+		      unsigned long *need);
+int ntmem_view_fill(struct ntmem_region *region);
+void ntmem_view_empty(struct ntmem_region *region);
 
 /* query.c */
 int ntmem_query(struct ntmem_space *space, struct ntmem_query *query);

@@ -126,6 +126,18 @@ static const u8 ntmem_sticky = NTMEM_S_LOCKED | NTMEM_S_DISCARD;
 #define NTMEM_NEEDS_WRITE	1	/* the lock for writing */
 #define NTMEM_NEEDS_EXEC	2	/* ntmem_gain_exec() */
 
+/* Can the region's pages have this state, and its mapping serve it? */
+static int ntmem_region_takes(const struct ntmem_region *region, u8 state)
+{
+	if (region->segment ? !ntmem_view_takes(region, state) :
+			      state & NTMEM_S_COPY)
+		return -EINVAL;
+	if (ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC &&
+	    !region->exec)
+		return NTMEM_NEEDS_EXEC;
+	return 0;
+}
+
 /*
  * COMMIT with the region locked for reading: for a modest range that nothing
  * is taken away from. Faults and other commits go on beside it.
@@ -209,8 +221,15 @@ static noinline int ntmem_commit_any(struct ntmem_space *space,
 			return -ENOENT;
 		if (region->placeholder)
 			err = -EEXIST;
-		else if (exec && !region->exec)
-			err = NTMEM_NEEDS_EXEC;
+		else
+			err = ntmem_region_takes(region, state);
+		if (err)
+			; /* nothing of it */
+		else if (region->segment && !write)
+			err = NTMEM_NEEDS_WRITE;
+		else if (region->segment)
+			err = ntmem_view_change(region, pages, state, true,
+						&need);
 		else if (write)
 			err = ntmem_commit_write(region, pages, state, &need);
 		else
@@ -333,7 +352,9 @@ int ntmem_decommit(struct ntmem_space *space, const struct ntmem_range *range)
 	region = ntmem_region_lock(space, addr, true);
 	if (!region)
 		return -ENOENT;
-	if (!range->size) {
+	if (region->segment) {
+		err = -EPERM;
+	} else if (!range->size) {
 		pages.last = ntmem_last(region);
 		if (addr != region->start)
 			err = -EADDRNOTAVAIL;
@@ -389,11 +410,25 @@ static int ntmem_protect_locked(struct ntmem_region *region,
 	return 0;
 }
 
+static int ntmem_protect_view(struct ntmem_region *region,
+			      const struct ntmem_pages *pages, u8 state,
+			      u32 *old_prot, unsigned long *need)
+{
+	u8 old = ntmem_view_state(region, pages->first,
+				  ntmem_state_get(region, pages->first));
+	int err = ntmem_view_change(region, pages, state, false, need);
+
+	if (!err)
+		*old_prot = ntmem_state_to_prot(region, old);
+	return err;
+}
+
 int ntmem_protect(struct ntmem_space *space, struct ntmem_protect *protect)
 {
 	struct ntmem_region *region;
 	struct ntmem_pages pages;
 	struct ntmem_scan scan;
+	unsigned long need;
 	bool exec;
 	int err;
 	u8 state;
@@ -411,20 +446,26 @@ int ntmem_protect(struct ntmem_space *space, struct ntmem_protect *protect)
 		region = ntmem_range_lock(space, &pages, true);
 		if (!region)
 			return -ENOENT;
-		err = 0;
-		if (exec && !region->exec) {
+		err = ntmem_region_takes(region, state);
+		if (err == NTMEM_NEEDS_EXEC) {
 			ntmem_state_scan(region, pages.first, pages.last,
 					 &scan);
-			err = scan.access & BIT(0) ? -ENODATA :
-						     NTMEM_NEEDS_EXEC;
-		}
-		if (!err)
+			if (scan.access & BIT(0))
+				err = -ENODATA;
+		} else if (!err && region->segment) {
+			err = ntmem_protect_view(region, &pages, state,
+						 &protect->old_prot, &need);
+		} else if (!err) {
 			err = ntmem_protect_locked(region, &pages, state,
 						   &protect->old_prot);
+		}
 		ntmem_region_unlock(region, true);
-		if (err != NTMEM_NEEDS_EXEC)
+		if (err == NTMEM_NEEDS_EXEC)
+			err = ntmem_gain_exec(space, &pages);
+		else if (err == -EAGAIN)
+			err = ntmem_charge_more(need);
+		else
 			return err;
-		err = ntmem_gain_exec(space, &pages);
 		if (err)
 			return err;
 	}
@@ -453,6 +494,14 @@ static int ntmem_lock_guard(struct ntmem_region *region,
 	return -EKEYEXPIRED;
 }
 
+static bool ntmem_is_resident(struct ntmem_region *region,
+			      const struct ntmem_pages *pages,
+			      const struct ntmem_scan *scan)
+{
+	return region->segment ? ntmem_view_resident(region, pages) :
+				 scan->resident == pages->last - pages->first + 1;
+}
+
 static int ntmem_lock_locked(struct ntmem_region *region,
 			     const struct ntmem_pages *pages)
 {
@@ -466,7 +515,8 @@ static int ntmem_lock_locked(struct ntmem_region *region,
 	int err;
 
 	ntmem_state_scan(region, pages->first, pages->last, &scan);
-	if (scan.access & BIT(0))
+	if (scan.access & BIT(0) ||
+	    (region->segment && !ntmem_view_committed(region, pages)))
 		return -ENODATA;
 	if (scan.access & BIT(NTMEM_S_NOACCESS))
 		return -EACCES;
@@ -480,7 +530,7 @@ static int ntmem_lock_locked(struct ntmem_region *region,
 	}
 	/* What is not there the caller brings, and comes again. */
 	err = -EAGAIN;
-	if (scan.resident == pages->last - pages->first + 1)
+	if (ntmem_is_resident(region, pages, &scan))
 		err = ntmem_state_flag(region, pages->first, pages->last,
 				       &change, true);
 	if (err) {
@@ -618,7 +668,7 @@ static int ntmem_reset_or_undo(struct ntmem_space *space,
 	/* What shares a page with others is left alone. */
 	pages.first = PAGE_ALIGN(range->addr) >> PAGE_SHIFT;
 	pages.last = (range->addr + range->size) >> PAGE_SHIFT;
-	if (pages.first < pages.last) {
+	if (pages.first < pages.last && !region->segment) {
 		pages.last--;
 		err = op(region, &pages);
 	}

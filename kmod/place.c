@@ -486,10 +486,20 @@ static void ntmem_unmap(unsigned long start, unsigned long end)
 static int ntmem_publish_at(struct ntmem_region *region, unsigned long addr,
 			    unsigned long size)
 {
+	int err;
+
 	region->start = addr;
 	region->end = addr + size;
 	region->chunk0 = ntmem_first(region) >> NTMEM_CHUNK_SHIFT;
-	return ntmem_region_publish(region);
+	if (!region->segment)
+		return ntmem_region_publish(region);
+	err = ntmem_view_fill(region);
+	if (err)
+		return err;
+	err = ntmem_region_publish(region);
+	if (err)
+		ntmem_view_empty(region);
+	return err;
 }
 
 /* Its mapping went before it was published: it must not stay. */

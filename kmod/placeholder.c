@@ -15,11 +15,12 @@
 #include "ntmem.h"
 #include "test.h"
 
-static struct ntmem_region *ntmem_placeholder_like(struct ntmem_region *region)
+static struct ntmem_region *ntmem_placeholder_like(struct ntmem_region *region,
+						   gfp_t gfp)
 {
 	struct ntmem_region *like;
 
-	like = ntmem_region_like(region, region->start, region->end);
+	like = ntmem_region_like(region, region->start, region->end, gfp);
 	if (!like)
 		return NULL;
 	like->alloc_prot = NTMEM_PAGE_NOACCESS;
@@ -66,18 +67,20 @@ static int ntmem_replace_locked(struct ntmem_space *space,
 				struct ntmem_region *back, bool exec)
 {
 	struct ntmem_region *old;
-	int err;
+	int err = -ENOENT;
 
 	old = ntmem_placeholder_lock(space, region->start, region->end);
-	if (!old)
-		return -ENOENT;
-	region->nofork |= old->nofork;
-	region->exec = old->exec;
-	region->dead = old->dead;
-	refcount_inc(&old->refs);
-	err = ntmem_region_supersede(old, region, GFP_KERNEL_ACCOUNT);
-	ntmem_region_unlock(old, true);
-	ntmem_region_put(old);
+	if (old) {
+		region->nofork |= old->nofork;
+		region->exec = old->exec;
+		region->dead = old->dead;
+		refcount_inc(&old->refs);
+		err = ntmem_region_supersede(old, region, GFP_KERNEL_ACCOUNT);
+		ntmem_region_unlock(old, true);
+		ntmem_region_put(old);
+	}
+	if (err && region->segment)
+		ntmem_view_empty(region);
 	if (err || !exec || region->exec)
 		return err;
 	err = ntmem_map_exec(region, true);
@@ -107,7 +110,8 @@ static int ntmem_replace_commit(struct ntmem_space *space,
 static struct ntmem_region *
 ntmem_replacement(struct ntmem_space *space, const struct ntmem_reserve *reserve)
 {
-	struct ntmem_region *region = ntmem_region_alloc(space);
+	struct ntmem_region *region = ntmem_region_alloc(space,
+							 GFP_KERNEL_ACCOUNT);
 
 	if (!region)
 		return NULL;
@@ -126,9 +130,11 @@ ntmem_replacement(struct ntmem_space *space, const struct ntmem_reserve *reserve
  * @space: in which
  * @reserve: what is wanted, checked; where it is, when this succeeds
  * @state: the state of @reserve->prot
+ * @segment: what it is to be a view of, or NULL
+ * @first: number there of the first page
  */
 int ntmem_replace(struct ntmem_space *space, struct ntmem_reserve *reserve,
-		  u8 state)
+		  u8 state, struct ntmem_segment *segment, unsigned long first)
 {
 	bool exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
 	struct ntmem_region *region, *back = NULL;
@@ -136,8 +142,13 @@ int ntmem_replace(struct ntmem_space *space, struct ntmem_reserve *reserve,
 
 	region = ntmem_replacement(space, reserve);
 	if (region)
-		back = ntmem_placeholder_like(region);
+		back = ntmem_placeholder_like(region, GFP_KERNEL_ACCOUNT);
 	if (!back)
+		goto put;
+	region->segment = segment;
+	region->segment_first = first;
+	err = segment ? ntmem_view_fill(region) : 0;
+	if (err)
 		goto put;
 	mutex_lock(&space->map_lock);
 	err = ntmem_replace_locked(space, region, back, exec);
@@ -160,14 +171,14 @@ put:
 /* -------------------------------------------------------------- preserve --- */
 
 /* A reservation that has replaced a placeholder becomes one again. */
-static int ntmem_preserve_whole(struct ntmem_region *region)
+static int ntmem_preserve_whole(struct ntmem_region *region, gfp_t gfp)
 {
-	struct ntmem_region *placeholder = ntmem_placeholder_like(region);
+	struct ntmem_region *placeholder = ntmem_placeholder_like(region, gfp);
 	int err;
 
 	if (!placeholder)
 		return -ENOMEM;
-	err = ntmem_region_supersede(region, placeholder, GFP_KERNEL_ACCOUNT);
+	err = ntmem_region_supersede(region, placeholder, gfp);
 	ntmem_region_put(placeholder);
 	return err;
 }
@@ -199,12 +210,14 @@ static int ntmem_split(struct ntmem_region *region, unsigned long start,
 	int err = -ENOMEM;
 
 	if (start > region->start) {
-		part = ntmem_region_like(region, start, end);
+		part = ntmem_region_like(region, start, end,
+					 GFP_KERNEL_ACCOUNT);
 		if (!part)
 			goto put;
 	}
 	if (end < region->end) {
-		tail = ntmem_region_like(region, end, region->end);
+		tail = ntmem_region_like(region, end, region->end,
+					 GFP_KERNEL_ACCOUNT);
 		if (!tail)
 			goto put;
 		err = ntmem_placeholder_store(tail, GFP_KERNEL_ACCOUNT);
@@ -228,13 +241,15 @@ put:
 }
 
 /**
- * ntmem_placeholder_preserve() - RELEASE with PRESERVE
+ * ntmem_placeholder_preserve() - RELEASE, or UNMAP_VIEW, with PRESERVE
  * @space: in which; its map_lock is held
  * @start: first byte
  * @end: byte behind the last
+ * @view: it has to be a view; else it must not be one
+ * @gfp: how a reservation asks for memory that becomes one again
  */
 int ntmem_placeholder_preserve(struct ntmem_space *space, unsigned long start,
-			       unsigned long end)
+			       unsigned long end, bool view, gfp_t gfp)
 {
 	struct ntmem_region *region = ntmem_region_lock(space, start, true);
 	bool whole;
@@ -244,10 +259,12 @@ int ntmem_placeholder_preserve(struct ntmem_space *space, unsigned long start,
 		return -ENOENT;
 	refcount_inc(&region->refs);
 	whole = start == region->start && end == region->end;
-	if (region->placeholder && !whole && end <= region->end)
+	if (view != !!region->segment)
+		err = view ? -ENOENT : -EPERM;
+	else if (region->placeholder && !whole && end <= region->end)
 		err = ntmem_split(region, start, end);
 	else if (region->replaced && whole)
-		err = ntmem_preserve_whole(region);
+		err = ntmem_preserve_whole(region, gfp);
 	ntmem_region_unlock(region, true);
 	ntmem_region_put(region);
 	return err;
@@ -360,7 +377,8 @@ static int ntmem_row_join(struct ntmem_space *space, unsigned long start,
 		return -ENOMEM;
 	nr = ntmem_row_get(space, start, end, regions, row->nr);
 	if (nr == row->nr)
-		region = ntmem_region_like(regions[0], start, end);
+		region = ntmem_region_like(regions[0], start, end,
+					   GFP_KERNEL_ACCOUNT);
 	else
 		err = -ENOENT;
 	if (!region)

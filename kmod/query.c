@@ -16,13 +16,19 @@ static void ntmem_query_region(struct ntmem_region *region,
 	unsigned long last;
 	u8 state;
 
-	last = ntmem_state_run(region, query->base >> PAGE_SHIFT, &state);
+	if (region->segment)
+		last = ntmem_view_run(region, query->base >> PAGE_SHIFT,
+				      &state);
+	else
+		last = ntmem_state_run(region, query->base >> PAGE_SHIFT,
+				       &state);
 	query->alloc_base = region->start;
 	query->size = ((last + 1) << PAGE_SHIFT) - query->base;
 	query->alloc_prot = region->alloc_prot;
 	query->state = state ? NTMEM_STATE_COMMIT : NTMEM_STATE_RESERVE;
 	query->prot = state ? ntmem_state_to_prot(region, state) : 0;
-	query->type = NTMEM_TYPE_PRIVATE;
+	query->type = region->segment ? NTMEM_TYPE_MAPPED :
+					NTMEM_TYPE_PRIVATE;
 }
 
 static u32 ntmem_foreign_prot(const struct vm_area_struct *vma)
@@ -150,7 +156,7 @@ void ntmem_info(struct ntmem_space *space, struct ntmem_info *info)
 		.version = NTMEM_API_VERSION,
 		.features = NTMEM_FEATURE_BATCH | NTMEM_FEATURE_COW_FORK |
 			    NTMEM_FEATURE_RESET | NTMEM_FEATURE_WATCH |
-			    NTMEM_FEATURE_PLACEHOLDER,
+			    NTMEM_FEATURE_PLACEHOLDER | NTMEM_FEATURE_SECTION,
 		.page_size = PAGE_SIZE,
 		.granularity = READ_ONCE(space->granularity),
 		.min_address = max(NTMEM_MIN_ADDRESS,

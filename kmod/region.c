@@ -19,12 +19,12 @@
 static struct kmem_cache *ntmem_region_cache;
 
 /* A region without a place; the caller has the one reference. */
-struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space)
+struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space, gfp_t gfp)
 {
 	struct ntmem_region *region;
 
 	region = kmem_cache_alloc_lru(ntmem_region_cache, &ntmem_reset_lru,
-				      GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+				      gfp | __GFP_ZERO);
 	if (!region)
 		return NULL;
 	region->space = space;
@@ -43,13 +43,15 @@ struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space)
  * @region: the other one, which is locked or cannot change
  * @start: first byte of the new one
  * @end: byte behind its last
+ * @gfp: how to ask for memory
  *
  * Return: the region, with nothing in it; NULL without memory.
  */
 struct ntmem_region *ntmem_region_like(const struct ntmem_region *region,
-				       unsigned long start, unsigned long end)
+				       unsigned long start, unsigned long end,
+				       gfp_t gfp)
 {
-	struct ntmem_region *like = ntmem_region_alloc(region->space);
+	struct ntmem_region *like = ntmem_region_alloc(region->space, gfp);
 
 	if (!like)
 		return NULL;
@@ -241,6 +243,8 @@ static void ntmem_region_finish(struct ntmem_region *region)
 	region->locked = 0;
 	ntmem_reclaim_remove(region);
 	ntmem_state_destroy(region);
+	if (region->segment)
+		ntmem_segment_put(region->segment);
 	ntmem_note_memory(space, -(long)sizeof(*region));
 }
 
@@ -251,7 +255,7 @@ static void ntmem_region_finish(struct ntmem_region *region)
 static void ntmem_region_close(struct ntmem_region *region, bool zap)
 {
 	region->dying = true;
-	if (zap && !xa_empty(&region->tables))
+	if (zap && (region->segment || !xa_empty(&region->tables)))
 		ntmem_zap(region, ntmem_first(region), ntmem_last(region));
 	ntmem_region_finish(region);
 }
@@ -391,7 +395,8 @@ static struct ntmem_region *ntmem_region_tail(struct ntmem_region *region,
 					      unsigned long start)
 {
 	struct ntmem_region *tail = ntmem_region_like(region, start,
-						      region->end);
+						      region->end,
+						      GFP_KERNEL_ACCOUNT);
 	struct ntmem_scan scan;
 
 	if (!tail)
@@ -504,13 +509,14 @@ undo:
 }
 
 /**
- * ntmem_region_release() - RELEASE
+ * ntmem_region_release() - RELEASE, or UNMAP_VIEW
  * @space: in which; its map_lock is held
  * @addr: first byte, rounded down to a page
  * @size: in bytes; 0 for the whole reservation
+ * @view: it has to be a view; else it must not be one
  */
 int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
-			 unsigned long size)
+			 unsigned long size, bool view)
 {
 	unsigned long start, end;
 	struct ntmem_region *region;
@@ -523,7 +529,9 @@ int ntmem_region_release(struct ntmem_space *space, unsigned long addr,
 		return -ENOENT;
 	start = size ? addr : region->start;
 	end = size ? addr + size : region->end;
-	if (!size && addr != region->start)
+	if (view != !!region->segment)
+		err = view ? -ENOENT : -EPERM;
+	else if (!size && addr != region->start)
 		err = -EADDRNOTAVAIL;
 	else if (end > region->end)
 		err = -ERANGE;

@@ -15,6 +15,9 @@
 				 NTMEM_RESERVE_REPLACE)
 #define NTMEM_RELEASE_FLAGS	(NTMEM_RELEASE_PRESERVE | \
 				 NTMEM_RELEASE_COALESCE)
+#define NTMEM_VIEW_FLAGS	(NTMEM_RESERVE_TOP_DOWN | \
+				 NTMEM_RESERVE_NOFORK | \
+				 NTMEM_RESERVE_REPLACE)
 #define NTMEM_RESERVE_TRIES	16
 
 /* The rules of min_addr, max_addr and align, of a RESERVE without address. */
@@ -112,15 +115,20 @@ static int ntmem_reserve_at(struct ntmem_space *space,
 		return err;
 	err = ntmem_map_exec(region, true);
 	if (err)
-		ntmem_region_release(space, region->start, 0);
+		ntmem_region_release(space, region->start, 0,
+				     region->segment);
 	return err;
 }
 
+/* segment: NULL, or what it is to be a view of, from this page on. */
 static int ntmem_reserve_once(struct ntmem_space *space,
-			      struct ntmem_reserve *reserve, u8 state)
+			      struct ntmem_reserve *reserve, u8 state,
+			      struct ntmem_segment *segment,
+			      unsigned long first)
 {
 	bool exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
-	struct ntmem_region *region = ntmem_region_alloc(space);
+	struct ntmem_region *region = ntmem_region_alloc(space,
+							 GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!region)
@@ -129,6 +137,8 @@ static int ntmem_reserve_once(struct ntmem_space *space,
 	region->nofork = reserve->flags & NTMEM_RESERVE_NOFORK;
 	region->watch = reserve->flags & NTMEM_RESERVE_WATCH;
 	region->placeholder = reserve->flags & NTMEM_RESERVE_PLACEHOLDER;
+	region->segment = segment;
+	region->segment_first = first;
 	if (reserve->addr)
 		err = ntmem_reserve_at(space, region, reserve, exec);
 	else
@@ -144,24 +154,39 @@ static int ntmem_reserve_once(struct ntmem_space *space,
 
 /* User space may unmap what was chosen for it before it is told of it. */
 static int ntmem_reserve_locked(struct ntmem_space *space,
-				struct ntmem_reserve *reserve, u8 state)
+				struct ntmem_reserve *reserve, u8 state,
+				struct ntmem_segment *segment,
+				unsigned long first)
 {
 	int err, tries;
 
 	for (tries = 0; tries < NTMEM_RESERVE_TRIES; tries++) {
-		err = ntmem_reserve_once(space, reserve, state);
+		err = ntmem_reserve_once(space, reserve, state, segment, first);
 		if (err != -EAGAIN)
 			return err;
 	}
 	return -ENOSPC;
 }
 
-/* A reservation that nobody has heard of: as if it had not been made. */
-void ntmem_reserve_undo(struct ntmem_space *space, unsigned long addr)
+/**
+ * ntmem_reserve_undo() - as if a reservation, or view, had not been made
+ * @space: in which
+ * @addr: where; user space has not been told, but may have guessed
+ * @size: of what was made
+ * @flags: NTMEM_RESERVE_*, what it was made with
+ * @view: it is a view
+ */
+void ntmem_reserve_undo(struct ntmem_space *space, unsigned long addr,
+			unsigned long size, u32 flags, bool view)
 {
 	mutex_lock(&space->map_lock);
-	ntmem_region_release(space, addr, 0);
-	space->made--;
+	if (flags & NTMEM_RESERVE_REPLACE) {
+		ntmem_placeholder_preserve(space, addr, addr + size, view,
+					   GFP_KERNEL | __GFP_NOFAIL);
+	} else {
+		ntmem_region_release(space, addr, 0, view);
+		space->made--;
+	}
 	mutex_unlock(&space->map_lock);
 }
 
@@ -174,19 +199,22 @@ int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve)
 
 	mutex_lock(&space->map_lock);
 	err = ntmem_check_reserve(space, reserve, &state);
+	if (!err && state & NTMEM_S_COPY)
+		err = -EINVAL;
 	if (!err && !(reserve->flags & NTMEM_RESERVE_REPLACE))
-		err = ntmem_reserve_locked(space, &done, state);
+		err = ntmem_reserve_locked(space, &done, state, NULL, 0);
 	mutex_unlock(&space->map_lock);
 	if (err)
 		return err;
 	if (reserve->flags & NTMEM_RESERVE_REPLACE)
-		return ntmem_replace(space, reserve, state);
+		return ntmem_replace(space, reserve, state, NULL, 0);
 	if (reserve->flags & NTMEM_RESERVE_COMMIT) {
 		range.addr = done.addr;
 		range.size = done.size;
 		err = ntmem_commit(space, &range);
 		if (err) {
-			ntmem_reserve_undo(space, done.addr);
+			ntmem_reserve_undo(space, done.addr, done.size,
+					   done.flags, false);
 			return err;
 		}
 	}
@@ -213,11 +241,125 @@ int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 	}
 	mutex_lock(&space->map_lock);
 	if (range->flags & NTMEM_RELEASE_PRESERVE)
-		err = ntmem_placeholder_preserve(space, addr, addr + size);
+		err = ntmem_placeholder_preserve(space, addr, addr + size,
+						 false, GFP_KERNEL_ACCOUNT);
 	else if (range->flags & NTMEM_RELEASE_COALESCE)
 		err = ntmem_placeholder_coalesce(space, addr, addr + size);
 	else
-		err = ntmem_region_release(space, addr, size);
+		err = ntmem_region_release(space, addr, size, false);
+	mutex_unlock(&space->map_lock);
+	return err;
+}
+
+/* ----------------------------------------------------------------- views --- */
+
+/* Checks what the segment has to say about where the view lies in it. */
+static int ntmem_view_place(struct ntmem_segment *segment,
+			    struct ntmem_map_view *view, unsigned long *first)
+{
+	u64 size = (u64)ntmem_segment_pages(segment) << PAGE_SHIFT;
+
+	if (!PAGE_ALIGNED(view->offset))
+		return -EINVAL;
+	if (view->offset >= size || view->size > size - view->offset)
+		return -ERANGE;
+	if (!view->size)
+		view->size = size - view->offset;
+	*first = view->offset >> PAGE_SHIFT;
+	return 0;
+}
+
+static int ntmem_map_segment(struct ntmem_space *space,
+			     struct ntmem_map_view *view,
+			     struct ntmem_segment *segment, unsigned long first)
+{
+	struct ntmem_reserve reserve = {
+		.addr = view->addr, .size = view->size, .prot = view->prot,
+		.flags = view->flags, .min_addr = view->min_addr,
+		.max_addr = view->max_addr,
+	};
+	u8 state;
+	int err;
+
+	mutex_lock(&space->map_lock);
+	err = ntmem_check_reserve(space, &reserve, &state);
+	/* A view shows what is asked for, and nothing in front of it. */
+	if (!err && reserve.addr && !(view->flags & NTMEM_RESERVE_REPLACE) &&
+	    !IS_ALIGNED(reserve.addr, space->granularity))
+		err = -EINVAL;
+	if (!err && !(view->flags & NTMEM_RESERVE_REPLACE))
+		err = ntmem_reserve_locked(space, &reserve, state, segment,
+					   first);
+	mutex_unlock(&space->map_lock);
+	if (!err && view->flags & NTMEM_RESERVE_REPLACE)
+		err = ntmem_replace(space, &reserve, state, segment, first);
+	if (err)
+		return err;
+	view->addr = reserve.addr;
+	view->size = reserve.size;
+	return 0;
+}
+
+int ntmem_map_view(struct ntmem_space *space, struct ntmem_map_view *view)
+{
+	struct ntmem_segment *segment;
+	struct ntmem_map_view done = *view;
+	unsigned long first;
+	u8 state;
+	int err;
+
+	if (view->pad || view->flags & ~NTMEM_VIEW_FLAGS ||
+	    ntmem_prot_to_state(view->prot, &state))
+		return -EINVAL;
+	segment = ntmem_segment_of(view->fd, view->prot);
+	if (IS_ERR(segment))
+		return PTR_ERR(segment);
+	err = ntmem_view_place(segment, &done, &first);
+	if (!err)
+		err = ntmem_map_segment(space, &done, segment, first);
+	ntmem_segment_put(segment);
+	if (!err)
+		*view = done;
+	return err;
+}
+
+/* The pages of the view that an address lies in; -ENOENT without one. */
+static int ntmem_view_find(struct ntmem_space *space, u64 addr,
+			   struct ntmem_pages *pages)
+{
+	struct ntmem_region *region;
+	bool view;
+
+	if (addr > space->top)
+		return -ENOENT;
+	region = ntmem_region_lock(space, addr, false);
+	if (!region)
+		return -ENOENT;
+	view = region->segment;
+	pages->first = ntmem_first(region);
+	pages->last = ntmem_last(region);
+	ntmem_region_unlock(region, false);
+	return view ? 0 : -ENOENT;
+}
+
+int ntmem_unmap_view(struct ntmem_space *space,
+		     const struct ntmem_unmap_view *unmap)
+{
+	struct ntmem_pages pages;
+	int err;
+
+	if (unmap->pad || unmap->flags & ~NTMEM_RELEASE_PRESERVE)
+		return -EINVAL;
+	mutex_lock(&space->map_lock);
+	err = ntmem_view_find(space, unmap->addr, &pages);
+	if (!err && unmap->flags & NTMEM_RELEASE_PRESERVE)
+		err = ntmem_placeholder_preserve(space,
+						 pages.first << PAGE_SHIFT,
+						 (pages.last + 1) << PAGE_SHIFT,
+						 true, GFP_KERNEL_ACCOUNT);
+	else if (!err)
+		err = ntmem_region_release(space, pages.first << PAGE_SHIFT, 0,
+					   true);
 	mutex_unlock(&space->map_lock);
 	return err;
 }

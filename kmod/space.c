@@ -152,6 +152,12 @@ static const struct file_operations ntmem_file_fops = {
 	.fsync = noop_fsync,
 };
 
+/* For an address_space of one's own. */
+struct inode *ntmem_inode_make(void)
+{
+	return alloc_anon_inode(ntmem_mount->mnt_sb);
+}
+
 /*
  * The pseudo file of a new space. Link count 0 makes core dumps take what it
  * maps for the anonymous memory that it is.
@@ -163,7 +169,7 @@ static struct file *ntmem_file_make(void)
 
 	if (!try_module_get(THIS_MODULE))
 		return ERR_PTR(-ENODEV);
-	inode = alloc_anon_inode(ntmem_mount->mnt_sb);
+	inode = ntmem_inode_make();
 	if (IS_ERR(inode)) {
 		module_put(THIS_MODULE);
 		return ERR_CAST(inode);

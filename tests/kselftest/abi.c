@@ -22,15 +22,20 @@ struct abi_case {
 		struct ntmem_granularity granularity;
 		struct ntmem_batch batch;
 		struct ntmem_fault fault;
+		struct ntmem_watch watch;
+		struct ntmem_section section;
+		struct ntmem_map_view map_view;
+		struct ntmem_unmap_view unmap_view;
 		unsigned char raw[NT_ARG_MAX];
 	} arg;
 };
 
-#define ABI_CASES	14
+#define ABI_CASES	20
 
 static struct ntmem_op abi_op;
 
-static void abi_cases(struct abi_case *cases, __u64 base)
+static void abi_cases(struct abi_case *cases, __u64 base, int section,
+		      __u64 view)
 {
 	struct ntmem_range range = { .addr = base, .size = PAGE };
 	int i = 0;
@@ -50,6 +55,13 @@ static void abi_cases(struct abi_case *cases, __u64 base)
 	CASE(DECOMMIT, range, range);
 	CASE(BATCH, batch, { .ops = (uintptr_t)&abi_op, .count = 1 });
 	CASE(LAST_FAULT, fault, { 0 });
+	CASE(WATCH, watch, { .addr = base, .size = PAGE,
+			     .flags = NTMEM_WATCH_RESET });
+	CASE(CREATE_SECTION, section, { .size = PAGE, .prot = RW });
+	CASE(OPEN_SECTION, section, { .prot = RW, .fd = section });
+	CASE(QUERY_SECTION, section, { .fd = section });
+	CASE(MAP_VIEW, map_view, { .fd = section, .prot = RW });
+	CASE(UNMAP_VIEW, unmap_view, { .addr = view });
 	CASE(RELEASE, range, { .addr = base });
 	CASE(SET_GRANULARITY, granularity, { .granularity = GRAN });
 #undef CASE
@@ -62,17 +74,23 @@ FIXTURE(abi)
 {
 	int fd;
 	__u64 base;
+	__u64 view;	/* of a section of a page */
 	struct abi_case cases[ABI_CASES];
 };
 
 FIXTURE_SETUP(abi)
 {
+	int section;
+
 	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->fd);
 	self->base = nt_any(self->fd, GRAN, 0);
 	ASSERT_NE(0ULL, self->base);
 	ASSERT_EQ(0, nt_commit(self->fd, self->base, PAGE, RW));
-	abi_cases(self->cases, self->base);
+	section = nt_section(self->fd, NULL, PAGE, RW, 0);
+	self->view = nt_view(self->fd, section, RW);
+	ASSERT_NE(0ULL, self->view);
+	abi_cases(self->cases, self->base, section, self->view);
 }
 
 FIXTURE_TEARDOWN(abi)
@@ -98,7 +116,7 @@ TEST_F(abi, info)
 	ASSERT_LT(1ULL << 46, info.max_address);
 	ASSERT_NE(0ULL, info.features & NTMEM_FEATURE_BATCH);
 	ASSERT_NE(0ULL, info.features & NTMEM_FEATURE_COW_FORK);
-	ASSERT_EQ(GRAN, info.space_reserved);
+	ASSERT_EQ(GRAN + PAGE, info.space_reserved);
 	ASSERT_EQ(PAGE, info.space_committed);
 	ASSERT_LE(PAGE, info.user_committed);
 	ASSERT_LE(info.user_committed, info.committed);
@@ -118,6 +136,8 @@ TEST_F(abi, every_case_is_valid)
 			expected = ENODATA;
 		if (c->cmd == NTMEM_IOC_SET_GRANULARITY)
 			expected = EBUSY;
+		if (c->cmd == NTMEM_IOC_WATCH)
+			expected = ENXIO;
 		ASSERT_EQ(expected, nt_call(self->fd, c->cmd, &c->arg)) {
 			TH_LOG("%s", c->name);
 		}
@@ -164,13 +184,13 @@ TEST_F(abi, unknown_number)
 	unsigned int nr;
 	unsigned long cmd;
 
-	for (nr = NTMEM_NR_LAST_FAULT + 1; nr < 256; nr++) {
+	for (nr = NTMEM_NR_UNMAP_VIEW + 1; nr < 256; nr++) {
 		cmd = _IOWR(NTMEM_IOC_MAGIC, nr, struct ntmem_range);
 		ASSERT_EQ(ENOTTY, nt_call(self->fd, cmd, arg));
 		cmd = _IO(NTMEM_IOC_MAGIC, nr);
 		ASSERT_EQ(ENOTTY, nt_call(self->fd, cmd, arg));
 	}
-	for (nr = 0; nr <= NTMEM_NR_LAST_FAULT; nr++) {
+	for (nr = 0; nr <= NTMEM_NR_UNMAP_VIEW; nr++) {
 		cmd = _IOWR('f', nr, struct ntmem_range);
 		ASSERT_EQ(ENOTTY, nt_call(self->fd, cmd, arg));
 	}
@@ -272,7 +292,7 @@ TEST_F(abi, unknown_flags)
 		};
 		unsigned int i;
 
-		if (flag > NTMEM_RESERVE_WATCH)
+		if (flag > NTMEM_RESERVE_REPLACE)
 			ASSERT_UNCHANGED(EINVAL, nt_call(self->fd,
 							 NTMEM_IOC_RESERVE,
 							 &reserve));
@@ -291,6 +311,9 @@ TEST_F(abi, unknown_flags)
 				.flags = flag,
 			};
 
+			if (ranges[i] == NTMEM_IOC_RELEASE &&
+			    flag <= NTMEM_RELEASE_COALESCE)
+				continue;
 			ASSERT_UNCHANGED(EINVAL, nt_call(self->fd, ranges[i],
 							 &range));
 			if (ranges[i] == NTMEM_IOC_COMMIT)
@@ -369,7 +392,7 @@ static int in_new_program(int fd)
 {
 	FIXTURE_DATA(abi) data = { .fd = fd };
 
-	abi_cases(data.cases, WANTED);
+	abi_cases(data.cases, WANTED, 0, WANTED);
 	return foreign_mm(&data) || foreign_mm_reopened(&data);
 }
 

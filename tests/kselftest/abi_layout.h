@@ -97,6 +97,30 @@ FIELD(ntmem_watch, count, 24);
 FIELD(ntmem_watch, flags, 32);
 FIELD(ntmem_watch, pad, 36);
 
+SIZE(ntmem_section, 32);
+FIELD(ntmem_section, size, 0);
+FIELD(ntmem_section, name, 8);
+FIELD(ntmem_section, name_len, 16);
+FIELD(ntmem_section, prot, 20);
+FIELD(ntmem_section, flags, 24);
+FIELD(ntmem_section, fd, 28);
+
+SIZE(ntmem_map_view, 56);
+FIELD(ntmem_map_view, fd, 0);
+FIELD(ntmem_map_view, prot, 4);
+FIELD(ntmem_map_view, offset, 8);
+FIELD(ntmem_map_view, addr, 16);
+FIELD(ntmem_map_view, size, 24);
+FIELD(ntmem_map_view, min_addr, 32);
+FIELD(ntmem_map_view, max_addr, 40);
+FIELD(ntmem_map_view, flags, 48);
+FIELD(ntmem_map_view, pad, 52);
+
+SIZE(ntmem_unmap_view, 16);
+FIELD(ntmem_unmap_view, addr, 0);
+FIELD(ntmem_unmap_view, flags, 8);
+FIELD(ntmem_unmap_view, pad, 12);
+
 static_assert(NTMEM_IOC_INFO == 0x8078c400, "INFO");
 static_assert(NTMEM_IOC_RESERVE == 0xc030c401, "RESERVE");
 static_assert(NTMEM_IOC_COMMIT == 0x4018c402, "COMMIT");
@@ -112,5 +136,10 @@ static_assert(NTMEM_IOC_SET_GRANULARITY == 0x4010c40b, "SET_GRANULARITY");
 static_assert(NTMEM_IOC_BATCH == 0xc018c40c, "BATCH");
 static_assert(NTMEM_IOC_LAST_FAULT == 0x8018c40d, "LAST_FAULT");
 static_assert(NTMEM_IOC_WATCH == 0xc028c40e, "WATCH");
+static_assert(NTMEM_IOC_CREATE_SECTION == 0xc020c40f, "CREATE_SECTION");
+static_assert(NTMEM_IOC_OPEN_SECTION == 0xc020c410, "OPEN_SECTION");
+static_assert(NTMEM_IOC_QUERY_SECTION == 0xc020c411, "QUERY_SECTION");
+static_assert(NTMEM_IOC_MAP_VIEW == 0xc038c412, "MAP_VIEW");
+static_assert(NTMEM_IOC_UNMAP_VIEW == 0x4010c413, "UNMAP_VIEW");
 
 #endif /* ABI_LAYOUT_H */

@@ -153,7 +153,8 @@ TEST_F(batch, operations_that_do_not_exist)
 {
 	static const __u32 numbers[] = {
 		NTMEM_NR_INFO, NTMEM_NR_SET_GRANULARITY, NTMEM_NR_BATCH,
-		NTMEM_NR_LAST_FAULT, NTMEM_NR_LAST_FAULT + 1, 0xff, 0x100,
+		NTMEM_NR_LAST_FAULT, NTMEM_NR_WATCH, NTMEM_NR_CREATE_SECTION,
+		NTMEM_NR_MAP_VIEW, NTMEM_NR_UNMAP_VIEW, 0xff, 0x100,
 		0x102, NTMEM_IOC_COMMIT, 0x80000002, 0xffffffff,
 	};
 	struct ntmem_op inner, op;

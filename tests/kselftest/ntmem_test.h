@@ -238,6 +238,63 @@ static inline int nt_watch(int fd, __u64 addr, __u64 size, __u64 *pages,
 	return error;
 }
 
+/* A new section, or a negative errno. name may be NULL. */
+static inline int nt_section(int fd, const char *name, __u64 size, __u32 prot,
+			     __u32 flags)
+{
+	struct ntmem_section s = {
+		.size = size, .name = (uintptr_t)name,
+		.name_len = name ? strlen(name) : 0, .prot = prot,
+		.flags = flags,
+	};
+	int error = nt_call(fd, NTMEM_IOC_CREATE_SECTION, &s);
+
+	return error ? -error : s.fd;
+}
+
+/* A handle by name or, without one, of a handle; or a negative errno. */
+static inline int nt_open_section(int fd, const char *name, int handle,
+				  __u32 prot)
+{
+	struct ntmem_section s = {
+		.name = (uintptr_t)name, .name_len = name ? strlen(name) : 0,
+		.prot = prot, .fd = handle,
+	};
+	int error = nt_call(fd, NTMEM_IOC_OPEN_SECTION, &s);
+
+	return error ? -error : s.fd;
+}
+
+/* A view; *addr is the wanted address, and on success becomes the base. */
+static inline int nt_map(int fd, int section, __u64 offset, __u64 *addr,
+			 __u64 size, __u32 prot, __u32 flags)
+{
+	struct ntmem_map_view v = {
+		.fd = section, .offset = offset, .addr = *addr, .size = size,
+		.prot = prot, .flags = flags,
+	};
+	int error = nt_call(fd, NTMEM_IOC_MAP_VIEW, &v);
+
+	if (!error)
+		*addr = v.addr;
+	return error;
+}
+
+/* A view of all of it wherever the system likes, or 0. */
+static inline __u64 nt_view(int fd, int section, __u32 prot)
+{
+	__u64 addr = 0;
+
+	return nt_map(fd, section, 0, &addr, 0, prot, 0) ? 0 : addr;
+}
+
+static inline int nt_unmap(int fd, __u64 addr, __u32 flags)
+{
+	struct ntmem_unmap_view u = { .addr = addr, .flags = flags };
+
+	return nt_call(fd, NTMEM_IOC_UNMAP_VIEW, &u);
+}
+
 static inline int nt_set_granularity(int fd, __u64 granularity)
 {
 	struct ntmem_granularity g = { .granularity = granularity };

@@ -36,6 +36,8 @@
  *                  first page of its reservation (STATUS_FREE_VM_NOT_AT_BASE)
  *   ERANGE         RELEASE or DECOMMIT: the range begins inside a reservation
  *                  and leaves it               (STATUS_UNABLE_TO_FREE_VM)
+ *                  MAP_VIEW: the view leaves its section
+ *                                              (STATUS_INVALID_VIEW_SIZE)
  *   ENODATA        PROTECT or LOCK: a page of the range is not committed
  *                                              (STATUS_NOT_COMMITTED)
  *   ENOMEM         a commit limit is reached, or the kernel has no memory
@@ -47,6 +49,12 @@
  *                                              (STATUS_ACCESS_VIOLATION)
  *   EKEYEXPIRED    LOCK: a page of the range was a guard page; its guard, and
  *                  only its, is now gone       (STATUS_GUARD_PAGE_VIOLATION)
+ *                  OPEN_SECTION, MAP_VIEW: more than the handle allows
+ *                                              (STATUS_ACCESS_DENIED)
+ *   EPERM          RELEASE, DECOMMIT: the reservation is a view
+ *                                              (STATUS_UNABLE_TO_DELETE_SECTION)
+ *   EBADF          a handle that is none of a section
+ *                                              (STATUS_INVALID_HANDLE)
  *   EDQUOT         over RLIMIT_MEMLOCK: LOCK; and whatever has to map, in a
  *                  process that locks all it maps (mlockall(2))
  *                                              (STATUS_WORKING_SET_QUOTA)
@@ -70,8 +78,8 @@
 /*
  * Protection: exactly one of the base values, which are Windows' own, and
  * possibly one modifier. GUARD, NOCACHE and WRITECOMBINE go neither with each
- * other nor with NOACCESS. The WRITECOPY values are for views of sections and
- * refused (EINVAL) for private memory.
+ * other nor with NOACCESS. The WRITECOPY values are for sections and their views
+ * and refused (EINVAL) for private memory.
  *
  * NOCACHE and WRITECOMBINE belong to the reservation: given to RESERVE they
  * are reported for all its committed pages but NOACCESS ones; given later they
@@ -138,6 +146,7 @@ struct ntmem_info {
 #define NTMEM_FEATURE_RESET	(1ULL << 2)	/* reset pages are reclaimed */
 #define NTMEM_FEATURE_WATCH	(1ULL << 3)	/* RESERVE_WATCH and WATCH work */
 #define NTMEM_FEATURE_PLACEHOLDER (1ULL << 4)	/* so do those of RESERVE, RELEASE */
+#define NTMEM_FEATURE_SECTION	(1ULL << 5)	/* sections and views */
 
 /* ------------------------------------------------------------------------
  * RESERVE: takes a range of address space, without memory.
@@ -394,6 +403,99 @@ struct ntmem_watch {
 
 #define NTMEM_WATCH_RESET	(1U << 0)
 
+/* ------------------------------------------------------------------------
+ * Sections: memory that is no process's own. Any number of processes map views
+ * of it and see the same pages. It lives as long as a handle to it, an fd, or a
+ * view of it is left; its name as long as a handle. A handle works in any
+ * process that has one, by inheritance, SCM_RIGHTS or pidfd_getfd(2); all
+ * else is between the process and its own space.
+ *
+ * Commit is charged once for a section, to the user who made it and to the
+ * system, to no process: at once, or, with RESERVE, page by page as a COMMIT in
+ * any view asks for it, which all views see. What is committed stays so.
+ *
+ * CREATE_SECTION makes one, or opens the one that has this name already: then
+ *	EXISTED is set in flags and size is what that has, whatever was asked.
+ * OPEN_SECTION opens the one that has this name, ENOENT when there is none;
+ *	without a name it makes another handle of the handle in fd.
+ *
+ * @size: CREATE: in bytes, rounded up to pages; out: of the section.
+ * @name, @name_len: address of a name and its length in bytes, 1 to
+ *	NTMEM_NAME_MAX; any bytes. 0, 0: none. A name is a user's own, in one
+ *	IPC namespace.
+ * @prot: READONLY, READWRITE, WRITECOPY, EXECUTE_READ, EXECUTE_READWRITE or
+ *	EXECUTE_WRITECOPY. CREATE: the most that a view can have, with any
+ *	handle. OPEN: that views through this handle can have; EACCES when
+ *	it is more than the section, or the handle in fd, allows.
+ * @flags: in: CREATE: NTMEM_SECTION_RESERVE; OPEN: 0. Out: what holds of
+ *	NTMEM_SECTION_*.
+ * @fd: in: OPEN without a name: a handle; else 0. Out: the new one, with
+ *	O_CLOEXEC.
+ *
+ * QUERY_SECTION tells size, prot and flags of the handle in fd; name and
+ *	name_len are 0.
+ */
+struct ntmem_section {
+	__u64 size;
+	__u64 name;
+	__u32 name_len;
+	__u32 prot;
+	__u32 flags;
+	__s32 fd;
+};
+
+#define NTMEM_SECTION_RESERVE	(1U << 0)	/* COMMIT in a view commits */
+#define NTMEM_SECTION_EXISTED	(1U << 1)	/* out only */
+#define NTMEM_NAME_MAX		1024
+
+/*
+ * MAP_VIEW makes a reservation that shows a part of a section.
+ *
+ * @fd: handle of a section.
+ * @prot: as in RESERVE, or WRITECOPY or EXECUTE_WRITECOPY: a page of such
+ *	protection that is written to becomes the view's own, is reported as
+ *	READWRITE or EXECUTE_READWRITE, and is nobody else's business any
+ *	more. EACCES when the handle does not allow it; NOACCESS and WRITECOPY
+ *	need no more than READONLY.
+ * @offset: in the section, a multiple of the page size.
+ * @size: in bytes, rounded up to pages; 0: to the section's end. Out: of the
+ *	view.
+ * @addr, @min_addr, @max_addr: as in RESERVE; with REPLACE the view takes the
+ *	place of exactly one placeholder.
+ * @flags: of NTMEM_RESERVE_*: TOP_DOWN, NOFORK, REPLACE.
+ *
+ * In a view QUERY's type is MAPPED. COMMIT commits pages of a section that has
+ * RESERVE, in others it does what PROTECT does. PROTECT allows what is no more
+ * than the view was mapped with, EINVAL else; WRITECOPY where it can be read.
+ * RESET and RESET_UNDO change nothing. DECOMMIT and RELEASE are EPERM, WATCH is
+ * ENXIO. The first WRITECOPY charges the whole view to its process, so that
+ * no copy can fail for a limit. munmap(2) of a whole view is UNMAP_VIEW.
+ *
+ * A forked child has the same views; what a view has copied is copied once
+ * more as either side writes to it.
+ *
+ * UNMAP_VIEW: ends the view that addr lies in, ENOENT when there is none.
+ * @flags: NTMEM_RELEASE_PRESERVE: a placeholder takes its place; ENOENT when it
+ *	has not replaced one.
+ */
+struct ntmem_map_view {
+	__s32 fd;
+	__u32 prot;
+	__u64 offset;
+	__u64 addr;
+	__u64 size;
+	__u64 min_addr;
+	__u64 max_addr;
+	__u32 flags;
+	__u32 pad;
+};
+
+struct ntmem_unmap_view {
+	__u64 addr;
+	__u32 flags;
+	__u32 pad;
+};
+
 /* ------------------------------------------------------------------------ */
 
 #define NTMEM_NR_INFO			0x00
@@ -411,6 +513,11 @@ struct ntmem_watch {
 #define NTMEM_NR_BATCH			0x0c
 #define NTMEM_NR_LAST_FAULT		0x0d
 #define NTMEM_NR_WATCH			0x0e
+#define NTMEM_NR_CREATE_SECTION		0x0f
+#define NTMEM_NR_OPEN_SECTION		0x10
+#define NTMEM_NR_QUERY_SECTION		0x11
+#define NTMEM_NR_MAP_VIEW		0x12
+#define NTMEM_NR_UNMAP_VIEW		0x13
 
 #define NTMEM_IOC_MAGIC	0xC4
 
@@ -430,5 +537,15 @@ struct ntmem_watch {
 #define NTMEM_IOC_BATCH		_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_BATCH, struct ntmem_batch)
 #define NTMEM_IOC_LAST_FAULT	_IOR(NTMEM_IOC_MAGIC, NTMEM_NR_LAST_FAULT, struct ntmem_fault)
 #define NTMEM_IOC_WATCH		_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_WATCH, struct ntmem_watch)
+#define NTMEM_IOC_CREATE_SECTION \
+	_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_CREATE_SECTION, struct ntmem_section)
+#define NTMEM_IOC_OPEN_SECTION \
+	_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_OPEN_SECTION, struct ntmem_section)
+#define NTMEM_IOC_QUERY_SECTION \
+	_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_QUERY_SECTION, struct ntmem_section)
+#define NTMEM_IOC_MAP_VIEW \
+	_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_MAP_VIEW, struct ntmem_map_view)
+#define NTMEM_IOC_UNMAP_VIEW \
+	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_UNMAP_VIEW, struct ntmem_unmap_view)
 
 #endif /* _UAPI_LINUX_NTMEM_H */
