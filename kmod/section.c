@@ -447,6 +447,7 @@ static void ntmem_handle_got(struct ntmem_segment *segment)
 /* The last handle takes the name with it, though views may stay. */
 static void ntmem_handle_gone(struct ntmem_segment *segment)
 {
+	ntmem_stop_point("handle_gone");
 	mutex_lock(&ntmem_names_lock);
 	if (!--segment->handles && segment->name)
 		hash_del(&segment->name->node);
@@ -603,6 +604,7 @@ static struct file *ntmem_section_create(struct ntmem_space *space,
 		if (IS_ERR(found))
 			return ERR_CAST(segment);
 	} else {
+		ntmem_stop_point("name_enter");
 		found = ntmem_name_enter(segment, name);
 		if (found) {
 			ntmem_segment_put(segment);

@@ -229,10 +229,12 @@ int ntmem_view_change(struct ntmem_region *region,
 	err = ntmem_segment_commit_begin(segment, first, last, need);
 	if (err)
 		goto uncharge;
+	ntmem_stop_point("segment_commit");
 	err = ntmem_view_set(region, pages->first, pages->last, state);
 	ntmem_segment_commit_end(segment, first, last, *need, !err);
 	if (err)
 		goto uncharge;
+	ntmem_stop_point("view_changed");
 	ntmem_zap(region, pages->first, pages->last);
 	return 0;
 
@@ -377,6 +379,7 @@ static int ntmem_view_copy(struct ntmem_try *try)
 	if (page)
 		copy_user_highpage(copy, page, try->vmf->address,
 				   try->vmf->vma);
+	ntmem_stop_point("view_copied");
 	ntmem_zap(region, try->index, try->index);
 	ntmem_page_own(region, copy, try->index);
 	block->page[i] = copy;
