@@ -628,7 +628,8 @@ static struct file *ntmem_section_again(const struct ntmem_section *section)
 	handle = file->private_data;
 	if (ntmem_view_allows(handle->prot, section->prot)) {
 		ntmem_handle_got(handle->segment);
-		again = ntmem_handle_file(handle->segment, section->prot);
+		again = ntmem_handle_file(handle->segment,
+					  section->prot ?: handle->prot);
 	} else {
 		again = ERR_PTR(-EACCES);
 	}
@@ -642,7 +643,7 @@ static struct file *ntmem_section_open(const struct ntmem_section *section)
 	struct ntmem_name *name;
 
 	if (section->flags || section->size ||
-	    !ntmem_section_prot_valid(section->prot))
+	    (section->prot && !ntmem_section_prot_valid(section->prot)))
 		return ERR_PTR(-EINVAL);
 	name = ntmem_name_read(section);
 	if (IS_ERR(name))
@@ -654,7 +655,8 @@ static struct file *ntmem_section_open(const struct ntmem_section *section)
 	if (IS_ERR(segment))
 		return ERR_CAST(segment);
 	if (ntmem_view_allows(segment->prot, section->prot))
-		return ntmem_handle_file(segment, section->prot);
+		return ntmem_handle_file(segment,
+					 section->prot ?: segment->prot);
 	ntmem_handle_gone(segment);
 	return ERR_PTR(-EACCES);
 }

@@ -562,6 +562,12 @@ TEST_F(section, names)
 	two = nt_open_section(self->fd, "Name", 0, RW);
 	ASSERT_LE(0, two);
 	ASSERT_EQ(-EACCES, nt_open_section(self->fd, "Name", 0, RX));
+	close(s.fd);
+	s = (struct ntmem_section) { .size = 0 };
+	s.fd = nt_open_section(self->fd, "Name", 0, 0);
+	ASSERT_LE(0, s.fd);
+	ASSERT_EQ(0, nt_call(self->fd, NTMEM_IOC_QUERY_SECTION, &s));
+	ASSERT_EQ((__u32)RW, s.prot);
 	a = nt_view(self->fd, one, RW);
 	b = nt_view(self->fd, two, RW);
 	ASSERT_EQ(0, nt_commit(self->fd, a, PAGE, RW));

@@ -426,7 +426,8 @@ struct ntmem_watch {
  * @prot: READONLY, READWRITE, WRITECOPY, EXECUTE_READ, EXECUTE_READWRITE or
  *	EXECUTE_WRITECOPY. CREATE: the most that a view can have, with any
  *	handle. OPEN: that views through this handle can have; EACCES when
- *	it is more than the section, or the handle in fd, allows.
+ *	it is more than the section, or the handle in fd, allows; 0 for
+ *	as much as that allows.
  * @flags: in: CREATE: NTMEM_SECTION_RESERVE; OPEN: 0. Out: what holds of
  *	NTMEM_SECTION_*.
  * @fd: in: OPEN without a name: a handle; else 0. Out: the new one, with
