@@ -341,6 +341,8 @@ TEST_F(placeholder, released_as_any_other)
 	ASSERT_EQ(0, split(self->fd, self->base, 4 * PAGE));
 	ASSERT_TRUE(is_one(self->fd, self->base, 4 * PAGE));
 	ASSERT_EQ(0, nt_poke(self->base + 5 * PAGE, 1));
+	ASSERT_EQ(0, split(self->fd, self->base + 5 * PAGE, SIZE - 5 * PAGE));
+	ASSERT_TRUE(is_one(self->fd, self->base + 5 * PAGE, SIZE - 5 * PAGE));
 	ASSERT_EQ(0, nt_release(self->fd, self->base + 5 * PAGE, 0));
 	ASSERT_TRUE(nt_is_free(self->fd, self->base + 5 * PAGE));
 }
@@ -374,6 +376,11 @@ TEST_F(placeholder, replaced_by_code)
 	ASSERT_EQ(0, split(self->fd, self->base, 4 * PAGE));
 	ASSERT_EQ(0, split(self->fd, code, 4 * PAGE));
 	ASSERT_EQ(-SIGSEGV, nt_exec(code));
+	/* Data in the place of code is none. */
+	ASSERT_EQ(0, replace(self->fd, code, 4 * PAGE, RW, COMMIT));
+	nt_write_code(code, 42);
+	ASSERT_EQ(-SIGSEGV, nt_exec(code));
+	ASSERT_EQ(0, split(self->fd, code, 4 * PAGE));
 
 	ASSERT_EQ(0, coalesce(self->fd, self->base, SIZE));
 	ASSERT_EQ(0, replace(self->fd, self->base, SIZE, RW, COMMIT));
@@ -424,9 +431,9 @@ TEST_F(placeholder, nofork)
 	ASSERT_EQ(0, split(self->fd, at, half));
 	ASSERT_EQ(0, replace(self->fd, at, half, RW, COMMIT));
 	ASSERT_EQ(0, split(self->fd, self->base, half));
-	ASSERT_EQ(0, replace(self->fd, self->base, half, RW,
+	ASSERT_EQ(0, replace(self->fd, self->base + half, half, RW,
 			     COMMIT | NTMEM_RESERVE_NOFORK));
-	ASSERT_EQ(0, split(self->fd, self->base, half));
+	ASSERT_EQ(0, split(self->fd, self->base + half, half));
 	ASSERT_EQ(0, coalesce(self->fd, self->base, SIZE));
 	pid = fork();
 	if (!pid) {

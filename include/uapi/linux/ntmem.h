@@ -25,9 +25,9 @@
  *   EIO            the caller's mm is not the one that opened the fd, or is
  *                  that of a child whose fork had no memory for its space
  *   EEXIST         RESERVE at an address: the range is in use
+ *                  COMMIT: the range lies in a placeholder
  *                                              (STATUS_CONFLICTING_ADDRESSES)
  *   ENOSPC         RESERVE: no hole is large enough    (STATUS_NO_MEMORY)
- *                  COMMIT: the range lies in a placeholder
  *   ENOENT         the address is in no reservation, or the range is not
  *                  inside one reservation, or, where placeholders are asked
  *                  for, is not what is wanted  (STATUS_MEMORY_NOT_ALLOCATED,
