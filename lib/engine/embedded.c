@@ -26,7 +26,7 @@ static int embedded_info(struct ntmem_info *info)
 	memset(info, 0, sizeof(*info));
 	info->version = NTMEM_API_VERSION;
 	info->features = NTMEM_FEATURE_BATCH | NTMEM_FEATURE_COW_FORK |
-			 NTMEM_FEATURE_WATCH;
+			 NTMEM_FEATURE_WATCH | NTMEM_FEATURE_PLACEHOLDER;
 	info->page_size = PAGE_BYTES;
 	info->min_address = LOWEST_ADDRESS;
 	info->max_address = USER_END - 1;

@@ -26,10 +26,18 @@
 #define LOWEST_ADDRESS	0x10000ULL
 #define MAX_GRANULARITY	(1ULL << 30)
 
+/*
+ * What a reservation keeps of its flags: REPLACE says that it may become a
+ * placeholder again. A placeholder is one run, with nothing committed.
+ */
+#define RESERVATION_FLAGS	(NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH | \
+				 NTMEM_RESERVE_PLACEHOLDER | \
+				 NTMEM_RESERVE_REPLACE)
+
 struct reservation {
 	struct ntmem_runs pages;	/* ends where the reservation ends */
 	uint32_t prot;			/* given to RESERVE */
-	uint32_t flags;			/* NTMEM_RESERVE_NOFORK, _WATCH */
+	uint32_t flags;			/* NTMEM_RESERVE_*, RESERVATION_FLAGS */
 	struct ntmem_skip_node node;	/* its key is the base; last member */
 };
 
@@ -91,6 +99,11 @@ static inline uint64_t res_end(const struct reservation *res)
 	return res->pages.end;
 }
 
+static inline bool is_placeholder(const struct reservation *res)
+{
+	return res->flags & NTMEM_RESERVE_PLACEHOLDER;
+}
+
 /* The protection that is reported for a page in this state. */
 static inline uint32_t res_prot(const struct reservation *res, uint32_t state)
 {
@@ -105,9 +118,16 @@ static inline uint32_t res_prot(const struct reservation *res, uint32_t state)
 /* embedded_reserve.c */
 struct reservation *reservation_of(struct ntmem_skip_node *node);
 struct reservation *reservation_at(uint64_t addr);
+struct reservation *reservation_new(uint32_t prot, uint32_t flags);
+void reservation_free(struct reservation *res);
 void reservation_forget(struct reservation *res);
+void count_watched(const struct reservation *res, int n);
 int embedded_reserve(struct ntmem_reserve *reserve);
 int embedded_release(const struct ntmem_range *range);
+
+/* embedded_placeholder.c */
+int replace_placeholder(const struct ntmem_reserve *reserve, uint32_t state);
+int release_placeholder(const struct ntmem_range *range);
 
 /* embedded_place.c: address space from Linux; *addr is 0 or the wanted one. */
 int place_reservation(const struct ntmem_reserve *reserve, int linux_prot,
@@ -120,6 +140,9 @@ int embedded_decommit(const struct ntmem_range *range);
 int embedded_drop(const struct ntmem_range *ranges, unsigned int count);
 int embedded_protect(struct ntmem_protect *protect);
 int reapply(const struct reservation *res, uint64_t start, uint64_t end);
+int change_access(struct reservation *res, uint64_t start, uint64_t end,
+		  uint32_t prot);
+int decommit_pages(struct reservation *res, uint64_t start, uint64_t end);
 bool commit_fits(uint64_t bytes);
 int free_range(const struct ntmem_range *range, struct reservation **res,
 	       uint64_t *start, uint64_t *end);

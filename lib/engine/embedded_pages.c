@@ -94,8 +94,8 @@ static int set_access(const struct reservation *res, uint64_t start,
 }
 
 /* Isolates a range and gives it Linux's form of prot, or changes nothing. */
-static int change_access(struct reservation *res, uint64_t start,
-			 uint64_t end, uint32_t prot)
+int change_access(struct reservation *res, uint64_t start, uint64_t end,
+		  uint32_t prot)
 {
 	int error = ntmem_runs_isolate(&res->pages, start, end);
 
@@ -121,6 +121,8 @@ static int commit_locked(const struct ntmem_range *range)
 	error = range_in_one(range->addr, range->size, &res, &start, &end);
 	if (error)
 		return error;
+	if (is_placeholder(res))
+		return -EEXIST;
 	fresh = end - start - ntmem_runs_count(&res->pages, start, end,
 					       RUN_PROT);
 	if (!commit_fits(fresh))
@@ -186,15 +188,11 @@ static int keep_records(struct reservation *res, uint64_t start, uint64_t end)
  * dropping of its content and its end. (Mapping it anew with MAP_FIXED would
  * be one call, but may fail with the old mapping gone, and forgets DONTFORK.)
  */
-static int decommit_locked(const struct ntmem_range *range)
+int decommit_pages(struct reservation *res, uint64_t start, uint64_t end)
 {
-	struct reservation *res;
-	uint64_t start, end, locked = 0;
-	int error = free_range(range, &res, &start, &end);
+	uint64_t locked = 0;
+	int error = change_access(res, start, end, 0);
 
-	if (error)
-		return error;
-	error = change_access(res, start, end, 0);
 	if (error)
 		return error;
 	error = keep_records(res, start, end);
@@ -215,6 +213,15 @@ static int decommit_locked(const struct ntmem_range *range)
 					       RUN_PROT);
 	ntmem_runs_change(&res->pages, start, end, ~RUN_WRITTEN, 0);
 	return 0;
+}
+
+static int decommit_locked(const struct ntmem_range *range)
+{
+	struct reservation *res;
+	uint64_t start, end;
+	int error = free_range(range, &res, &start, &end);
+
+	return error ? error : decommit_pages(res, start, end);
 }
 
 int embedded_decommit(const struct ntmem_range *range)

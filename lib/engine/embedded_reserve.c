@@ -31,13 +31,13 @@ static size_t reservation_size(uint32_t height)
 }
 
 /* Without the lock one may look whether there are any. */
-static void count_watched(const struct reservation *res, int n)
+void count_watched(const struct reservation *res, int n)
 {
 	if (res->flags & NTMEM_RESERVE_WATCH)
 		__atomic_fetch_add(&embedded.watched, n, __ATOMIC_RELAXED);
 }
 
-static struct reservation *reservation_new(uint32_t prot, uint32_t flags)
+struct reservation *reservation_new(uint32_t prot, uint32_t flags)
 {
 	uint32_t height = ntmem_skip_height();
 	struct reservation *res;
@@ -46,13 +46,13 @@ static struct reservation *reservation_new(uint32_t prot, uint32_t flags)
 	if (!res)
 		return NULL;
 	res->prot = prot;
-	res->flags = flags & (NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH);
+	res->flags = flags & RESERVATION_FLAGS;
 	res->node.height = height;
 	count_watched(res, 1);
 	return res;
 }
 
-static void reservation_free(struct reservation *res)
+void reservation_free(struct reservation *res)
 {
 	count_watched(res, -1);
 	ntmem_pool_free(&embedded.pool, res,
@@ -93,24 +93,40 @@ static bool limits_valid(const struct ntmem_reserve *r)
 				r->max_addr < USER_END);
 }
 
+#define RESERVE_FLAGS	(RESERVATION_FLAGS | NTMEM_RESERVE_COMMIT | \
+			 NTMEM_RESERVE_TOP_DOWN)
+
+/* Flags that go neither with a placeholder nor with what replaces one. */
+static bool flags_valid(const struct ntmem_reserve *r)
+{
+	if (r->flags & ~RESERVE_FLAGS)
+		return false;
+	if (r->flags & NTMEM_RESERVE_PLACEHOLDER)
+		return r->prot == NTMEM_PAGE_NOACCESS &&
+		       !(r->flags & ~(NTMEM_RESERVE_PLACEHOLDER |
+				      NTMEM_RESERVE_TOP_DOWN |
+				      NTMEM_RESERVE_NOFORK));
+	return !(r->flags & NTMEM_RESERVE_REPLACE) ||
+	       !(r->flags & NTMEM_RESERVE_TOP_DOWN);
+}
+
 /* Checks a request and rounds it, in place. */
 static int normalise(struct ntmem_reserve *r)
 {
+	bool replace = r->flags & NTMEM_RESERVE_REPLACE;
 	uint64_t base;
 
-	if (r->flags & ~(NTMEM_RESERVE_COMMIT | NTMEM_RESERVE_TOP_DOWN |
-			 NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH))
-		return -EINVAL;
-	if (!ntmem_prot_valid(r->prot) || !r->size ||
+	if (!flags_valid(r) || !ntmem_prot_valid(r->prot) || !r->size ||
 	    !in_user_space(r->addr, r->size))
 		return -EINVAL;
-	if (!r->addr) {
+	if (!r->addr && !replace) {
 		r->size = page_up(r->size);
 		return limits_valid(r) ? 0 : -EINVAL;
 	}
 	if (r->min_addr || r->max_addr || r->align)
 		return -EINVAL;
-	base = r->addr & ~(embedded.granularity - 1);
+	base = replace ? page_down(r->addr) :
+			 r->addr & ~(embedded.granularity - 1);
 	r->size = page_up(r->addr + r->size) - base;
 	r->addr = base;
 	return base >= LOWEST_ADDRESS ? 0 : -EINVAL;
@@ -164,6 +180,8 @@ static int reserve_locked(struct ntmem_reserve *r)
 		return error;
 	if (r->flags & NTMEM_RESERVE_COMMIT)
 		state = r->prot & ~PROT_CACHE;
+	if (r->flags & NTMEM_RESERVE_REPLACE)
+		return replace_placeholder(r, state);
 	res = reservation_new(r->prot, r->flags);
 	if (!res)
 		return -ENOMEM;
@@ -257,8 +275,11 @@ static int release_locked(const struct ntmem_range *range)
 {
 	struct reservation *res;
 	uint64_t start, end;
-	int error = free_range(range, &res, &start, &end);
+	int error;
 
+	if (range->flags)
+		return release_placeholder(range);
+	error = free_range(range, &res, &start, &end);
 	if (error)
 		return error;
 	if (start > res_base(res) || end < res_end(res))

@@ -98,6 +98,14 @@ int ntmem_tracker_add(uint64_t start, uint64_t end)
 	return ioctl(faults.fd, UFFDIO_REGISTER, &range) ? -errno : 0;
 }
 
+void ntmem_tracker_remove(uint64_t start, uint64_t end)
+{
+	struct uffdio_range range = { .start = start, .len = end - start };
+
+	if (is_ours(&faults))
+		ioctl(faults.fd, UFFDIO_UNREGISTER, &range);
+}
+
 static int call_scan(struct pagemap_scan *scan)
 {
 	int found = ioctl(pagemap.fd, SCAN_IOCTL, scan);

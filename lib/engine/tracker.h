@@ -39,6 +39,9 @@ int ntmem_tracker_open(void);
 /* Anonymous memory, from now on. Pages that it has count as written. */
 int ntmem_tracker_add(uint64_t start, uint64_t end);
 
+/* Not any more, as far as it was. */
+void ntmem_tracker_remove(uint64_t start, uint64_t end);
+
 /* -EPERM: some of the range is not tracked, or not any more. */
 int ntmem_tracker_scan(struct ntmem_scan *scan);
 
