@@ -45,24 +45,84 @@ typedef struct _WIN32_MEMORY_RANGE_ENTRY {
  * ERROR_INVALID_ADDRESS also when the range to reserve is in use,
  * ERROR_NOT_ENOUGH_MEMORY (8) when no hole is large enough, ERROR_BUSY (170)
  * when MEM_RESET_UNDO finds content lost. MEM_PHYSICAL and MEM_LARGE_PAGES:
- * ERROR_NOT_SUPPORTED. Microsoft's page: "VirtualAlloc function
+ * ERROR_NOT_SUPPORTED. Placeholders are VirtualAlloc2's: here their flags are
+ * ERROR_INVALID_PARAMETER. Microsoft's page: "VirtualAlloc function
  * (memoryapi.h)".
  */
 WINBASEAPI LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
 				      DWORD flAllocationType, DWORD flProtect);
 
 /*
+ * VirtualAlloc2 - VirtualAlloc that can be asked for more
+ * @Process: GetCurrentProcess(), or NULL, which is the same
+ * @BaseAddress: as for VirtualAlloc, but to reserve it must be a multiple of
+ *	the allocation granularity; of a page with MEM_REPLACE_PLACEHOLDER
+ * @Size: not 0; to reserve at an address, a multiple of the page size
+ * @AllocationType: as for VirtualAlloc; or MEM_RESERVE with one of
+ *	MEM_RESERVE_PLACEHOLDER, at most with MEM_TOP_DOWN: makes a
+ *	placeholder, a range of addresses in which nothing can be committed;
+ *	MEM_REPLACE_PLACEHOLDER, possibly with MEM_COMMIT and MEM_WRITE_WATCH:
+ *	reserves what is exactly one placeholder, in its place. No other thread
+ *	can get the addresses meanwhile. VirtualFree splits and joins
+ *	placeholders, and makes one again of what has replaced it.
+ * @PageProtection: PAGE_*; of a placeholder PAGE_NOACCESS
+ * @ExtendedParameters, @ParameterCount: an array, each type at most once; may
+ *	be NULL when there are none. MemExtendedParameterAddressRequirements,
+ *	only with MEM_RESERVE and without a BaseAddress, limits where the
+ *	system may put it; all zero is no requirement.
+ *	MemExtendedParameterNumaNode, a node of this machine or
+ *	NUMA_NO_PREFERRED_NODE, is checked and has no effect, nor have the
+ *	attribute flags ..._ZERO_PAGES_OPTIONAL and ..._SOFT_FAULT_PAGES.
+ *
+ * VirtualQuery shows a placeholder as it does a reservation with nothing
+ * committed. Returns as VirtualAlloc; ERROR_INVALID_PARAMETER also for bad
+ * extended parameters, ERROR_NOACCESS for requirements at NULL,
+ * ERROR_INVALID_ADDRESS when what is to be replaced is not exactly one
+ * placeholder, or what is to be committed is one, ERROR_NOT_ENOUGH_MEMORY (8)
+ * when nothing fits, ERROR_INVALID_HANDLE for another process. Other extended
+ * parameters and flags: ERROR_NOT_SUPPORTED. Microsoft's page: "VirtualAlloc2
+ * function (memoryapi.h)".
+ */
+WINBASEAPI PVOID WINAPI
+VirtualAlloc2(HANDLE Process, PVOID BaseAddress, SIZE_T Size,
+	      ULONG AllocationType, ULONG PageProtection,
+	      MEM_EXTENDED_PARAMETER *ExtendedParameters,
+	      ULONG ParameterCount);
+
+/*
+ * VirtualAlloc2FromApp - VirtualAlloc2 without memory that can be executed
+ *
+ * ERROR_INVALID_PARAMETER for PAGE_EXECUTE and its like, else as VirtualAlloc2.
+ * Microsoft's page: "VirtualAlloc2FromApp function (memoryapi.h)".
+ */
+WINBASEAPI PVOID WINAPI
+VirtualAlloc2FromApp(HANDLE Process, PVOID BaseAddress, SIZE_T Size,
+		     ULONG AllocationType, ULONG PageProtection,
+		     MEM_EXTENDED_PARAMETER *ExtendedParameters,
+		     ULONG ParameterCount);
+
+/*
  * VirtualFree - decommit pages, or release a reservation
  * @lpAddress: MEM_RELEASE: in the first page of the reservation
- * @dwSize: MEM_RELEASE: 0. MEM_DECOMMIT: the range, rounded outwards to pages;
- *	0 for the whole reservation, with lpAddress in its first page.
- * @dwFreeType: MEM_DECOMMIT or MEM_RELEASE
+ * @dwSize: MEM_RELEASE: 0. Otherwise the range, rounded outwards to pages;
+ *	0 with MEM_DECOMMIT for the whole reservation, with lpAddress in its
+ *	first page.
+ * @dwFreeType: MEM_DECOMMIT or MEM_RELEASE; or MEM_RELEASE with one of
+ *	MEM_PRESERVE_PLACEHOLDER: a part of a placeholder becomes one of its
+ *	own, as does what lies in front of it and behind it; or a whole
+ *	reservation that has replaced a placeholder loses its content and is one
+ *	again;
+ *	MEM_COALESCE_PLACEHOLDERS: two placeholders or more, side by side, that
+ *	together are exactly the range, become one.
  *
- * Decommitting reserved pages does nothing. ERROR_INVALID_PARAMETER when the
- * range leaves the reservation that it begins in, or begins in a mapping of a
- * file or of shared memory; ERROR_INVALID_ADDRESS when lpAddress is elsewhere
- * outside reservations, or not in the first page. Microsoft's page:
- * "VirtualFree function (memoryapi.h)".
+ * Decommitting reserved pages does nothing. What has replaced a placeholder may
+ * be released as any reservation, and then nothing remains.
+ * ERROR_INVALID_PARAMETER when the range leaves the reservation that it begins
+ * in, or begins in a mapping of a file or of shared memory;
+ * ERROR_INVALID_ADDRESS when lpAddress is elsewhere outside reservations, or
+ * not in the first page, and when there is nothing to preserve, or to
+ * coalesce, that is just the range. Microsoft's page: "VirtualFree function
+ * (memoryapi.h)".
  */
 WINBASEAPI BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize,
 				   DWORD dwFreeType);

@@ -20,6 +20,7 @@ extern "C" {
 #endif
 
 #define INVALID_HANDLE_VALUE	((HANDLE)(LONG_PTR)-1)
+#define NUMA_NO_PREFERRED_NODE	((DWORD)-1)
 
 /* GlobalMemoryStatus: as MEMORYSTATUSEX, in bytes, without dwLength's check. */
 typedef struct _MEMORYSTATUS {

@@ -139,6 +139,57 @@ typedef struct _MEMORY_BASIC_INFORMATION {
 	uint32_t Type;			/* MEM_PRIVATE, _MAPPED or _IMAGE */
 } MEMORY_BASIC_INFORMATION, *PMEMORY_BASIC_INFORMATION;
 
+/*
+ * Where VirtualAlloc2 may choose a base; a member of 0 is no requirement. The
+ * lowest base is a multiple of the allocation granularity; the highest address,
+ * which is that of the last byte, lies above it and just before a page; the
+ * alignment is a power of two, not below the granularity.
+ */
+typedef struct _MEM_ADDRESS_REQUIREMENTS {
+	PVOID LowestStartingAddress;
+	PVOID HighestEndingAddress;
+	SIZE_T Alignment;		/* bytes */
+} MEM_ADDRESS_REQUIREMENTS, *PMEM_ADDRESS_REQUIREMENTS;
+
+/* Which member of a MEM_EXTENDED_PARAMETER counts. */
+typedef enum MEM_EXTENDED_PARAMETER_TYPE {
+	MemExtendedParameterInvalidType = 0,
+	MemExtendedParameterAddressRequirements,	/* Pointer */
+	MemExtendedParameterNumaNode,			/* ULong */
+	MemExtendedParameterPartitionHandle,		/* Handle */
+	MemExtendedParameterUserPhysicalHandle,		/* Handle */
+	MemExtendedParameterAttributeFlags,		/* ULong64 */
+	MemExtendedParameterImageMachine,		/* ULong */
+	MemExtendedParameterMax
+} MEM_EXTENDED_PARAMETER_TYPE, *PMEM_EXTENDED_PARAMETER_TYPE;
+
+/* Attribute flags. */
+#define MEM_EXTENDED_PARAMETER_GRAPHICS			0x00000001
+#define MEM_EXTENDED_PARAMETER_NONPAGED			0x00000002
+#define MEM_EXTENDED_PARAMETER_ZERO_PAGES_OPTIONAL	0x00000004
+#define MEM_EXTENDED_PARAMETER_NONPAGED_LARGE		0x00000008
+#define MEM_EXTENDED_PARAMETER_NONPAGED_HUGE		0x00000010
+#define MEM_EXTENDED_PARAMETER_SOFT_FAULT_PAGES		0x00000020
+#define MEM_EXTENDED_PARAMETER_EC_CODE			0x00000040
+#define MEM_EXTENDED_PARAMETER_IMAGE_NO_HPAT		0x00000080
+
+#define MEM_EXTENDED_PARAMETER_TYPE_BITS	8
+
+/* One more thing that VirtualAlloc2 is asked for. */
+typedef struct DECLSPEC_ALIGN(8) MEM_EXTENDED_PARAMETER {
+	__extension__ struct {
+		DWORD64 Type : MEM_EXTENDED_PARAMETER_TYPE_BITS;
+		DWORD64 Reserved : 64 - MEM_EXTENDED_PARAMETER_TYPE_BITS;
+	};
+	__extension__ union {
+		DWORD64 ULong64;
+		PVOID Pointer;
+		SIZE_T Size;
+		HANDLE Handle;
+		uint32_t ULong;
+	};
+} MEM_EXTENDED_PARAMETER, *PMEM_EXTENDED_PARAMETER;
+
 /* ------------------------------------------------------------------------
  * Heaps: flags of HeapCreate and of the calls.
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * VirtualAlloc and VirtualFree.
+ * VirtualAlloc and VirtualFree, and what VirtualAlloc2 has of them.
  */
 #include <errno.h>
 
-#include "virtual/virtual.h"
+#include "virtual/alloc.h"
 
 #define ALLOC_TYPES	(MEM_COMMIT | MEM_RESERVE | MEM_RESET | \
 			 MEM_RESET_UNDO | MEM_TOP_DOWN | MEM_WRITE_WATCH | \
@@ -18,9 +18,20 @@ static bool physical_valid(DWORD type)
 	       !(type & ~(MEM_RESERVE | MEM_PHYSICAL | MEM_TOP_DOWN));
 }
 
+/* Those of VirtualAlloc2. */
+static bool placeholder_valid(const struct virtual_alloc *alloc)
+{
+	if (!(alloc->type & MEM_RESERVE_PLACEHOLDER))
+		return (alloc->type & MEM_RESERVE) &&
+		       !(alloc->type & MEM_PHYSICAL);
+	return (alloc->type & ~MEM_TOP_DOWN) ==
+	       (MEM_RESERVE | MEM_RESERVE_PLACEHOLDER) &&
+	       alloc->protect == PAGE_NOACCESS;
+}
+
 static bool types_valid(DWORD type)
 {
-	if (type & ~ALLOC_TYPES)
+	if (type & ~(ALLOC_TYPES | VIRTUAL_PLACEHOLDERS))
 		return false;
 	if (type & (MEM_RESET | MEM_RESET_UNDO))
 		return type == MEM_RESET || type == MEM_RESET_UNDO;
@@ -35,99 +46,123 @@ static bool types_valid(DWORD type)
 	return true;
 }
 
-/* The checks that come before any look at the address space. */
-static bool alloc_valid(uint64_t addr, SIZE_T size, DWORD type, DWORD protect)
+bool virtual_alloc_valid(const struct virtual_alloc *alloc)
 {
-	if (!types_valid(type) || !ntmem_prot_valid(protect))
+	if (!types_valid(alloc->type) || !ntmem_prot_valid(alloc->protect))
 		return false;
-	if ((type & MEM_PHYSICAL) && protect != PAGE_READWRITE)
+	if ((alloc->type & VIRTUAL_PLACEHOLDERS) && !placeholder_valid(alloc))
 		return false;
-	if (addr && addr < VIRTUAL_LOWEST)
+	if ((alloc->type & MEM_PHYSICAL) && alloc->protect != PAGE_READWRITE)
 		return false;
-	return virtual_in_user_space(addr, size);
+	if (alloc->addr && alloc->addr < VIRTUAL_LOWEST)
+		return false;
+	return virtual_in_user_space(alloc->addr, alloc->size);
 }
 
-static void *reserve(const struct ntmem_engine *engine, uint64_t addr,
-		     SIZE_T size, DWORD type, DWORD protect)
+static uint32_t reserve_flags(DWORD type, bool placed)
+{
+	static const struct {
+		DWORD type;
+		uint32_t flag;
+	} flags[] = {
+		{ MEM_COMMIT, NTMEM_RESERVE_COMMIT },
+		{ MEM_WRITE_WATCH, NTMEM_RESERVE_WATCH },
+		{ MEM_RESERVE_PLACEHOLDER, NTMEM_RESERVE_PLACEHOLDER },
+		{ MEM_REPLACE_PLACEHOLDER, NTMEM_RESERVE_REPLACE },
+	};
+	uint32_t value = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (type & flags[i].type)
+			value |= flags[i].flag;
+	if ((type & MEM_TOP_DOWN) && !placed)
+		value |= NTMEM_RESERVE_TOP_DOWN;
+	return value;
+}
+
+static void *reserve(const struct ntmem_engine *engine,
+		     const struct virtual_alloc *alloc)
 {
 	struct ntmem_reserve request = {
-		.addr = addr, .size = size, .prot = protect,
+		.addr = alloc->addr, .size = alloc->size,
+		.prot = alloc->protect,
+		.flags = reserve_flags(alloc->type, alloc->addr),
+		.min_addr = alloc->lowest, .max_addr = alloc->highest,
+		.align = alloc->align,
 	};
 
-	if (type & MEM_COMMIT)
-		request.flags |= NTMEM_RESERVE_COMMIT;
-	if ((type & MEM_TOP_DOWN) && !addr)
-		request.flags |= NTMEM_RESERVE_TOP_DOWN;
-	if (type & MEM_WRITE_WATCH)
-		request.flags |= NTMEM_RESERVE_WATCH;
 	if (!ntmem_result(engine->reserve(&request)))
 		return NULL;
 	return (void *)(uintptr_t)request.addr;
 }
 
-static void *change_range(const struct ntmem_engine *engine, uint64_t addr,
-			  SIZE_T size, DWORD type, DWORD protect)
+static void *change_range(const struct ntmem_engine *engine,
+			  const struct virtual_alloc *alloc)
 {
-	struct ntmem_range range = { .addr = addr, .size = size };
+	struct ntmem_range range = { .addr = alloc->addr, .size = alloc->size };
 	int error;
 
-	if (type & MEM_COMMIT) {
-		range.prot = protect;
+	if (alloc->type & MEM_COMMIT) {
+		range.prot = alloc->protect;
 		error = engine->commit(&range);
-	} else if (type & MEM_RESET) {
+	} else if (alloc->type & MEM_RESET) {
 		error = engine->reset(&range);
 	} else {
 		error = engine->reset_undo(&range);
 	}
-	return ntmem_result(error) ? (void *)(uintptr_t)virtual_page(addr) :
-				     NULL;
+	return ntmem_result(error) ?
+	       (void *)(uintptr_t)virtual_page(alloc->addr) : NULL;
+}
+
+void *virtual_alloc(const struct ntmem_engine *engine,
+		    const struct virtual_alloc *alloc)
+{
+	if (alloc->type & MISSING_TYPES) {
+		SetLastError(ERROR_NOT_SUPPORTED);
+		return NULL;
+	}
+	if ((alloc->type & MEM_RESERVE) ||
+	    ((alloc->type & MEM_COMMIT) && !alloc->addr))
+		return reserve(engine, alloc);
+	return change_range(engine, alloc);
 }
 
 LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
 			   DWORD flAllocationType, DWORD flProtect)
 {
 	const struct ntmem_engine *engine = virtual_engine();
-	uint64_t addr = (uintptr_t)lpAddress;
+	struct virtual_alloc alloc = {
+		.addr = (uintptr_t)lpAddress, .size = dwSize,
+		.type = flAllocationType, .protect = flProtect,
+	};
 
 	if (!engine)
 		return NULL;
-	if (!alloc_valid(addr, dwSize, flAllocationType, flProtect)) {
+	if ((alloc.type & VIRTUAL_PLACEHOLDERS) ||
+	    !virtual_alloc_valid(&alloc)) {
 		SetLastError(ERROR_INVALID_PARAMETER);
 		return NULL;
 	}
-	if (flAllocationType & MISSING_TYPES) {
-		SetLastError(ERROR_NOT_SUPPORTED);
-		return NULL;
-	}
-	if ((flAllocationType & MEM_RESERVE) ||
-	    ((flAllocationType & MEM_COMMIT) && !addr))
-		return reserve(engine, addr, dwSize, flAllocationType,
-			       flProtect);
-	return change_range(engine, addr, dwSize, flAllocationType, flProtect);
+	return virtual_alloc(engine, &alloc);
 }
 
 /* ------------------------------------------------------------------------ */
 
-#define PLACEHOLDER_TYPES	(MEM_COALESCE_PLACEHOLDERS | \
-				 MEM_PRESERVE_PLACEHOLDER)
-
-/* 0, or the error code for a bad combination of type and size. */
-static DWORD check_free(DWORD type, SIZE_T size)
+/* Is it a type that there is, and one that takes such a size? */
+static bool free_valid(DWORD type, SIZE_T size)
 {
-	DWORD placeholder = type & PLACEHOLDER_TYPES;
-
-	type &= ~PLACEHOLDER_TYPES;
-	if (placeholder) {
-		if (type != MEM_RELEASE || !size ||
-		    placeholder == PLACEHOLDER_TYPES)
-			return ERROR_INVALID_PARAMETER;
-		return ERROR_NOT_SUPPORTED;
+	switch (type) {
+	case MEM_DECOMMIT:
+		return true;
+	case MEM_RELEASE:
+		return !size;
+	case MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER:
+	case MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS:
+		return size;
+	default:
+		return false;
 	}
-	if (type != MEM_RELEASE && type != MEM_DECOMMIT)
-		return ERROR_INVALID_PARAMETER;
-	if (type == MEM_RELEASE && size)
-		return ERROR_INVALID_PARAMETER;
-	return ERROR_SUCCESS;
 }
 
 /* Views, among which is the program itself, are not freed but unmapped. */
@@ -145,17 +180,20 @@ BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize, DWORD dwFreeType)
 	struct ntmem_range range = {
 		.addr = (uintptr_t)lpAddress, .size = dwSize,
 	};
-	DWORD code = check_free(dwFreeType, dwSize);
 	int error;
 
 	if (!engine)
 		return FALSE;
-	if (code)
-		return ntmem_refuse(code);
-	if (dwFreeType == MEM_RELEASE)
-		error = engine->release(&range);
-	else
+	if (!free_valid(dwFreeType, dwSize))
+		return ntmem_refuse(ERROR_INVALID_PARAMETER);
+	if (dwFreeType & MEM_PRESERVE_PLACEHOLDER)
+		range.flags = NTMEM_RELEASE_PRESERVE;
+	else if (dwFreeType & MEM_COALESCE_PLACEHOLDERS)
+		range.flags = NTMEM_RELEASE_COALESCE;
+	if (dwFreeType == MEM_DECOMMIT)
 		error = engine->decommit(&range);
+	else
+		error = engine->release(&range);
 	if (error == -ENOENT && is_view(engine, range.addr))
 		return ntmem_refuse(ERROR_INVALID_PARAMETER);
 	return ntmem_result(error);
