@@ -62,6 +62,7 @@ int main(int argc, char **argv)
 	suite_add_tcase(suite, signal_tests());
 	suite_add_tcase(suite, fork_tests());
 	suite_add_tcase(suite, watch_host_tests());
+	suite_add_tcase(suite, placeholder_host_tests());
 	suite_add_tcase(suite, engine_tests());
 	suite_add_tcase(suite, failure_tests());
 	suite_add_tcase(suite, watch_failure_tests());

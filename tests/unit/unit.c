@@ -18,6 +18,7 @@ void add_windows_tests(Suite *suite)
 {
 	suite_add_tcase(suite, system_tests());
 	suite_add_tcase(suite, alloc_tests());
+	suite_add_tcase(suite, alloc2_tests());
 	suite_add_tcase(suite, free_tests());
 	suite_add_tcase(suite, query_tests());
 	suite_add_tcase(suite, protect_tests());
@@ -27,6 +28,7 @@ void add_windows_tests(Suite *suite)
 	suite_add_tcase(suite, exception_tests());
 	suite_add_tcase(suite, thread_tests());
 	suite_add_tcase(suite, watch_tests());
+	suite_add_tcase(suite, placeholder_tests());
 	add_heap_case(suite, heap_create_tests());
 	add_heap_case(suite, heap_alloc_tests());
 	add_heap_case(suite, heap_realloc_tests());

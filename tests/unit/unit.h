@@ -23,6 +23,7 @@
 #define UNTOUCHED	0xdeadbeefu
 
 TCase *alloc_tests(void);
+TCase *alloc2_tests(void);
 TCase *bstr_tests(void);
 TCase *crt_tests(void);
 TCase *engine_tests(void);
@@ -46,6 +47,8 @@ TCase *heap_walk_tests(void);
 TCase *hints_tests(void);
 TCase *host_tests(void);
 TCase *lock_tests(void);
+TCase *placeholder_tests(void);
+TCase *placeholder_host_tests(void);
 TCase *protect_tests(void);
 TCase *query_tests(void);
 TCase *region_tests(void);
