@@ -35,10 +35,79 @@ static char *scene;
 static DWORD watch;	/* MEM_WRITE_WATCH, or 0 */
 static char *hole;
 
+/*
+ * What was one placeholder: a row of four pages each. The second one is not for
+ * a child, the third was replaced and has some of everything, too. NULL where
+ * no subject is about them.
+ */
+#define PLACES		16
+#define PLACE		(4 * PAGE)
+#define ROOM		(PAGES + PLACES)
+
+static char *places;
+
+static int place_call(char *place, DWORD more, uint32_t flags)
+{
+	struct ntmem_reserve reserve = {
+		.addr = (uintptr_t)place, .size = PLACE, .prot = PAGE_READWRITE,
+		.flags = NTMEM_RESERVE_REPLACE | flags,
+	};
+
+	if (more & MEM_COMMIT)
+		reserve.flags |= NTMEM_RESERVE_COMMIT;
+	if (more & MEM_WRITE_WATCH)
+		reserve.flags |= NTMEM_RESERVE_WATCH;
+	return ntmem_engine()->reserve(&reserve);
+}
+
+static bool split_place(char *place)
+{
+	return VirtualFree(place, PLACE,
+			   MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER);
+}
+
+static void make_places(void)
+{
+	char *content;
+	DWORD old;
+
+	assert_ok(places = VirtualAlloc2(NULL, NULL, PLACES * PAGE,
+					 MEM_RESERVE | MEM_RESERVE_PLACEHOLDER,
+					 PAGE_NOACCESS, NULL, 0));
+	for (int i = 0; i < 3; i++)
+		assert_ok(split_place(places + i * PLACE));
+	ck_assert_int_eq(place_call(places + PLACE, 0, NTMEM_RESERVE_NOFORK),
+			 0);
+	assert_ok(split_place(places + PLACE));
+	content = places + 2 * PLACE;
+	ck_assert_int_eq(place_call(content, MEM_COMMIT | watch, 0), 0);
+	memset(content, 7, PLACE);
+	assert_ok(VirtualProtect(content, PAGE, PAGE_READWRITE | PAGE_GUARD,
+				 &old));
+	assert_ok(VirtualLock(content + PAGE, PAGE));
+	assert_ok(VirtualFree(content + 2 * PAGE, PAGE, MEM_DECOMMIT));
+}
+
+/* Whatever has become of them. */
+static void drop_places(void)
+{
+	MEMORY_BASIC_INFORMATION run;
+	char *p = places;
+
+	while (p < places + PLACES * PAGE) {
+		query(p, &run);
+		if (run.State != MEM_FREE && run.AllocationBase == p)
+			drop(p);
+		p = (char *)run.BaseAddress + PAGE;
+	}
+}
+
 static void make_scene(void)
 {
 	DWORD old;
 
+	if (places)
+		make_places();
 	assert_ok(scene = VirtualAlloc(NULL, PAGES * PAGE, MEM_RESERVE | watch,
 				       PAGE_READWRITE));
 	assert_ok(VirtualAlloc(scene + 4 * PAGE, (COMMITTED_END - 4) * PAGE,
@@ -58,8 +127,9 @@ static void make_scene(void)
 
 struct state {
 	int runs;
-	MEMORY_BASIC_INFORMATION run[PAGES];
-	char content[PAGES];
+	MEMORY_BASIC_INFORMATION run[ROOM];
+	int pages;
+	char content[ROOM];
 	uint64_t reserved;
 	uint64_t committed;
 	int64_t pool;
@@ -72,21 +142,27 @@ static bool readable(const MEMORY_BASIC_INFORMATION *run)
 	       run->Protect != PAGE_NOACCESS;
 }
 
-static void look(struct state *state)
+static void look_at(struct state *state, char *p, const char *end)
 {
-	struct ntmem_info info;
-	char *p = scene;
-
-	memset(state, 0, sizeof(*state));
-	while (p < scene + PAGES * PAGE) {
+	while (p < end) {
 		MEMORY_BASIC_INFORMATION *run = &state->run[state->runs++];
 
 		query(p, run);
 		for (; p < (char *)run->BaseAddress + run->RegionSize &&
-		       p < scene + PAGES * PAGE; p += PAGE)
+		       p < end; p += PAGE, state->pages++)
 			if (readable(run))
-				state->content[(p - scene) / PAGE] = *p;
+				state->content[state->pages] = *p;
 	}
+}
+
+static void look(struct state *state)
+{
+	struct ntmem_info info;
+
+	memset(state, 0, sizeof(*state));
+	look_at(state, scene, scene + PAGES * PAGE);
+	if (places)
+		look_at(state, places, places + PLACES * PAGE);
 	ck_assert_int_eq(ntmem_engine()->info(&info), 0);
 	state->reserved = info.space_reserved;
 	state->committed = info.space_committed;
@@ -517,6 +593,151 @@ static const struct subject watched_subjects[] = {
 #define WATCHED_SUBJECTS \
 	(int)(sizeof(watched_subjects) / sizeof(watched_subjects[0]))
 
+/* -------------------------------------------------------- placeholders --- */
+
+static bool make_placeholder(void)
+{
+	made = VirtualAlloc2(NULL, hole, 3 * PAGE,
+			     MEM_RESERVE | MEM_RESERVE_PLACEHOLDER,
+			     PAGE_NOACCESS, NULL, 0);
+	return made;
+}
+
+static bool split_middle(void)
+{
+	return VirtualFree(places + PAGE, 2 * PAGE,
+			   MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER);
+}
+
+static void verify_split(void)
+{
+	assert_run(places, PAGE, MEM_RESERVE, 0);
+	assert_run(places + PAGE, 2 * PAGE, MEM_RESERVE, 0);
+	assert_run(places + 3 * PAGE, PAGE, MEM_RESERVE, 0);
+}
+
+static bool split_head(void)
+{
+	return VirtualFree(places, PAGE,
+			   MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER);
+}
+
+static bool join_two(void)
+{
+	return VirtualFree(places, 2 * PLACE,
+			   MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS);
+}
+
+static void verify_joined(void)
+{
+	assert_run(places, 2 * PLACE, MEM_RESERVE, 0);
+}
+
+static bool replace_place(void)
+{
+	return VirtualAlloc2(NULL, places, PLACE,
+			     MEM_RESERVE | MEM_REPLACE_PLACEHOLDER,
+			     PAGE_READWRITE, NULL, 0);
+}
+
+static bool replace_committed(void)
+{
+	return VirtualAlloc2(NULL, places, PLACE, MEM_RESERVE | MEM_COMMIT |
+			     MEM_REPLACE_PLACEHOLDER | watch, PAGE_READWRITE,
+			     NULL, 0);
+}
+
+static void verify_replaced(void)
+{
+	assert_run(places, PLACE, MEM_COMMIT, PAGE_READWRITE);
+	for (size_t i = 0; i < PLACE; i += PAGE)
+		ck_assert_int_eq(places[i], 0);
+	memset(places, 1, PLACE);
+}
+
+static bool replace_guarded(void)
+{
+	return VirtualAlloc2(NULL, places, PLACE, MEM_RESERVE | MEM_COMMIT |
+			     MEM_REPLACE_PLACEHOLDER,
+			     PAGE_READWRITE | PAGE_GUARD, NULL, 0);
+}
+
+static bool replace_nofork(void)
+{
+	if (!place_call(places, MEM_COMMIT | watch, NTMEM_RESERVE_NOFORK))
+		return true;
+	SetLastError(ERROR_COMMITMENT_LIMIT);
+	return false;
+}
+
+static bool give_back(void)
+{
+	return split_place(places + 2 * PLACE);
+}
+
+/* Nothing of what was there is there again. */
+static void verify_given_back(void)
+{
+	char *p = places + 2 * PLACE;
+
+	assert_run(p, PLACE, MEM_RESERVE, 0);
+	ck_assert(!can_read(p + PAGE));
+	assert_ok(VirtualAlloc2(NULL, p, PLACE, MEM_RESERVE | MEM_COMMIT |
+				MEM_REPLACE_PLACEHOLDER, PAGE_READWRITE, NULL,
+				0));
+	assert_run(p, PLACE, MEM_COMMIT, PAGE_READWRITE);
+	for (size_t i = 0; i < PLACE; i += PAGE)
+		ck_assert_int_eq(p[i], 0);
+	ck_assert(!VirtualUnlock(p + PAGE, PAGE));
+}
+
+static const struct subject place_subjects[] = {
+	{ "make", make_placeholder, NULL, drop_made, 0 },
+	{ "split in three", split_middle, verify_split, NULL, 0 },
+	{ "split in two", split_head, NULL, NULL, 0 },
+	{ "join", join_two, verify_joined, NULL, 0 },
+	{ "replace", replace_place, NULL, NULL, 0 },
+	{ "replace and commit", replace_committed, verify_replaced, NULL, 0 },
+	{ "replace by guards", replace_guarded, NULL, NULL, 0 },
+	{ "replace, not for children", replace_nofork, verify_replaced, NULL,
+	  0 },
+	{ "give back", give_back, verify_given_back, NULL, 0 },
+};
+
+#define PLACE_SUBJECTS \
+	(int)(sizeof(place_subjects) / sizeof(place_subjects[0]))
+
+/* Are the first four pages mapped in a child, and the next four not? */
+static void expect_inherited(void *arg)
+{
+	unsigned char there;
+
+	(void)arg;
+	if (mincore(places, PAGE, &there))
+		_exit(1);
+	if (!mincore(places + PLACE, PAGE, &there) || errno != ENOMEM)
+		_exit(2);
+}
+
+/* After a failure. What was written there stays recorded. */
+static void check_places(const struct subject *subject)
+{
+	char *content = places + 2 * PLACE;
+	PVOID now[4];
+	ULONG_PTR count = 4;
+	DWORD granularity;
+
+	if (watch) {
+		assert_ok(!GetWriteWatch(0, content, PLACE, now, &count,
+					 &granularity));
+		ck_assert_uint_eq(count, 4);
+	}
+	if (on_kernel_engine() ||
+	    (subject->call != join_two && subject->call != replace_nofork))
+		return;
+	ck_assert_int_eq(in_child(expect_inherited, NULL), 0);
+}
+
 /* ------------------------------------------------------------ the walk --- */
 
 static bool out_of_something(const struct subject *subject, DWORD code)
@@ -568,8 +789,12 @@ static bool step(const struct subject *subject, const struct failing *failing,
 		assert_same(&before, &after, subject->name, n);
 		if (watch)
 			assert_recorded();
+		if (places)
+			check_places(subject);
 	}
 	drop(scene);
+	if (places)
+		drop_places();
 	return !hit;
 }
 
@@ -625,13 +850,13 @@ static DWORD promise(const struct subject *subject, size_t i)
 static bool is_public(const struct subject *subject)
 {
 	return subject->call != reserve_nofork &&
+	       subject->call != replace_nofork &&
 	       subject->call != reserve_aligned &&
 	       subject->call != release_middle;
 }
 
-START_TEST(each_failing_operation_has_its_error_code)
+static void walk_errors(const struct subject *subject)
 {
-	const struct subject *subject = &subjects[_i];
 	size_t i;
 
 	/* With faults deep in a walk, valgrind cannot extend the stack. */
@@ -642,6 +867,20 @@ START_TEST(each_failing_operation_has_its_error_code)
 		walk(subject, (struct failing){
 			inject, INJECT_OPERATION, promises[i].error,
 			promise(subject, i) });
+}
+
+START_TEST(each_failing_operation_has_its_error_code)
+{
+	walk_errors(&subjects[_i]);
+}
+END_TEST
+
+/* Any address will do until they are made. */
+START_TEST(each_failing_operation_on_a_placeholder_has_its_error_code)
+{
+	places = find_hole(1);
+	walk_errors(&place_subjects[_i]);
+	places = NULL;
 }
 END_TEST
 
@@ -677,6 +916,31 @@ START_TEST(no_failure_loses_a_record)
 	watch = MEM_WRITE_WATCH;
 	walk_short_of(&watched_subjects[_i], INJECT_ALLOCATION);
 	walk_short_of(&watched_subjects[_i], INJECT_SYSTEM_CALL);
+	watch = 0;
+}
+END_TEST
+
+static void walk_places(const struct subject *subject)
+{
+	if (under_valgrind())
+		return;
+	hole = find_hole(1);
+	places = hole;
+	walk_short_of(subject, INJECT_ALLOCATION);
+	walk_short_of(subject, INJECT_SYSTEM_CALL);
+	places = NULL;
+}
+
+START_TEST(no_failure_changes_a_placeholder)
+{
+	walk_places(&place_subjects[_i]);
+}
+END_TEST
+
+START_TEST(no_failure_changes_one_that_is_watched)
+{
+	watch = MEM_WRITE_WATCH;
+	walk_places(&place_subjects[_i]);
 	watch = 0;
 }
 END_TEST
@@ -860,6 +1124,21 @@ START_TEST(decommit_forgets_what_a_program_has_locked)
 	ck_assert_int_eq(in_child(decommit_what_is_locked, NULL), 0);
 }
 END_TEST
+
+TCase *placeholder_failure_tests(void)
+{
+	TCase *tests = tcase_create("placeholder, failures");
+
+	tcase_set_timeout(tests, 120);
+	tcase_add_loop_test(
+		tests, each_failing_operation_on_a_placeholder_has_its_error_code,
+		0, PLACE_SUBJECTS);
+	tcase_add_loop_test(tests, no_failure_changes_a_placeholder, 0,
+			    PLACE_SUBJECTS);
+	tcase_add_loop_test(tests, no_failure_changes_one_that_is_watched, 0,
+			    PLACE_SUBJECTS);
+	return tests;
+}
 
 TCase *watch_failure_tests(void)
 {

@@ -66,6 +66,7 @@ int main(int argc, char **argv)
 	suite_add_tcase(suite, engine_tests());
 	suite_add_tcase(suite, failure_tests());
 	suite_add_tcase(suite, watch_failure_tests());
+	suite_add_tcase(suite, placeholder_failure_tests());
 	add_heap_case(suite, region_tests());
 	add_heap_case(suite, region_model_tests());
 	add_heap_case(suite, region_failure_tests());

@@ -48,6 +48,7 @@ TCase *hints_tests(void);
 TCase *host_tests(void);
 TCase *lock_tests(void);
 TCase *placeholder_tests(void);
+TCase *placeholder_failure_tests(void);
 TCase *placeholder_host_tests(void);
 TCase *protect_tests(void);
 TCase *query_tests(void);
