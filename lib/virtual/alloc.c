@@ -22,8 +22,7 @@ static bool physical_valid(DWORD type)
 static bool placeholder_valid(const struct virtual_alloc *alloc)
 {
 	if (!(alloc->type & MEM_RESERVE_PLACEHOLDER))
-		return (alloc->type & MEM_RESERVE) &&
-		       !(alloc->type & MEM_PHYSICAL);
+		return alloc->type & MEM_RESERVE;
 	return (alloc->type & ~MEM_TOP_DOWN) ==
 	       (MEM_RESERVE | MEM_RESERVE_PLACEHOLDER) &&
 	       alloc->protect == PAGE_NOACCESS;
@@ -153,13 +152,12 @@ LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
 static bool free_valid(DWORD type, SIZE_T size)
 {
 	switch (type) {
-	case MEM_DECOMMIT:
-		return true;
 	case MEM_RELEASE:
 		return !size;
+	case MEM_DECOMMIT:
 	case MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER:
 	case MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS:
-		return size;
+		return true;
 	default:
 		return false;
 	}

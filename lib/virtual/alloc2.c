@@ -101,7 +101,11 @@ static DWORD take_parameters(struct virtual_alloc *alloc,
 	return missing;
 }
 
-/* Is the base, where there is one, as this function wants it? */
+/*
+ * Is the base, where there is one, as this function wants it? That it has no
+ * requirements beside it, and that there is one to replace, is the engine's to
+ * see.
+ */
 static bool base_valid(const struct ntmem_engine *engine,
 		       const struct virtual_alloc *alloc)
 {
@@ -109,11 +113,9 @@ static bool base_valid(const struct ntmem_engine *engine,
 	struct ntmem_info info = { .granularity = 64 * 1024 };
 	uint64_t align = VIRTUAL_PAGE;
 
-	if (limited && (alloc->addr || !(alloc->type & MEM_RESERVE)))
+	if (limited && !(alloc->type & MEM_RESERVE))
 		return false;
-	if (!alloc->addr)
-		return !(alloc->type & MEM_REPLACE_PLACEHOLDER);
-	if (!(alloc->type & MEM_RESERVE))
+	if (!alloc->addr || !(alloc->type & MEM_RESERVE))
 		return true;
 	if (!(alloc->type & MEM_REPLACE_PLACEHOLDER)) {
 		engine->info(&info);

@@ -201,6 +201,36 @@ static u64 callable_page(struct generator *g)
 	return search(g, committed_page, is_callable, 100);
 }
 
+static const struct reservation *reservation_of(const struct generator *g,
+						const struct page *page)
+{
+	return &g->model->reservations[page->reservation];
+}
+
+static bool is_of_placeholder(const struct generator *g,
+			      const struct page *page, int tried)
+{
+	(void)tried;
+	return reservation_of(g, page)->placeholder;
+}
+
+static u64 placeholder_page(struct generator *g)
+{
+	return search(g, used_page, is_of_placeholder, 60);
+}
+
+static bool has_replaced(const struct generator *g, const struct page *page,
+			 int tried)
+{
+	(void)tried;
+	return reservation_of(g, page)->replaced;
+}
+
+static u64 replaced_page(struct generator *g)
+{
+	return search(g, used_page, has_replaced, 60);
+}
+
 static void extent(struct generator *g, u64 addr, u64 *base, u64 *end)
 {
 	struct page *page = model_page(g->model, addr);
@@ -417,7 +447,7 @@ static void make_reserve(struct generator *g, struct op *op)
 		make_reserve_placed(g, r);
 	}
 	r->prot = some_prot(g);
-	r->flags = bad_bits(g, 15);
+	r->flags = bad_bits(g, 63);
 	if (one_in(g, 3))
 		r->flags |= NTMEM_RESERVE_COMMIT;
 	if (one_in(g, 3))
@@ -492,6 +522,135 @@ static void make_protect(struct generator *g, struct ntmem_protect *p)
 		p->size = 0;
 }
 
+/* ---------------------------------------------------------- placeholders */
+
+/* Flags that do not go with what is asked for, most of them. */
+static uint32_t stray_flag(struct generator *g)
+{
+	static const u64 flags[] = {
+		NTMEM_RESERVE_COMMIT, NTMEM_RESERVE_TOP_DOWN,
+		NTMEM_RESERVE_WATCH, NTMEM_RESERVE_PLACEHOLDER,
+		NTMEM_RESERVE_REPLACE, NTMEM_RESERVE_REPLACE << 1,
+	};
+
+	return one_in(g, 30) ? PICK(g, flags) : 0;
+}
+
+static void make_placeholder(struct generator *g, struct op *op)
+{
+	struct ntmem_reserve *r = &op->nt.reserve;
+
+	op->nt.op = NTMEM_NR_RESERVE;
+	make_reserve(g, op);
+	r->flags &= NTMEM_RESERVE_TOP_DOWN | NTMEM_RESERVE_NOFORK;
+	r->flags |= NTMEM_RESERVE_PLACEHOLDER | stray_flag(g);
+	if (!one_in(g, 30))
+		r->prot = NTMEM_PAGE_NOACCESS;
+}
+
+/* Just one, but for a part, or a little too much. */
+static void make_replace(struct generator *g, struct op *op)
+{
+	struct ntmem_reserve *r = &op->nt.reserve;
+	u64 page = placeholder_page(g), end;
+
+	op->nt.op = NTMEM_NR_RESERVE;
+	if (one_in(g, 8)) {
+		range_at(g, page, &r->addr, &r->size);
+	} else {
+		extent(g, page, &r->addr, &end);
+		r->size = end - r->addr;
+	}
+	r->prot = some_prot(g);
+	r->flags = NTMEM_RESERVE_REPLACE | stray_flag(g);
+	if (!one_in(g, 4))
+		r->flags |= NTMEM_RESERVE_COMMIT;
+	if (one_in(g, 8))
+		r->flags |= NTMEM_RESERVE_NOFORK;
+	if (one_in(g, 3))
+		r->flags |= NTMEM_RESERVE_WATCH;
+	if (one_in(g, 60))
+		r->align = g->model->granularity;
+	if (one_in(g, 60))
+		r->addr = 0;
+}
+
+static void make_preserve(struct generator *g, struct ntmem_range *r)
+{
+	u64 page, end;
+
+	if (one_in(g, 2)) {
+		range_at(g, placeholder_page(g), &r->addr, &r->size);
+		return;
+	}
+	page = replaced_page(g);
+	extent(g, page, &r->addr, &end);
+	r->size = end - r->addr;
+	if (one_in(g, 8))
+		range_at(g, page, &r->addr, &r->size);
+}
+
+static bool begins_placeholder(struct generator *g, u64 addr)
+{
+	const struct page *page = model_page(g->model, addr);
+
+	return page && reservation_of(g, page)->placeholder;
+}
+
+/* From one on, that has another one behind it, over some of those. */
+static void make_coalesce(struct generator *g, struct ntmem_range *r)
+{
+	u64 base, end;
+
+	begin_search(g);
+	for (int i = 0; i < 12; i++) {
+		extent(g, placeholder_page(g), &r->addr, &end);
+		if (begins_placeholder(g, end))
+			break;
+	}
+	end_search(g);
+	while (begins_placeholder(g, end) && !one_in(g, 5))
+		extent(g, end, &base, &end);
+	if (one_in(g, 12) && model_page(g->model, end))
+		extent(g, end, &base, &end);
+	r->size = end - r->addr;
+	if (one_in(g, 8))
+		r->addr += PAGE;
+	if (one_in(g, 8))
+		r->size += PAGE;
+	if (one_in(g, 8))
+		r->size -= odd_bytes(g);
+}
+
+static void make_of_placeholders(struct generator *g, struct op *op)
+{
+	struct ntmem_range *r = &op->nt.range;
+	u64 what = below(g, 10);
+
+	if (what < 2) {
+		make_placeholder(g, op);
+		return;
+	}
+	if (what < 5) {
+		make_replace(g, op);
+		return;
+	}
+	op->nt.op = NTMEM_NR_RELEASE;
+	if (what < 8) {
+		r->flags = NTMEM_RELEASE_PRESERVE;
+		make_preserve(g, r);
+	} else {
+		r->flags = NTMEM_RELEASE_COALESCE;
+		make_coalesce(g, r);
+	}
+	if (one_in(g, 60))
+		r->flags = PICK(g, ((u64[]){ 3, 4, 0x80000000 }));
+	if (one_in(g, 60))
+		r->size = 0;
+	if (one_in(g, 60))
+		r->prot = NTMEM_PAGE_NOACCESS;
+}
+
 static void make_operation(struct generator *g, struct op *op)
 {
 	static const u64 kinds[] = {
@@ -504,6 +663,10 @@ static void make_operation(struct generator *g, struct op *op)
 		NTMEM_NR_UNLOCK, NTMEM_NR_RESET, NTMEM_NR_RESET_UNDO,
 	};
 
+	if (one_in(g, 5)) {
+		make_of_placeholders(g, op);
+		return;
+	}
 	op->nt.op = PICK(g, kinds);
 	if (op->nt.op == NTMEM_NR_RESERVE)
 		make_reserve(g, op);

@@ -325,12 +325,30 @@ static bool over_limit(struct model *m, u64 more)
 	       model_committed(m) + more > m->commit_limit;
 }
 
+/* A placeholder takes few flags, and what replaces one takes its place. */
+static bool placeholder_flags_valid(const struct ntmem_reserve *r)
+{
+	const uint32_t of_placeholder = NTMEM_RESERVE_PLACEHOLDER |
+					NTMEM_RESERVE_TOP_DOWN |
+					NTMEM_RESERVE_NOFORK;
+
+	if (r->flags & NTMEM_RESERVE_PLACEHOLDER)
+		return !(r->flags & ~of_placeholder) &&
+		       r->prot == NTMEM_PAGE_NOACCESS;
+	if (r->flags & NTMEM_RESERVE_REPLACE)
+		return r->addr && !(r->flags & NTMEM_RESERVE_TOP_DOWN);
+	return true;
+}
+
 static int check_reserve(struct model *m, const struct ntmem_reserve *r)
 {
 	const uint32_t flags = NTMEM_RESERVE_COMMIT | NTMEM_RESERVE_TOP_DOWN |
-			       NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH;
+			       NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_WATCH |
+			       NTMEM_RESERVE_PLACEHOLDER |
+			       NTMEM_RESERVE_REPLACE;
 
-	if (!r->size || r->flags & ~flags || !model_prot_valid(r->prot))
+	if (!r->size || r->flags & ~flags || !model_prot_valid(r->prot) ||
+	    !placeholder_flags_valid(r))
 		return -EINVAL;
 	if (r->addr && (r->min_addr || r->max_addr || r->align))
 		return -EINVAL;
@@ -393,6 +411,8 @@ static void take(struct model *m, u64 base, u64 size,
 	m->reservations[id].prot = r->prot;
 	m->reservations[id].nofork = r->flags & NTMEM_RESERVE_NOFORK;
 	m->reservations[id].watched = r->flags & NTMEM_RESERVE_WATCH;
+	m->reservations[id].placeholder = r->flags & NTMEM_RESERVE_PLACEHOLDER;
+	m->reservations[id].replaced = r->flags & NTMEM_RESERVE_REPLACE;
 	for (u64 a = base; a < base + size; a += PAGE) {
 		struct page *page = model_page(m, a);
 
@@ -428,6 +448,41 @@ static int place(struct model *m, const struct ntmem_reserve *r,
 	return 0;
 }
 
+/* Is [start, end) all of a reservation? */
+static bool is_whole(struct model *m, u64 start, u64 end)
+{
+	uint32_t id = reservation_at(m, start);
+
+	return id && m->reservations[id].base == start &&
+	       reservation_end(m, start) == end;
+}
+
+/* A new reservation over a placeholder, which has no pages to lose. */
+static int do_replace(struct model *m, struct ntmem_reserve *r)
+{
+	u64 start = page_down(r->addr), end = page_up(r->addr + r->size);
+	struct ntmem_reserve place = *r;
+	struct reservation *old;
+
+	if (r->addr < 0x10000)
+		return -EINVAL;
+	if (!known(m, start))
+		return UNSPECIFIED;
+	old = &m->reservations[reservation_at(m, start)];
+	if (!old->placeholder || !is_whole(m, start, end))
+		return -ENOENT;
+	if (m->next_reservation == RESERVATIONS)
+		return UNSPECIFIED;
+	if (r->flags & NTMEM_RESERVE_COMMIT && over_limit(m, end - start))
+		return -ENOMEM;
+	if (old->nofork)
+		place.flags |= NTMEM_RESERVE_NOFORK;
+	take(m, start, end - start, &place);
+	r->addr = start;
+	r->size = end - start;
+	return 0;
+}
+
 static int do_reserve(struct model *m, struct ntmem_reserve *r, int area)
 {
 	bool commit = r->flags & NTMEM_RESERVE_COMMIT;
@@ -436,6 +491,8 @@ static int do_reserve(struct model *m, struct ntmem_reserve *r, int area)
 
 	if (err)
 		return err;
+	if (r->flags & NTMEM_RESERVE_REPLACE)
+		return do_replace(m, r);
 	err = place(m, r, &base, &size);
 	if (err > 0 || m->next_reservation == RESERVATIONS)
 		return UNSPECIFIED;
@@ -482,6 +539,8 @@ static int do_commit(struct model *m, const struct ntmem_range *r)
 	err = check_range(m, r, &start, &end);
 	if (err)
 		return err;
+	if (m->reservations[reservation_at(m, start)].placeholder)
+		return -EEXIST;
 	for (u64 a = start; a < end; a += PAGE)
 		more += model_page(m, a)->state != PAGE_COMMITTED;
 	if (more && over_limit(m, more * PAGE))
@@ -516,26 +575,109 @@ static int do_decommit(struct model *m, const struct ntmem_range *r)
 	return 0;
 }
 
+/* What lies from @start on becomes a reservation, like the one it is in. */
+static void split_at(struct model *m, u64 start)
+{
+	uint32_t id = reservation_at(m, start), behind;
+	u64 end = reservation_end(m, start);
+
+	if (m->reservations[id].base == start)
+		return;
+	behind = m->next_reservation++;
+	m->reservations[behind] = m->reservations[id];
+	m->reservations[behind].base = start;
+	for (u64 a = start; a < end; a += PAGE)
+		model_page(m, a)->reservation = behind;
+}
+
+/* A part of a placeholder, or all of what has taken the place of one. */
+static int do_preserve(struct model *m, u64 start, u64 end)
+{
+	struct reservation *of = &m->reservations[reservation_at(m, start)];
+	int err = check_inside(m, start, end, -ENOENT);
+	bool whole = is_whole(m, start, end);
+
+	if (err)
+		return err;
+	if (of->placeholder ? whole : !of->replaced || !whole)
+		return -ENOENT;
+	if (m->next_reservation + 2 > RESERVATIONS)
+		return UNSPECIFIED;
+	if (of->placeholder) {
+		split_at(m, start);
+		if (reservation_at(m, end) == reservation_at(m, start))
+			split_at(m, end);
+		return 0;
+	}
+	for (u64 a = start; a < end; a += PAGE) {
+		uint32_t id = reservation_at(m, a);
+
+		memset(model_page(m, a), 0, sizeof(struct page));
+		model_page(m, a)->state = PAGE_RESERVED;
+		model_page(m, a)->reservation = id;
+	}
+	of->placeholder = true;
+	of->replaced = false;
+	of->watched = false;
+	of->prot = NTMEM_PAGE_NOACCESS;
+	return 0;
+}
+
+/* Two placeholders or more that are exactly the range become the first one. */
+static int do_coalesce(struct model *m, u64 start, u64 end)
+{
+	uint32_t first = reservation_at(m, start), count = 0;
+	bool nofork = false;
+
+	for (u64 a = start; a < end; a = reservation_end(m, a)) {
+		uint32_t id = reservation_at(m, a);
+
+		if (!known(m, a))
+			return UNSPECIFIED;
+		if (!m->reservations[id].placeholder ||
+		    m->reservations[id].base != a || reservation_end(m, a) > end)
+			return -ENOENT;
+		nofork |= m->reservations[id].nofork;
+		count++;
+	}
+	if (count < 2)
+		return -ENOENT;
+	m->reservations[first].nofork = nofork;
+	for (u64 a = start; a < end; a += PAGE)
+		model_page(m, a)->reservation = first;
+	return 0;
+}
+
+/* A RELEASE with flags. */
+static int do_release_placeholder(struct model *m, const struct ntmem_range *r)
+{
+	u64 start = page_down(r->addr), end = page_up(r->addr + r->size);
+	int err = check_bounds(m, r->addr, r->size);
+
+	if (r->prot || !r->size ||
+	    (r->flags != NTMEM_RELEASE_PRESERVE &&
+	     r->flags != NTMEM_RELEASE_COALESCE))
+		return -EINVAL;
+	if (err)
+		return err;
+	return r->flags == NTMEM_RELEASE_PRESERVE ? do_preserve(m, start, end) :
+						    do_coalesce(m, start, end);
+}
+
 static int do_release(struct model *m, const struct ntmem_range *r)
 {
 	u64 start, end;
-	uint32_t id;
-	int err = check_free_range(m, r, &start, &end);
+	int err;
 
+	if (r->flags)
+		return do_release_placeholder(m, r);
+	err = check_free_range(m, r, &start, &end);
 	if (err)
 		return err;
 	if (m->next_reservation == RESERVATIONS)
 		return UNSPECIFIED;
-	id = reservation_at(m, start);
-	if (reservation_at(m, end) == id) {
-		u64 last = reservation_end(m, end);
-		uint32_t behind = m->next_reservation++;
-
-		m->reservations[behind] = m->reservations[id];
-		m->reservations[behind].base = end;
-		for (u64 a = end; a < last; a += PAGE)
-			model_page(m, a)->reservation = behind;
-	}
+	if (reservation_at(m, end) == reservation_at(m, start))
+		split_at(m, end);
 	for (u64 a = start; a < end; a += PAGE)
 		memset(model_page(m, a), 0, sizeof(struct page));
 	drop_empty_areas(m);

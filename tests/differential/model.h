@@ -61,11 +61,17 @@ struct page {
 	u64 stamp;
 };
 
+/*
+ * @placeholder: nothing of it can be committed.
+ * @replaced: it has taken the place of one.
+ */
 struct reservation {
 	u64 base;
 	uint32_t prot;
 	bool nofork;
 	bool watched;
+	bool placeholder;
+	bool replaced;
 };
 
 /* pages[0] is at @base; NULL while the area is not in use. */

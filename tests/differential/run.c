@@ -162,7 +162,7 @@ static bool compare_reserve(struct world *w, const struct op *op,
 	if (got->size != want->size)
 		return world_fail(w, "reserve: size %#llx, should be %#llx",
 				  got->size, want->size);
-	if (want->addr >= AREA_BASE(1))
+	if (!op->nt.reserve.addr && want->addr >= AREA_BASE(1))
 		return adopt_area(w, op, got);
 	if (got->addr != world_addr(w, want->addr))
 		return world_fail(w, "reserve: base %#llx, should be %#llx",
@@ -318,10 +318,10 @@ out:
 /* --------------------------------------------------------------- batches */
 
 /* Where it lies is known only after the call. */
-static bool makes_area(const struct ntmem_op *op)
+static bool makes_area(const struct op *asked, const struct ntmem_op *op)
 {
 	return op->op == NTMEM_NR_RESERVE && !op->status &&
-	       op->reserve.addr >= AREA_BASE(1);
+	       !asked->nt.reserve.addr && op->reserve.addr >= AREA_BASE(1);
 }
 
 /*
@@ -352,7 +352,7 @@ static uint32_t plan_batch(struct world *w, const struct op *ops, size_t n,
 			stopped = op->status && flags & NTMEM_BATCH_STOP;
 		}
 		kept[count++] = &ops[i];
-		if (makes_area(op))
+		if (makes_area(&ops[i], op))
 			break;
 	}
 	return count;

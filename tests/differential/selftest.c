@@ -510,6 +510,126 @@ static void test_watch(void)
 	model_free(m);
 }
 
+static int flagged(struct model *m, u64 addr, u64 size, uint32_t flags)
+{
+	struct ntmem_op op = { .op = NTMEM_NR_RELEASE };
+
+	op.range.addr = addr;
+	op.range.size = size;
+	op.range.flags = flags;
+	return model_apply(m, &op, 0);
+}
+
+#define PRESERVE(m, a, s)	flagged(m, a, s, NTMEM_RELEASE_PRESERVE)
+#define COALESCE(m, a, s)	flagged(m, a, s, NTMEM_RELEASE_COALESCE)
+
+static int placeholder(struct model *m, u64 addr, u64 size, uint32_t prot,
+		       uint32_t flags)
+{
+	struct ntmem_reserve r = {
+		.addr = addr, .size = size, .prot = prot,
+		.flags = flags | NTMEM_RESERVE_PLACEHOLDER,
+	};
+
+	return reserve(m, &r);
+}
+
+static int replace(struct model *m, u64 addr, u64 size, uint32_t flags)
+{
+	struct ntmem_reserve r = {
+		.addr = addr, .size = size, .prot = RW,
+		.flags = flags | NTMEM_RESERVE_REPLACE,
+	};
+
+	return reserve(m, &r);
+}
+
+static void test_placeholder(void)
+{
+	struct model *m = fresh();
+
+	EXPECT(placeholder(m, W, 0x8000, RW, 0), -EINVAL);
+	EXPECT(placeholder(m, W, 0x8000, NONE, NTMEM_RESERVE_COMMIT), -EINVAL);
+	EXPECT(placeholder(m, W, 0x8000, NONE, NTMEM_RESERVE_WATCH), -EINVAL);
+	EXPECT(placeholder(m, W, 0x8000, NONE, NTMEM_RESERVE_REPLACE), -EINVAL);
+	EXPECT(placeholder(m, W, 0x8000, NONE, 0), 0);
+	EXPECT(placeholder(m, W, 0x8000, NONE, 0), -EEXIST);
+	EXPECT(query(m, W).state, NTMEM_STATE_RESERVE);
+	EXPECT(query(m, W).alloc_prot, NONE);
+	EXPECT(COMMIT(m, W, 0x1000, RW), -EEXIST);
+	EXPECT(PRESERVE(m, W, 0x8000), -ENOENT);
+	EXPECT(PRESERVE(m, W, 0), -EINVAL);
+	EXPECT(flagged(m, W, 0x1000, 3), -EINVAL);
+	EXPECT(PRESERVE(m, W + 0x7000, 0x2000), -ENOENT);
+	EXPECT(PRESERVE(m, W + 0x2000, 0x3000), 0);
+	EXPECT(query(m, W).size, 0x2000);
+	EXPECT(query(m, W + 0x2000).size, 0x3000);
+	EXPECT(query(m, W + 0x5000).alloc_base, W + 0x5000);
+	EXPECT(COALESCE(m, W, 0x2000), -ENOENT);
+	EXPECT(COALESCE(m, W, 0x4000), -ENOENT);
+	EXPECT(COALESCE(m, W + 0x1000, 0x4000), -ENOENT);
+	EXPECT(COALESCE(m, W, 0x9000), -ENOENT);
+	EXPECT(RELEASE(m, W, 0x5000), -ERANGE);
+	EXPECT(COALESCE(m, W, 0x8000), 0);
+	EXPECT(query(m, W).size, 0x8000);
+	EXPECT(reserve_at(m, W + 0x10000, 0x2000), 0);
+	EXPECT(PRESERVE(m, W + 0x10000, 0x1000), -ENOENT);
+	EXPECT(PRESERVE(m, W + 0x10000, 0x2000), -ENOENT);
+	model_free(m);
+}
+
+static void test_replace(void)
+{
+	struct model *m = fresh();
+
+	EXPECT(placeholder(m, W, 0x8000, NONE, 0), 0);
+	EXPECT(PRESERVE(m, W + 0x2000, 0x3000), 0);
+	EXPECT(replace(m, W, 0x3000, 0), -ENOENT);
+	EXPECT(replace(m, W + 0x3000, 0x2000, 0), -ENOENT);
+	EXPECT(replace(m, W + 0x2000, 0x3000, NTMEM_RESERVE_TOP_DOWN), -EINVAL);
+	EXPECT(replace(m, 0, 0x3000, 0), -EINVAL);
+	EXPECT(replace(m, W + 0x2001, 0x2001, NTMEM_RESERVE_COMMIT), 0);
+	EXPECT(query(m, W + 0x2000).state, NTMEM_STATE_COMMIT);
+	EXPECT(query(m, W + 0x2000).size, 0x3000);
+	EXPECT(query(m, W + 0x2000).alloc_prot, RW);
+	EXPECT(COALESCE(m, W, 0x5000), -ENOENT);
+	EXPECT(PRESERVE(m, W + 0x2000, 0x1000), -ENOENT);
+	model_page(m, W + 0x2000)->stamp = 7;
+	EXPECT(PRESERVE(m, W + 0x2000, 0x3000), 0);
+	EXPECT(query(m, W + 0x2000).state, NTMEM_STATE_RESERVE);
+	EXPECT(query(m, W + 0x2000).alloc_prot, NONE);
+	EXPECT(model_page(m, W + 0x2000)->stamp, 0);
+	EXPECT(replace(m, W + 0x2000, 0x3000, 0), 0);
+	EXPECT(COMMIT(m, W + 0x2000, 0x1000, RW), 0);
+	EXPECT(RELEASE(m, W + 0x2000, 0), 0);
+	EXPECT(query(m, W + 0x2000).state, NTMEM_STATE_FREE);
+	EXPECT(replace(m, W + 0x2000, 0x3000, 0), -ENOENT);
+	model_free(m);
+}
+
+/* Of two, one that is not for a child keeps both from it. */
+static void test_placeholder_fork(void)
+{
+	struct model *m = fresh(), *child;
+
+	EXPECT(placeholder(m, W, 0x8000, NONE, NTMEM_RESERVE_NOFORK), 0);
+	EXPECT(replace(m, W, 0x8000, 0), 0);
+	EXPECT(placeholder(m, W + 0x10000, 0x8000, NONE, 0), 0);
+	EXPECT(PRESERVE(m, W + 0x10000, 0x4000), 0);
+	EXPECT(replace(m, W + 0x14000, 0x4000, NTMEM_RESERVE_NOFORK), 0);
+	EXPECT(PRESERVE(m, W + 0x14000, 0x4000), 0);
+	child = model_copy(m);
+	model_fork(child);
+	EXPECT(query(child, W).state, NTMEM_STATE_FREE);
+	EXPECT(query(child, W + 0x10000).size, 0x4000);
+	EXPECT(query(child, W + 0x14000).state, NTMEM_STATE_FREE);
+	model_free(child);
+	EXPECT(COALESCE(m, W + 0x10000, 0x8000), 0);
+	model_fork(m);
+	EXPECT(query(m, W + 0x10000).state, NTMEM_STATE_FREE);
+	model_free(m);
+}
+
 int selftest(void)
 {
 	failures = 0;
@@ -529,5 +649,8 @@ int selftest(void)
 	test_charge();
 	test_fork();
 	test_watch();
+	test_placeholder();
+	test_replace();
+	test_placeholder_fork();
 	return failures;
 }

@@ -64,6 +64,31 @@ static const struct {
 	{ "+wc", NTMEM_PAGE_WRITECOMBINE },
 };
 
+/* A RELEASE is called by what its flags have it do. */
+static const struct {
+	const char *name;
+	uint32_t flags;
+} releases[] = {
+	{ "preserve", NTMEM_RELEASE_PRESERVE },
+	{ "coalesce", NTMEM_RELEASE_COALESCE },
+};
+
+#define RELEASES (sizeof(releases) / sizeof(releases[0]))
+
+static const struct {
+	const char *name;
+	uint32_t flag;
+} wishes[] = {
+	{ "topdown", NTMEM_RESERVE_TOP_DOWN },
+	{ "commit", NTMEM_RESERVE_COMMIT },
+	{ "nofork", NTMEM_RESERVE_NOFORK },
+	{ "watch", NTMEM_RESERVE_WATCH },
+	{ "placeholder", NTMEM_RESERVE_PLACEHOLDER },
+	{ "replace", NTMEM_RESERVE_REPLACE },
+};
+
+#define WISHES (sizeof(wishes) / sizeof(wishes[0]))
+
 const char *op_name(uint32_t op)
 {
 	for (size_t i = 0; i < NAMES; i++) {
@@ -156,17 +181,17 @@ static void print_flags(FILE *out, uint32_t flags)
 static void print_reserve(FILE *out, const struct op *op)
 {
 	const struct ntmem_reserve *r = &op->nt.reserve;
+	uint32_t flags = r->flags;
 
 	fprintf(out, " %c%d 0x%llx", op->area ? 'a' : 'r', op->area,
 		r->size);
 	if (r->addr)
 		fprintf(out, " at 0x%llx", r->addr);
-	if (r->flags & NTMEM_RESERVE_TOP_DOWN)
-		fputs(" topdown", out);
-	if (r->flags & NTMEM_RESERVE_COMMIT)
-		fputs(" commit", out);
-	if (r->flags & NTMEM_RESERVE_NOFORK)
-		fputs(" nofork", out);
+	for (size_t i = 0; i < WISHES; i++) {
+		if (flags & wishes[i].flag)
+			fprintf(out, " %s", wishes[i].name);
+		flags &= ~wishes[i].flag;
+	}
 	fputs(" prot", out);
 	print_prot(out, r->prot);
 	if (r->min_addr)
@@ -175,7 +200,16 @@ static void print_reserve(FILE *out, const struct op *op)
 		fprintf(out, " max 0x%llx", r->max_addr);
 	if (r->align)
 		fprintf(out, " align 0x%llx", r->align);
-	print_flags(out, r->flags & ~7U);
+	print_flags(out, flags);
+}
+
+static const char *name_of(const struct ntmem_op *nt)
+{
+	for (size_t i = 0; i < RELEASES && nt->op == NTMEM_NR_RELEASE; i++) {
+		if (releases[i].flags == nt->range.flags)
+			return releases[i].name;
+	}
+	return op_name(nt->op);
 }
 
 static void print_range(FILE *out, const struct ntmem_op *nt)
@@ -184,14 +218,15 @@ static void print_range(FILE *out, const struct ntmem_op *nt)
 	fprintf(out, " 0x%llx", nt->range.size);
 	if (nt->op == NTMEM_NR_COMMIT || nt->range.prot)
 		print_prot(out, nt->range.prot);
-	print_flags(out, nt->range.flags);
+	if (name_of(nt) == op_name(nt->op))
+		print_flags(out, nt->range.flags);
 }
 
 void op_print(FILE *out, const struct op *op)
 {
 	const struct ntmem_op *nt = &op->nt;
 
-	fputs(op_name(nt->op), out);
+	fputs(name_of(nt), out);
 	switch (nt->op) {
 	case NTMEM_NR_RESERVE:
 		print_reserve(out, op);
@@ -335,6 +370,15 @@ static uint32_t parse_prot(struct words *w, const char *s)
 	return prot;
 }
 
+static uint32_t flag_of_wish(const char *s)
+{
+	for (size_t i = 0; i < WISHES; i++) {
+		if (!strcmp(wishes[i].name, s))
+			return wishes[i].flag;
+	}
+	return 0;
+}
+
 static void read_reserve(struct words *w, struct op *op)
 {
 	struct ntmem_reserve *r = &op->nt.reserve;
@@ -345,14 +389,10 @@ static void read_reserve(struct words *w, struct op *op)
 	r->size = number(w);
 	r->prot = NTMEM_PAGE_READWRITE;
 	while ((s = word(w))) {
-		if (!strcmp(s, "at"))
+		if (flag_of_wish(s))
+			r->flags |= flag_of_wish(s);
+		else if (!strcmp(s, "at"))
 			r->addr = number(w);
-		else if (!strcmp(s, "topdown"))
-			r->flags |= NTMEM_RESERVE_TOP_DOWN;
-		else if (!strcmp(s, "commit"))
-			r->flags |= NTMEM_RESERVE_COMMIT;
-		else if (!strcmp(s, "nofork"))
-			r->flags |= NTMEM_RESERVE_NOFORK;
 		else if (!strcmp(s, "min"))
 			r->min_addr = number(w);
 		else if (!strcmp(s, "max"))
@@ -472,10 +512,28 @@ static bool read_setting(struct sequence *seq, struct words *w, const char *s,
 	return true;
 }
 
+static bool find_op(const char *name, uint32_t *op, uint32_t *flags)
+{
+	*flags = 0;
+	for (size_t i = 0; i < NAMES; i++) {
+		*op = names[i].op;
+		if (!strcmp(names[i].name, name))
+			return true;
+	}
+	*op = NTMEM_NR_RELEASE;
+	for (size_t i = 0; i < RELEASES; i++) {
+		*flags = releases[i].flags;
+		if (!strcmp(releases[i].name, name))
+			return true;
+	}
+	return false;
+}
+
 static bool read_line(struct sequence *seq, char *line)
 {
 	struct words w = { 0 };
 	struct op op = { 0 };
+	uint32_t flags;
 	char copy[256];
 	char *s;
 
@@ -483,15 +541,13 @@ static bool read_line(struct sequence *seq, char *line)
 	s = strtok_r(line, " \t\n", &w.rest);
 	if (!s || read_setting(seq, &w, s, copy))
 		return !w.bad;
-	for (size_t i = 0; i < NAMES; i++) {
-		if (strcmp(names[i].name, s))
-			continue;
-		op.nt.op = names[i].op;
-		read_operands(&w, &op);
-		sequence_add(seq, &op);
-		return !w.bad;
-	}
-	return false;
+	if (!find_op(s, &op.nt.op, &flags))
+		return false;
+	read_operands(&w, &op);
+	if (flags)
+		op.nt.range.flags = flags;
+	sequence_add(seq, &op);
+	return !w.bad;
 }
 
 bool sequence_parse(struct sequence *seq, FILE *in, const char *name)

@@ -144,10 +144,12 @@ void fuzz_renew_engine(uint64_t commit_limit)
 	fuzz_check(engine, "the engine does not open: error %d", error);
 	release_all(engine);
 	fuzz_check(!embedded.reserved && !embedded.committed &&
-		   !embedded.locked, "left: reserved %#llx, committed %#llx, locked %#llx",
+		   !embedded.locked && !embedded.watched,
+		   "left: reserved %#llx, committed %#llx, locked %#llx, watched %llu",
 		   (unsigned long long)embedded.reserved,
 		   (unsigned long long)embedded.committed,
-		   (unsigned long long)embedded.locked);
+		   (unsigned long long)embedded.locked,
+		   (unsigned long long)embedded.watched);
 	embedded.granularity = 64 * 1024;
 	embedded.used = false;
 	embedded.hint = 0;

@@ -727,6 +727,9 @@ static void check_places(const struct subject *subject)
 	ULONG_PTR count = 4;
 	DWORD granularity;
 
+	ck_assert(!can_read(places));
+	assert_fails(ERROR_INVALID_ADDRESS,
+		     VirtualAlloc(places, PAGE, MEM_COMMIT, PAGE_READWRITE));
 	if (watch) {
 		assert_ok(!GetWriteWatch(0, content, PLACE, now, &count,
 					 &granularity));

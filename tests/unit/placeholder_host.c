@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "engine/embedded.h"
 #include "engine/engine.h"
 #include "unit.h"
 
@@ -393,6 +395,65 @@ START_TEST(a_batch_of_placeholders)
 }
 END_TEST
 
+/* ----------------------------------------------------------- write watch --- */
+
+static ULONG_PTR count_written(char *p, size_t pages)
+{
+	PVOID found[64];
+	ULONG_PTR count = 64;
+	DWORD granularity;
+
+	require(!GetWriteWatch(0, p, pages * PAGE, found, &count,
+			       &granularity));
+	return count;
+}
+
+/* Linux writes to pages that a process has locked, as soon as it may. */
+static void replace_what_is_locked(void *arg)
+{
+	char *p;
+
+	(void)arg;
+	if (syscall(SYS_mlockall, MCL_FUTURE))
+		_exit(0);
+	p = make_placeholder(8, 0);
+	require(replace(p, 8, NTMEM_RESERVE_WATCH | NTMEM_RESERVE_COMMIT) == 0);
+	require(count_written(p, 8) == 0);
+	p[PAGE] = 1;
+	require(count_written(p, 8) == 1);
+	require(split(p, 8) == 0);
+	require(replace(p, 8, NTMEM_RESERVE_WATCH | NTMEM_RESERVE_COMMIT) == 0);
+	require(count_written(p, 8) == 0);
+	require(p[PAGE] == 0);
+}
+
+START_TEST(a_place_in_a_process_that_locks_all)
+{
+	if (UNDER_ASAN || UNDER_TSAN)
+		return;
+	ck_assert_int_eq(in_child(replace_what_is_locked, NULL), 0);
+}
+END_TEST
+
+START_TEST(watched_places_are_counted)
+{
+	uint64_t before = embedded.watched;
+	char *p = make_placeholder(4, 0);
+	int i;
+
+	if (!on_kernel_engine()) {
+		for (i = 0; i < 2; i++) {
+			ck_assert_int_eq(replace(p, 4, NTMEM_RESERVE_WATCH), 0);
+			ck_assert_uint_eq(embedded.watched, before + 1);
+			ck_assert_int_eq(split(p, 4), 0);
+			ck_assert_uint_eq(embedded.watched, before);
+		}
+	}
+	drop(p);
+	ck_assert_uint_eq(embedded.watched, before);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ fork --- */
 
 static bool is_free(const void *addr)
@@ -521,6 +582,8 @@ TCase *placeholder_host_tests(void)
 	tcase_add_test(tests, parts_can_be_released);
 	tcase_add_test(tests, a_place_rounds_to_pages);
 	tcase_add_test(tests, a_batch_of_placeholders);
+	tcase_add_test(tests, a_place_in_a_process_that_locks_all);
+	tcase_add_test(tests, watched_places_are_counted);
 	tcase_add_test(tests, a_child_has_placeholders_of_its_own);
 	tcase_add_loop_test(tests, what_is_not_for_a_child, 0, 4);
 	tcase_add_test(tests, parts_that_are_not_for_a_child);
