@@ -79,6 +79,7 @@ static DWORD some_type(void)
 		MEM_RESET_UNDO, MEM_WRITE_WATCH, MEM_PHYSICAL,
 		MEM_LARGE_PAGES, MEM_DECOMMIT, MEM_RELEASE,
 		MEM_COALESCE_PLACEHOLDERS, MEM_PRESERVE_PLACEHOLDER,
+		MEM_RESERVE_PLACEHOLDER, MEM_REPLACE_PLACEHOLDER,
 	};
 
 	return some_flags(flags, sizeof(flags) / sizeof(flags[0]));
@@ -231,6 +232,151 @@ static void call_alloc(void)
 		remember(got);
 }
 
+/* ---------------------------------------------------------- VirtualAlloc2 */
+
+#define PARAMETERS	3
+
+static void some_requirements(MEM_ADDRESS_REQUIREMENTS *where)
+{
+	uint64_t lowest = some_address(), highest = some_address();
+	unsigned int how = fuzz_take(1);
+
+	where->LowestStartingAddress = (void *)(how & 1 ? lowest & ~0xffffULL :
+							  lowest);
+	where->HighestEndingAddress = (void *)(how & 2 ? highest | 0xfff :
+							 highest);
+	where->Alignment = how & 4 ? 1ULL << how / 8 : some_size();
+	if (how & 64)
+		memset(where, 0, sizeof(*where));
+}
+
+static ULONG some_parameters(MEM_EXTENDED_PARAMETER *parameters,
+			     MEM_ADDRESS_REQUIREMENTS *where)
+{
+	ULONG count = fuzz_take(1) % (PARAMETERS + 1);
+
+	some_requirements(where);
+	for (ULONG i = 0; i < count; i++) {
+		unsigned int type = fuzz_take(1);
+
+		parameters[i].Type = type < 240 ? type % 8 : type;
+		parameters[i].Reserved = 0;
+		parameters[i].ULong64 = fuzz_take(1);
+		if (parameters[i].Type ==
+		    MemExtendedParameterAddressRequirements)
+			parameters[i].Pointer = type < 230 ? where : NULL;
+	}
+	return count;
+}
+
+/* What must be so of types and protection where it succeeds. */
+static bool alloc2_makes_sense(uint64_t addr, DWORD type, DWORD protect)
+{
+	const DWORD placeholder = MEM_RESERVE | MEM_RESERVE_PLACEHOLDER;
+
+	if (type & MEM_RESERVE_PLACEHOLDER)
+		return (type & ~MEM_TOP_DOWN) == placeholder &&
+		       protect == PAGE_NOACCESS;
+	if (type & MEM_REPLACE_PLACEHOLDER)
+		return type & MEM_RESERVE && has_base(addr) &&
+		       alloc_makes_sense(type & ~MEM_REPLACE_PLACEHOLDER,
+					 protect);
+	return alloc_makes_sense(type, protect);
+}
+
+static void call_alloc2(void)
+{
+	MEM_EXTENDED_PARAMETER parameters[PARAMETERS];
+	uint64_t addr = some_address(), size = some_size();
+	DWORD type = some_type(), protect = some_protection();
+	MEM_ADDRESS_REQUIREMENTS where;
+	ULONG count = some_parameters(parameters, &where);
+	HANDLE process = (HANDLE)(fuzz_take(1) < 240 ? -1L : 0x1234L);
+	struct state before = look();
+	bool new = type & MEM_RESERVE || (!addr && type & MEM_COMMIT);
+	void *got;
+
+	if (fuzz_take(1) < 128)
+		addr &= ~0xfffULL;
+	if (fuzz_take(1) < 64)
+		addr = 0;
+	if (nr_bases == BASES && type & (MEM_RESERVE | MEM_COMMIT))
+		return;
+	SetLastError(UNTOUCHED);
+	got = VirtualAlloc2(process, (void *)addr, size, type, protect,
+			    count || fuzz_take(1) < 240 ? parameters : NULL,
+			    count);
+	check("VirtualAlloc2", got, before);
+	if (!got)
+		return;
+	fuzz_check(size && alloc2_makes_sense(addr, type, protect),
+		   "VirtualAlloc2 of %llu bytes, type %#x, protection %#x",
+		   (unsigned long long)size, type, protect);
+	if (new && !(type & MEM_REPLACE_PLACEHOLDER))
+		remember(got);
+}
+
+/* Where the reservation ends that an address is in; the address if in none. */
+static uint64_t end_at(uint64_t addr)
+{
+	MEMORY_BASIC_INFORMATION info;
+	void *base = NULL;
+
+	while (VirtualQuery((void *)addr, &info, sizeof(info)) &&
+	       info.State != MEM_FREE &&
+	       (!base || info.AllocationBase == base)) {
+		base = info.AllocationBase;
+		addr = (uintptr_t)info.BaseAddress + info.RegionSize;
+	}
+	return addr;
+}
+
+/* Placeholders were split or joined somewhere in [start, end). */
+static void remember_anew(uint64_t start, uint64_t end)
+{
+	for (unsigned int i = 0; i < nr_bases; i++)
+		while (i < nr_bases && bases[i] >= start && bases[i] < end)
+			bases[i] = bases[--nr_bases];
+	for (; start < end; start = end_at(start))
+		remember((void *)start);
+}
+
+/* Of what is there, mostly. */
+static void call_free_placeholder(void)
+{
+	DWORD type = MEM_RELEASE | (fuzz_take(1) & 1 ?
+				    MEM_PRESERVE_PLACEHOLDER :
+				    MEM_COALESCE_PLACEHOLDERS);
+	uint64_t addr = some_address() & ~0xfffULL, size = some_size();
+	MEMORY_BASIC_INFORMATION info = { 0 };
+	uint64_t last = addr, end;
+	struct state before;
+	bool ok;
+
+	if (fuzz_take(1) < 128)
+		addr &= ~0xffffULL;
+	for (unsigned int i = fuzz_take(1) % 4; i; i--)
+		last = end_at(last);
+	if (last > addr)
+		size = last - addr;
+	if (nr_bases + 2 > BASES)
+		return;
+	before = look();
+	VirtualQuery((void *)addr, &info, sizeof(info));
+	end = end_at(addr);
+	if (end < addr + size)
+		end = addr + size;
+	SetLastError(UNTOUCHED);
+	ok = VirtualFree((void *)addr, size, type);
+	check("VirtualFree", ok, before);
+	if (!ok)
+		return;
+	fuzz_check(size && has_base((uintptr_t)info.AllocationBase),
+		   "VirtualFree of %#llx, %llu bytes, type %#x",
+		   (unsigned long long)addr, (unsigned long long)size, type);
+	remember_anew((uintptr_t)info.AllocationBase, (end + 4095) & ~4095ULL);
+}
+
 static void call_free(void)
 {
 	uint64_t addr = some_address(), size = some_size();
@@ -238,6 +384,9 @@ static void call_free(void)
 	struct state before = look();
 	bool ok;
 
+	/* Those are called by themselves. */
+	if (type & (MEM_PRESERVE_PLACEHOLDER | MEM_COALESCE_PLACEHOLDERS))
+		type &= ~MEM_RELEASE;
 	if (fuzz_take(1) < 128)
 		type = type & 1 ? MEM_RELEASE : MEM_DECOMMIT;
 	if (fuzz_take(1) < 128)
@@ -392,10 +541,14 @@ static void call_handlers(void)
 
 static void call(unsigned int which)
 {
-	if (which < 80)
+	if (which < 40)
 		call_alloc();
-	else if (which < 120)
+	else if (which < 80)
+		call_alloc2();
+	else if (which < 100)
 		call_free();
+	else if (which < 120)
+		call_free_placeholder();
 	else if (which < 150)
 		call_protect();
 	else if (which < 180)

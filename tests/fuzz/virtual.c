@@ -63,21 +63,82 @@ static bool has_address(uint64_t addr)
 	return addr >= 0x10000;
 }
 
-static int reserve(struct ntmem_reserve *r)
+static const struct {
+	uint32_t flag;
+	DWORD type;
+} types[] = {
+	{ NTMEM_RESERVE_COMMIT, MEM_COMMIT },
+	{ NTMEM_RESERVE_TOP_DOWN, MEM_TOP_DOWN },
+	{ NTMEM_RESERVE_WATCH, MEM_WRITE_WATCH },
+	{ NTMEM_RESERVE_PLACEHOLDER, MEM_RESERVE_PLACEHOLDER },
+	{ NTMEM_RESERVE_REPLACE, MEM_REPLACE_PLACEHOLDER },
+};
+
+/* 0 where a flag is not Win32's. */
+static DWORD type_of(uint32_t flags)
 {
 	DWORD type = MEM_RESERVE;
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (flags & types[i].flag) {
+			type |= types[i].type;
+			flags &= ~types[i].flag;
+		}
+	return flags ? 0 : type;
+}
+
+/* VirtualAlloc rounds addresses, VirtualAlloc2 has more to say. */
+static bool is_plain(const struct ntmem_reserve *r)
+{
+	return !r->min_addr && !r->max_addr && !r->align &&
+	       !(r->flags & (NTMEM_RESERVE_PLACEHOLDER |
+			     NTMEM_RESERVE_REPLACE));
+}
+
+static bool is_rounded(const struct ntmem_reserve *r)
+{
+	struct ntmem_info info;
+	uint64_t align = 4096;
+
+	below->info(&info);
+	if (!(r->flags & NTMEM_RESERVE_REPLACE))
+		align = info.granularity;
+	return !r->addr || (r->addr % align == 0 && r->size % 4096 == 0);
+}
+
+/* Nothing is chosen there, so that it has no effect in Win32. */
+static bool is_placed_from_top(const struct ntmem_reserve *r)
+{
+	return r->flags & NTMEM_RESERVE_REPLACE &&
+	       r->flags & NTMEM_RESERVE_TOP_DOWN;
+}
+
+static void *alloc2(const struct ntmem_reserve *r, DWORD type)
+{
+	MEM_ADDRESS_REQUIREMENTS where = {
+		pointer(r->min_addr), pointer(r->max_addr), r->align,
+	};
+	MEM_EXTENDED_PARAMETER one = {
+		.Type = MemExtendedParameterAddressRequirements,
+		.Pointer = &where,
+	};
+
+	return VirtualAlloc2(NULL, pointer(r->addr), r->size, type, r->prot,
+			     &one, 1);
+}
+
+static int reserve(struct ntmem_reserve *r)
+{
+	DWORD type = type_of(r->flags);
+	bool plain = is_plain(r);
 	void *base;
 
-	if (r->min_addr || r->max_addr || r->align ||
-	    (r->addr && !has_address(r->addr)) ||
-	    r->flags & ~(NTMEM_RESERVE_COMMIT | NTMEM_RESERVE_TOP_DOWN))
+	if (!type || (r->addr && !has_address(r->addr)) ||
+	    (!plain && (!is_rounded(r) || is_placed_from_top(r))))
 		return below->reserve(r);
-	if (r->flags & NTMEM_RESERVE_COMMIT)
-		type |= MEM_COMMIT;
-	if (r->flags & NTMEM_RESERVE_TOP_DOWN)
-		type |= MEM_TOP_DOWN;
 	SetLastError(UNTOUCHED);
-	base = VirtualAlloc(pointer(r->addr), r->size, type, r->prot);
+	base = plain ? VirtualAlloc(pointer(r->addr), r->size, type, r->prot) :
+		       alloc2(r, type);
 	if (base) {
 		/* The size that Win32 does not tell. */
 		uint64_t end = r->addr + r->size + 4095;
@@ -126,7 +187,7 @@ static int give_back(const struct ntmem_range *range, DWORD type)
 	error = result(VirtualFree(pointer(range->addr), range->size, type));
 	fuzz_check(!view || error == -EINVAL, "freeing a view: error %d",
 		   error);
-	return view && type == MEM_RELEASE ? below->release(range) :
+	return view && type != MEM_DECOMMIT ? below->release(range) :
 	       view ? below->decommit(range) : error;
 }
 
@@ -139,9 +200,19 @@ static int decommit(const struct ntmem_range *range)
 
 static int release(const struct ntmem_range *range)
 {
-	if (range->flags || range->prot || range->size)
+	if (range->prot || (!range->flags && range->size))
 		return below->release(range);
-	return give_back(range, MEM_RELEASE);
+	switch (range->flags) {
+	case 0:
+		return give_back(range, MEM_RELEASE);
+	case NTMEM_RELEASE_PRESERVE:
+		return give_back(range, MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER);
+	case NTMEM_RELEASE_COALESCE:
+		return give_back(range,
+				 MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS);
+	default:
+		return below->release(range);
+	}
 }
 
 static int protect(struct ntmem_protect *p)
