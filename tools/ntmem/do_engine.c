@@ -11,6 +11,15 @@
 #include "do.h"
 #include "info.h"
 
+static uint32_t flags_of(const struct do_verb *verb)
+{
+	if (!strcmp(verb->name, "preserve"))
+		return NTMEM_RELEASE_PRESERVE;
+	if (!strcmp(verb->name, "coalesce"))
+		return NTMEM_RELEASE_COALESCE;
+	return 0;
+}
+
 bool do_build_op(struct do_session *session, const struct do_step *step,
 		 struct ntmem_op *op, struct do_result *result)
 {
@@ -41,6 +50,7 @@ bool do_build_op(struct do_session *session, const struct do_step *step,
 	}
 	op->range.addr = address;
 	op->range.size = step->size;
+	op->range.flags = flags_of(step->verb);
 	if (step->verb->nr == NTMEM_NR_COMMIT)
 		op->range.prot = step->prot;
 	return true;
@@ -152,7 +162,8 @@ void do_op_done(struct do_session *session, const struct do_step *step,
 		reserved(session, step, &op->reserve, result);
 		break;
 	case NTMEM_NR_RELEASE:
-		released(session, step);
+		if (!op->range.flags)
+			released(session, step);
 		break;
 	case NTMEM_NR_PROTECT:
 		prot_to_text(op->protect.old_prot, prot);

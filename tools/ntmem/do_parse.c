@@ -16,7 +16,8 @@ static const struct do_verb verbs[] = {
 	  "set the allocation granularity, before the first reserve" },
 	{ "reserve", "ns*",
 	  "NAME SIZE [at ADDR] [prot P] [commit] [topdown] [nofork]\n"
-	  "          [min ADDR] [max ADDR] [align SIZE]",
+	  "          [watch] [placeholder] [replace] [min ADDR] [max ADDR]\n"
+	  "          [align SIZE]",
 	  DO_PLAIN, NTMEM_NR_RESERVE, do_engine_call, "reserve addresses" },
 	{ "commit", "tos?p", "TARGET OFF SIZE [P]", DO_PLAIN, NTMEM_NR_COMMIT,
 	  do_engine_call, "commit pages, rw unless P is given" },
@@ -24,6 +25,10 @@ static const struct do_verb verbs[] = {
 	  NTMEM_NR_DECOMMIT, do_engine_call, "give pages back" },
 	{ "release", "t?os", "TARGET [OFF SIZE]", DO_PLAIN, NTMEM_NR_RELEASE,
 	  do_engine_call, "give addresses back, all or a part" },
+	{ "preserve", "tos", "TARGET OFF SIZE", DO_PLAIN, NTMEM_NR_RELEASE,
+	  do_engine_call, "split a placeholder, or make one of what replaced it" },
+	{ "coalesce", "tos", "TARGET OFF SIZE", DO_PLAIN, NTMEM_NR_RELEASE,
+	  do_engine_call, "join placeholders" },
 	{ "protect", "tosp", "TARGET OFF SIZE P", DO_PLAIN, NTMEM_NR_PROTECT,
 	  do_engine_call, "change the protection" },
 	{ "query", "t?o", "TARGET [OFF]", DO_PLAIN, NTMEM_NR_QUERY,
@@ -152,6 +157,8 @@ static const struct wish_word wish_words[] = {
 	{ "topdown", NTMEM_RESERVE_TOP_DOWN, 0 },
 	{ "nofork", NTMEM_RESERVE_NOFORK, 0 },
 	{ "watch", NTMEM_RESERVE_WATCH, 0 },
+	{ "placeholder", NTMEM_RESERVE_PLACEHOLDER, 0 },
+	{ "replace", NTMEM_RESERVE_REPLACE, 0 },
 	{ "at", 0, offsetof(struct ntmem_reserve, addr) },
 	{ "min", 0, offsetof(struct ntmem_reserve, min_addr) },
 	{ "max", 0, offsetof(struct ntmem_reserve, max_addr) },
@@ -170,6 +177,8 @@ static const struct wish_word *find_wish(const char *name)
 static int parse_wish(struct do_step *step, const struct do_words *words,
 		      int at)
 {
+	bool has_prot = false;
+
 	for (; at < words->count; at++) {
 		const char *word = words->word[at];
 		const struct wish_word *wish = find_wish(word);
@@ -185,6 +194,7 @@ static int parse_wish(struct do_step *step, const struct do_words *words,
 		if (!strcmp(words->word[at - 1], "prot")) {
 			if (!text_to_prot(word, &step->prot))
 				return bad_word(words, word);
+			has_prot = true;
 			continue;
 		}
 		if (!wish || !text_to_number(word, &value))
@@ -193,6 +203,9 @@ static int parse_wish(struct do_step *step, const struct do_words *words,
 		memcpy((char *)&step->wish + wish->field, &value,
 		       sizeof(value));
 	}
+	/* The only one that it may have. */
+	if (step->wish.flags & NTMEM_RESERVE_PLACEHOLDER && !has_prot)
+		step->prot = NTMEM_PAGE_NOACCESS;
 	return 1;
 }
 
