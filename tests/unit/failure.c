@@ -1130,8 +1130,9 @@ END_TEST
 
 TCase *placeholder_failure_tests(void)
 {
-	TCase *tests = tcase_create("placeholder, failures");
+	TCase *tests = tcase_create("placeholder");
 
+	tcase_set_tags(tests, "watch");
 	tcase_set_timeout(tests, 120);
 	tcase_add_loop_test(
 		tests, each_failing_operation_on_a_placeholder_has_its_error_code,
@@ -1147,6 +1148,7 @@ TCase *watch_failure_tests(void)
 {
 	TCase *tests = tcase_create("write watch");
 
+	tcase_set_tags(tests, "watch");
 	tcase_set_timeout(tests, 120);
 	tcase_add_loop_test(tests, no_failure_loses_a_record, 0,
 			    WATCHED_SUBJECTS);

@@ -842,6 +842,7 @@ TCase *placeholder_tests(void)
 {
 	TCase *tests = tcase_create("placeholder");
 
+	tcase_set_tags(tests, "watch");
 	tcase_set_timeout(tests, 30);
 	tcase_add_test(tests, a_placeholder_looks_like_a_reservation);
 	tcase_add_test(tests, a_placeholder_where_it_is_wanted);

@@ -569,8 +569,9 @@ END_TEST
 
 TCase *placeholder_host_tests(void)
 {
-	TCase *tests = tcase_create("placeholder, host");
+	TCase *tests = tcase_create("placeholder");
 
+	tcase_set_tags(tests, "watch");
 	tcase_add_test(tests, the_engine_has_placeholders);
 	tcase_add_test(tests, reserves_that_are_refused);
 	tcase_add_test(tests, limits_do_not_go_with_a_place);

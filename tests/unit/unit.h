@@ -6,7 +6,9 @@
  * All tests go through the public functions and run on whichever engine
  * NTMEM_ENGINE selects; they hold for both. Each one passes with CK_FORK=no
  * too, so it leaves nothing behind. Those of add_windows_tests() are compiled
- * for Windows too, where their only calls are: see tests/wine/run.
+ * for Windows too, where their only calls are: see tests/wine/run. Cases with
+ * the tag "watch" run again where writes are noticed by faults, and in guests on
+ * the embedded engine: see tests/run.
  */
 #ifndef UNIT_H
 #define UNIT_H

@@ -541,6 +541,7 @@ TCase *watch_tests(void)
 {
 	TCase *tests = tcase_create("write watch");
 
+	tcase_set_tags(tests, "watch");
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_page_is_told_after_its_first_write);
 	tcase_add_test(tests, what_is_read_is_not_told);

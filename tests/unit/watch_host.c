@@ -599,6 +599,7 @@ TCase *watch_host_tests(void)
 {
 	TCase *tests = tcase_create("write watch");
 
+	tcase_set_tags(tests, "watch");
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, the_engine_says_that_it_can);
 	tcase_add_test(tests, what_read_writes_is_told);

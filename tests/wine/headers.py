@@ -120,9 +120,10 @@ def declared(header, statement):
         for name in rest:
             yield scalar(header, name)
     elif statement.startswith("typedef enum"):
-        found = re.match(r"typedef\s+enum.*?\{(.*)\}\s*(\w+)$", statement,
+        found = re.match(r"typedef\s+enum.*?\{(.*)\}\s*(.*)$", statement,
                          re.S)
-        yield scalar(header, found.group(2))
+        for name in re.findall(r"\w+", found.group(2)):
+            yield scalar(header, name)
         for name in re.findall(r"(\w+)\s*(?:=[^,]*)?(?:,|$)",
                                found.group(1).strip()):
             yield constant(header, name)
@@ -193,7 +194,8 @@ def of_both(mingw, folder, run_windows, includes, names):
                             text=True, check=True)
     here = answers(result.stdout, ours)
     theirs = compile_what_can_be(
-        [mingw, "-D_WIN32_WINNT=0x0A00", "-D__USE_MINGW_ANSI_STDIO=1"],
+        [mingw, "-D_WIN32_WINNT=0x0A00", "-DNTDDI_VERSION=0x0A000005",
+         "-D__USE_MINGW_ANSI_STDIO=1"],
         includes, ours, folder + "/headers.exe")
     there = answers(run_windows(folder + "/headers.exe"), theirs)
     return ours, here, there
