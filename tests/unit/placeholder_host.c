@@ -13,6 +13,7 @@
 
 #include "engine/embedded.h"
 #include "engine/engine.h"
+#include "engine/tracker.h"
 #include "unit.h"
 
 /* In the children. */
@@ -454,6 +455,27 @@ START_TEST(watched_places_are_counted)
 }
 END_TEST
 
+/* What is not watched is not tracked: that would cost for nothing. */
+START_TEST(a_place_is_tracked_while_it_is_watched)
+{
+	char *p = make_placeholder(4, 0);
+	struct ntmem_scan scan = {
+		.start = (uintptr_t)p, .end = (uintptr_t)p + 4 * PAGE,
+	};
+
+	ck_assert_int_eq(replace(p, 4, NTMEM_RESERVE_WATCH), 0);
+	if (!on_kernel_engine() && embedded.watch_mode == WATCH_BY_TRACKER) {
+		ck_assert_int_eq(ntmem_tracker_scan(&scan), 0);
+		scan.start = (uintptr_t)p;
+		ck_assert_int_eq(split(p, 4), 0);
+		ck_assert_int_eq(ntmem_tracker_scan(&scan), -EPERM);
+		ck_assert_int_eq(replace(p, 4, NTMEM_RESERVE_COMMIT), 0);
+		ck_assert_int_eq(ntmem_tracker_scan(&scan), -EPERM);
+	}
+	drop(p);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ fork --- */
 
 static bool is_free(const void *addr)
@@ -585,6 +607,7 @@ TCase *placeholder_host_tests(void)
 	tcase_add_test(tests, a_batch_of_placeholders);
 	tcase_add_test(tests, a_place_in_a_process_that_locks_all);
 	tcase_add_test(tests, watched_places_are_counted);
+	tcase_add_test(tests, a_place_is_tracked_while_it_is_watched);
 	tcase_add_test(tests, a_child_has_placeholders_of_its_own);
 	tcase_add_loop_test(tests, what_is_not_for_a_child, 0, 4);
 	tcase_add_test(tests, parts_that_are_not_for_a_child);
