@@ -16,6 +16,7 @@
 #define NTMEM_MEMORYAPI_H
 
 #include "minwindef.h"
+#include "minwinbase.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -249,6 +250,173 @@ WINBASEAPI UINT WINAPI GetWriteWatch(DWORD dwFlags, PVOID lpBaseAddress,
  */
 WINBASEAPI UINT WINAPI ResetWriteWatch(LPVOID lpBaseAddress,
 				       SIZE_T dwRegionSize);
+
+#define FILE_MAP_COPY			SECTION_QUERY
+#define FILE_MAP_WRITE			SECTION_MAP_WRITE
+#define FILE_MAP_READ			SECTION_MAP_READ
+#define FILE_MAP_ALL_ACCESS		SECTION_ALL_ACCESS
+#define FILE_MAP_EXECUTE		SECTION_MAP_EXECUTE_EXPLICIT
+
+/*
+ * CreateFileMappingW - make a section, memory for views in any process
+ * @hFile: INVALID_HANDLE_VALUE. A file is ERROR_NOT_SUPPORTED in this version.
+ * @lpFileMappingAttributes: NULL, or whether exec(2) keeps the handle
+ * @flProtect: PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY or one of the three
+ *	with EXECUTE: the most that a view can have; and SEC_COMMIT (the
+ *	default), or SEC_RESERVE: VirtualAlloc with MEM_COMMIT in any view
+ *	commits pages for all. SEC_NOCACHE and SEC_WRITECOMBINE are taken and
+ *	have no effect; SEC_LARGE_PAGES is ERROR_NOT_SUPPORTED.
+ * @dwMaximumSizeHigh, @dwMaximumSizeLow: bytes, not 0; rounds up to pages
+ * @lpName: NULL, or up to MAX_PATH characters, of which upper and lower case
+ *	differ. A name is this user's own; "Local\" in front of it is no part
+ *	of it, and any other '\' but in "Global\" is ERROR_PATH_NOT_FOUND. It
+ *	goes with the section's last handle.
+ *
+ * Commit is charged once, to the user, until the last handle and view are
+ * gone. The last error is ERROR_ALREADY_EXISTS (183) when the name had a
+ * section, which is then opened as it is, else ERROR_SUCCESS.
+ *
+ * Returns a handle, NULL on failure: ERROR_COMMITMENT_LIMIT,
+ * ERROR_NOT_ENOUGH_MEMORY for more SEC_RESERVE than there are addresses,
+ * ERROR_FILENAME_EXCED_RANGE. On the embedded engine: ERROR_NOT_SUPPORTED.
+ * Microsoft's page: "CreateFileMappingW function (memoryapi.h)".
+ */
+WINBASEAPI HANDLE WINAPI
+CreateFileMappingW(HANDLE hFile, LPSECURITY_ATTRIBUTES lpFileMappingAttributes,
+		   DWORD flProtect, DWORD dwMaximumSizeHigh,
+		   DWORD dwMaximumSizeLow, LPCWSTR lpName);
+
+/*
+ * CreateFileMapping2 - the same, with the handle's rights and more parameters
+ * @File, @SecurityAttributes, @Name: as in CreateFileMappingW
+ * @DesiredAccess: SECTION_* rights of the handle
+ * @PageProtection, @AllocationAttributes: PAGE_* and SEC_*
+ * @MaximumSize: in bytes, not 0
+ * @ExtendedParameters, @ParameterCount: as in VirtualAlloc2, without address
+ *	requirements
+ *
+ * Microsoft's page: "CreateFileMapping2 function (memoryapi.h)".
+ */
+WINBASEAPI HANDLE WINAPI
+CreateFileMapping2(HANDLE File, SECURITY_ATTRIBUTES *SecurityAttributes,
+		   ULONG DesiredAccess, ULONG PageProtection,
+		   ULONG AllocationAttributes, ULONG64 MaximumSize, PCWSTR Name,
+		   MEM_EXTENDED_PARAMETER *ExtendedParameters,
+		   ULONG ParameterCount);
+
+/*
+ * OpenFileMappingW - a handle of the section that has a name
+ * @dwDesiredAccess: FILE_MAP_*: what views through the handle may be
+ * @bInheritHandle: exec(2) keeps the handle
+ * @lpName: as in CreateFileMappingW
+ *
+ * Returns a handle, NULL on failure: ERROR_FILE_NOT_FOUND (2). Microsoft's page:
+ * "OpenFileMappingW function (memoryapi.h)".
+ */
+WINBASEAPI HANDLE WINAPI OpenFileMappingW(DWORD dwDesiredAccess,
+					  BOOL bInheritHandle, LPCWSTR lpName);
+
+/*
+ * MapViewOfFile - map a view of a section
+ * @hFileMappingObject: handle, with the rights that dwDesiredAccess needs
+ * @dwDesiredAccess: FILE_MAP_WRITE (reads as well), FILE_MAP_READ, or
+ *	FILE_MAP_COPY alone: a page that is written to becomes the view's own;
+ *	0 is a view without access. With FILE_MAP_EXECUTE it may execute, too.
+ * @dwFileOffsetHigh, @dwFileOffsetLow: multiple of the allocation granularity
+ * @dwNumberOfBytesToMap: rounds up to a page; 0 for all up to the end
+ *
+ * Pages can be given less with VirtualProtect, and PAGE_WRITECOPY where they can
+ * be read. VirtualQuery says MEM_MAPPED, and PAGE_READWRITE of a page that was
+ * copied. A view that may copy is charged in full to its process.
+ *
+ * Returns the base, NULL on failure: ERROR_ACCESS_DENIED when the handle has
+ * not the rights, and when the view leaves the section; ERROR_MAPPED_ALIGNMENT
+ * (1132); ERROR_NOT_ENOUGH_MEMORY when no hole is large enough. Microsoft's
+ * page: "MapViewOfFile function (memoryapi.h)".
+ */
+WINBASEAPI LPVOID WINAPI MapViewOfFile(HANDLE hFileMappingObject,
+				       DWORD dwDesiredAccess,
+				       DWORD dwFileOffsetHigh,
+				       DWORD dwFileOffsetLow,
+				       SIZE_T dwNumberOfBytesToMap);
+
+/*
+ * MapViewOfFileEx - the same, at an address
+ * @lpBaseAddress: multiple of the allocation granularity; NULL for the
+ *	system's choice
+ *
+ * ERROR_INVALID_ADDRESS when something is there. Microsoft's page:
+ * "MapViewOfFileEx function (memoryapi.h)".
+ */
+WINBASEAPI LPVOID WINAPI MapViewOfFileEx(HANDLE hFileMappingObject,
+					 DWORD dwDesiredAccess,
+					 DWORD dwFileOffsetHigh,
+					 DWORD dwFileOffsetLow,
+					 SIZE_T dwNumberOfBytesToMap,
+					 LPVOID lpBaseAddress);
+
+/*
+ * MapViewOfFile3 - map a view, also in the place of a placeholder
+ * @FileMapping: handle of a section
+ * @Process: NULL or GetCurrentProcess(); others ERROR_INVALID_HANDLE
+ * @BaseAddress: NULL, or as in MapViewOfFileEx; with MEM_REPLACE_PLACEHOLDER
+ *	the base of one
+ * @Offset: multiple of the allocation granularity; in a placeholder, of a page
+ * @ViewSize: as in MapViewOfFile; with MEM_REPLACE_PLACEHOLDER exactly that of
+ *	the placeholder (ERROR_INVALID_ADDRESS)
+ * @AllocationType: 0, MEM_TOP_DOWN or MEM_REPLACE_PLACEHOLDER
+ * @PageProtection: PAGE_*, no more than the section's
+ * @ExtendedParameters, @ParameterCount: as in VirtualAlloc2; an Alignment is
+ *	ERROR_INVALID_PARAMETER
+ *
+ * Microsoft's page: "MapViewOfFile3 function (memoryapi.h)".
+ */
+WINBASEAPI PVOID WINAPI MapViewOfFile3(HANDLE FileMapping, HANDLE Process,
+				       PVOID BaseAddress, ULONG64 Offset,
+				       SIZE_T ViewSize, ULONG AllocationType,
+				       ULONG PageProtection,
+				       MEM_EXTENDED_PARAMETER *ExtendedParameters,
+				       ULONG ParameterCount);
+
+/*
+ * UnmapViewOfFile - end a view
+ * @lpBaseAddress: any address in it
+ *
+ * What a view has copied is gone. ERROR_INVALID_ADDRESS when there is no view.
+ * Microsoft's page: "UnmapViewOfFile function (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI UnmapViewOfFile(LPCVOID lpBaseAddress);
+
+/*
+ * UnmapViewOfFileEx, UnmapViewOfFile2 - the same, with flags
+ * @BaseAddress: any address in it
+ * @UnmapFlags: MEM_PRESERVE_PLACEHOLDER: there is a placeholder again, as the
+ *	view had replaced one (else ERROR_INVALID_ADDRESS);
+ *	MEM_UNMAP_WITH_TRANSIENT_BOOST: no effect
+ * @Process: GetCurrentProcess(); others ERROR_INVALID_HANDLE
+ *
+ * Microsoft's pages: "UnmapViewOfFileEx function", "UnmapViewOfFile2 function
+ * (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI UnmapViewOfFileEx(PVOID BaseAddress, ULONG UnmapFlags);
+WINBASEAPI BOOL WINAPI UnmapViewOfFile2(HANDLE Process, PVOID BaseAddress,
+					ULONG UnmapFlags);
+
+/*
+ * FlushViewOfFile - write a view to its file
+ * @lpBaseAddress, @dwNumberOfBytesToFlush: a range of a view
+ *
+ * There is no file, so that all there is to do is done. ERROR_INVALID_ADDRESS
+ * outside of views. Microsoft's page: "FlushViewOfFile function
+ * (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI FlushViewOfFile(LPCVOID lpBaseAddress,
+				       SIZE_T dwNumberOfBytesToFlush);
+
+#ifdef UNICODE
+#define CreateFileMapping	CreateFileMappingW
+#define OpenFileMapping		OpenFileMappingW
+#endif
 
 /*
  * GetLargePageMinimum - size of a large page

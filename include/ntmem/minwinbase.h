@@ -12,6 +12,16 @@
 #define EXCEPTION_GUARD_PAGE		STATUS_GUARD_PAGE_VIOLATION
 
 /*
+ * Who may use a new object, and whether a program that this one starts by
+ * exec(2) inherits its handle. There are no security descriptors: NULL.
+ */
+typedef struct _SECURITY_ATTRIBUTES {
+	DWORD nLength;
+	LPVOID lpSecurityDescriptor;
+	BOOL bInheritHandle;
+} SECURITY_ATTRIBUTES, *PSECURITY_ATTRIBUTES, *LPSECURITY_ATTRIBUTES;
+
+/*
  * One entry of HeapWalk. Only the member of the union that wFlags selects is
  * filled: Region for PROCESS_HEAP_REGION.
  */

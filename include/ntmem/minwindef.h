@@ -17,6 +17,7 @@ typedef unsigned int UINT, *PUINT;
 typedef int32_t *LPLONG;
 typedef void *LPVOID;
 typedef const void *LPCVOID;
+typedef HANDLE *LPHANDLE;
 typedef HANDLE HGLOBAL;
 typedef HANDLE HLOCAL;
 

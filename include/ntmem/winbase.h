@@ -9,6 +9,7 @@
 #include "minwindef.h"
 #include "winerror.h"
 #include "errhandlingapi.h"
+#include "handleapi.h"
 #include "heapapi.h"
 #include "memoryapi.h"
 #include "minwinbase.h"
@@ -234,6 +235,25 @@ WINBASEAPI UINT WINAPI LocalFlags(HLOCAL hMem);
  * Microsoft's page: "LocalHandle function (winbase.h)".
  */
 WINBASEAPI HLOCAL WINAPI LocalHandle(LPCVOID pMem);
+
+/*
+ * CreateFileMappingA, OpenFileMappingA - as those with W, in memoryapi.h
+ * @lpName: bytes, of which UTF-8 are the same name as in the other two
+ *
+ * Microsoft's pages: "CreateFileMappingA function", "OpenFileMappingA function
+ * (winbase.h)".
+ */
+WINBASEAPI HANDLE WINAPI
+CreateFileMappingA(HANDLE hFile, LPSECURITY_ATTRIBUTES lpFileMappingAttributes,
+		   DWORD flProtect, DWORD dwMaximumSizeHigh,
+		   DWORD dwMaximumSizeLow, LPCSTR lpName);
+WINBASEAPI HANDLE WINAPI OpenFileMappingA(DWORD dwDesiredAccess,
+					  BOOL bInheritHandle, LPCSTR lpName);
+
+#ifndef UNICODE
+#define CreateFileMapping	CreateFileMappingA
+#define OpenFileMapping		OpenFileMappingA
+#endif
 
 #ifdef __cplusplus
 }

@@ -115,6 +115,26 @@ __attribute__((constructor)) static void register_fork_handlers(void)
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+/* Not there yet: what several processes share. */
+static int no_section(struct ntmem_section *section)
+{
+	(void)section;
+	return -EOPNOTSUPP;
+}
+
+static int no_view(struct ntmem_map_view *view)
+{
+	(void)view;
+	return -EOPNOTSUPP;
+}
+
+/* There is none to unmap. */
+static int no_view_to_unmap(const struct ntmem_unmap_view *unmap)
+{
+	(void)unmap;
+	return -ENOENT;
+}
+
 static const struct ntmem_engine embedded_engine = {
 	.name = "embedded",
 	.info = embedded_info,
@@ -132,6 +152,11 @@ static const struct ntmem_engine embedded_engine = {
 	.batch = embedded_batch,
 	.last_fault = embedded_last_fault,
 	.watch = embedded_watch,
+	.create_section = no_section,
+	.open_section = no_section,
+	.query_section = no_section,
+	.map_view = no_view,
+	.unmap_view = no_view_to_unmap,
 	.drop = embedded_drop,
 };
 

@@ -36,6 +36,11 @@ struct ntmem_engine {
 	int (*batch)(struct ntmem_batch *batch);
 	int (*last_fault)(struct ntmem_fault *fault);	/* signal safe */
 	int (*watch)(struct ntmem_watch *watch);
+	int (*create_section)(struct ntmem_section *section);
+	int (*open_section)(struct ntmem_section *section);
+	int (*query_section)(struct ntmem_section *section);
+	int (*map_view)(struct ntmem_map_view *view);
+	int (*unmap_view)(const struct ntmem_unmap_view *unmap);
 
 	/*
 	 * The one that is no ioctl: the content of committed pages, that are

@@ -75,6 +75,12 @@ static int call(unsigned long request, void *arg)
 	int fd = __atomic_load_n(&device, __ATOMIC_ACQUIRE);
 	int error = ioctl(fd, request, arg) ? errno : 0;
 
+	/* Is it the device that is closed, or a handle in the argument? */
+	if (error == EBADF && !check_version(fd)) {
+		errno = saved_errno;
+		return -EBADF;
+	}
+
 	if (error == EIO || error == EBADF || error == ENOTTY) {
 		if (!reopen(fd, error)) {
 			fd = __atomic_load_n(&device, __ATOMIC_ACQUIRE);
@@ -166,6 +172,31 @@ static int kernel_watch(struct ntmem_watch *watch)
 	return call(NTMEM_IOC_WATCH, watch);
 }
 
+static int kernel_create_section(struct ntmem_section *section)
+{
+	return call(NTMEM_IOC_CREATE_SECTION, section);
+}
+
+static int kernel_open_section(struct ntmem_section *section)
+{
+	return call(NTMEM_IOC_OPEN_SECTION, section);
+}
+
+static int kernel_query_section(struct ntmem_section *section)
+{
+	return call(NTMEM_IOC_QUERY_SECTION, section);
+}
+
+static int kernel_map_view(struct ntmem_map_view *view)
+{
+	return call(NTMEM_IOC_MAP_VIEW, view);
+}
+
+static int kernel_unmap_view(const struct ntmem_unmap_view *unmap)
+{
+	return call_const(NTMEM_IOC_UNMAP_VIEW, unmap);
+}
+
 #define DROPS	64
 
 /* All in as few calls as there are times DROPS. */
@@ -207,6 +238,11 @@ static const struct ntmem_engine kernel_engine = {
 	.batch = kernel_batch,
 	.last_fault = kernel_last_fault,
 	.watch = kernel_watch,
+	.create_section = kernel_create_section,
+	.open_section = kernel_open_section,
+	.query_section = kernel_query_section,
+	.map_view = kernel_map_view,
+	.unmap_view = kernel_unmap_view,
 	.drop = kernel_drop,
 	.drop_decommits = true,
 };

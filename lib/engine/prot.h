@@ -35,6 +35,20 @@ static inline bool ntmem_prot_valid(uint32_t prot)
 	return !(modifiers & (modifiers - 1));
 }
 
+/* May a view have this protection? */
+static inline bool ntmem_view_prot_valid(uint32_t prot)
+{
+	switch (prot & PROT_BASE) {
+	case NTMEM_PAGE_WRITECOPY:
+	case NTMEM_PAGE_EXECUTE_WRITECOPY:
+		/* As what can be read, in all else. */
+		return ntmem_prot_valid((prot & ~PROT_BASE) |
+					NTMEM_PAGE_READONLY);
+	default:
+		return ntmem_prot_valid(prot);
+	}
+}
+
 /* May a page of this protection, 0 for a reserved one, be so accessed? */
 static inline bool ntmem_prot_allows(uint32_t prot, uint32_t access)
 {

@@ -45,9 +45,17 @@ static bool types_valid(DWORD type)
 	return true;
 }
 
+/* COMMIT may be in a view; the engine refuses elsewhere what only they have. */
+static bool prot_valid(const struct virtual_alloc *alloc)
+{
+	if (alloc->type == MEM_COMMIT && alloc->addr)
+		return ntmem_view_prot_valid(alloc->protect);
+	return ntmem_prot_valid(alloc->protect);
+}
+
 bool virtual_alloc_valid(const struct virtual_alloc *alloc)
 {
-	if (!types_valid(alloc->type) || !ntmem_prot_valid(alloc->protect))
+	if (!types_valid(alloc->type) || !prot_valid(alloc))
 		return false;
 	if ((alloc->type & VIRTUAL_PLACEHOLDERS) && !placeholder_valid(alloc))
 		return false;

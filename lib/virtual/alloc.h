@@ -22,6 +22,14 @@ struct virtual_alloc {
 	uint64_t align;
 };
 
+/*
+ * Takes extended parameters into @alloc: 0, or the error code. Of all mistakes,
+ * the first one counts more than what we lack.
+ */
+DWORD virtual_take_parameters(struct virtual_alloc *alloc,
+			      const MEM_EXTENDED_PARAMETER *parameters,
+			      ULONG count);
+
 /* The checks that come before any look at the address space. */
 bool virtual_alloc_valid(const struct virtual_alloc *alloc);
 

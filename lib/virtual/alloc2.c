@@ -74,10 +74,9 @@ static DWORD take_parameter(struct virtual_alloc *alloc,
 	}
 }
 
-/* Of all mistakes, the first one counts more than what we lack. */
-static DWORD take_parameters(struct virtual_alloc *alloc,
-			     const MEM_EXTENDED_PARAMETER *parameters,
-			     ULONG count)
+DWORD virtual_take_parameters(struct virtual_alloc *alloc,
+			      const MEM_EXTENDED_PARAMETER *parameters,
+			      ULONG count)
 {
 	DWORD code, missing = ERROR_SUCCESS;
 	unsigned int seen = 0, bit;
@@ -132,7 +131,7 @@ static void *alloc_with(HANDLE process, struct virtual_alloc *alloc,
 
 	if (!engine)
 		return NULL;
-	code = take_parameters(alloc, parameters, count);
+	code = virtual_take_parameters(alloc, parameters, count);
 	if ((!code || code == ERROR_NOT_SUPPORTED) &&
 	    (!virtual_alloc_valid(alloc) || !base_valid(engine, alloc)))
 		code = ERROR_INVALID_PARAMETER;

@@ -18,7 +18,8 @@ BOOL WINAPI VirtualProtect(LPVOID lpAddress, SIZE_T dwSize, DWORD flNewProtect,
 
 	if (!engine)
 		return FALSE;
-	if (!ntmem_prot_valid(flNewProtect))
+	/* What only views can have the engine refuses elsewhere. */
+	if (!ntmem_view_prot_valid(flNewProtect))
 		return ntmem_refuse(ERROR_INVALID_PARAMETER);
 	if (!lpflOldProtect)
 		return ntmem_refuse(ERROR_NOACCESS);

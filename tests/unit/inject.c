@@ -135,6 +135,11 @@ OPERATION(set_granularity, const struct ntmem_granularity *)
 OPERATION(batch, struct ntmem_batch *)
 OPERATION(last_fault, struct ntmem_fault *)
 OPERATION(watch, struct ntmem_watch *)
+OPERATION(create_section, struct ntmem_section *)
+OPERATION(open_section, struct ntmem_section *)
+OPERATION(query_section, struct ntmem_section *)
+OPERATION(map_view, struct ntmem_map_view *)
+OPERATION(unmap_view, const struct ntmem_unmap_view *)
 
 static bool decommits;
 
@@ -171,6 +176,11 @@ static struct ntmem_engine failing = {
 	.batch = failing_batch,
 	.last_fault = failing_last_fault,
 	.watch = failing_watch,
+	.create_section = failing_create_section,
+	.open_section = failing_open_section,
+	.query_section = failing_query_section,
+	.map_view = failing_map_view,
+	.unmap_view = failing_unmap_view,
 	.drop = failing_drop,
 };
 

@@ -57,6 +57,7 @@ TCase *query_tests(void);
 TCase *region_tests(void);
 TCase *region_failure_tests(void);
 TCase *region_model_tests(void);
+TCase *section_tests(void);
 TCase *signal_tests(void);
 TCase *system_tests(void);
 TCase *thread_tests(void);
