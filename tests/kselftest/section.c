@@ -404,9 +404,11 @@ TEST_F(section, writecopy_by_page)
 	ASSERT_EQ(0, nt_info(self->fd, &info));
 	ASSERT_EQ(SIZE, info.space_committed);
 	ASSERT_EQ(0, nt_poke(self->base + PAGE, 7));
+	ASSERT_EQ(0, nt_poke(self->base + 2 * PAGE - 1, 6));
 	ASSERT_TRUE(nt_run(self->fd, copy, SIZE, COMMITTED, WC));
 	ASSERT_EQ(7, nt_peek(copy + PAGE));
 	ASSERT_EQ(0, nt_poke(copy + PAGE, 8));
+	ASSERT_EQ(6, nt_peek(copy + 2 * PAGE - 1));
 	ASSERT_EQ(7, nt_peek(self->base + PAGE));
 	ASSERT_EQ(0, nt_poke(self->base + PAGE, 9));
 	ASSERT_EQ(8, nt_peek(copy + PAGE));
@@ -807,6 +809,27 @@ TEST_F(section, reset_and_watch)
 }
 
 /* ------------------------------------------------------------ placeholders --- */
+
+/* Of a view that is uniform nothing is known by page, but its PTEs are there. */
+TEST_F(section, large_and_gone)
+{
+	int section = nt_section(self->fd, NULL, 4 * MIB, RW, 0);
+	struct ntmem_reserve r = {
+		.size = 4 * MIB, .prot = NOACCESS, .flags = PLACEHOLDER,
+		.align = 2 * MIB,
+	};
+
+	ASSERT_EQ(0, nt_call(self->fd, NTMEM_IOC_RESERVE, &r));
+	ASSERT_EQ(0, nt_map(self->fd, section, 0, &r.addr, 0, RW, REPLACE));
+	ASSERT_EQ(0, nt_poke(r.addr, 1));
+	ASSERT_EQ(0, nt_poke(r.addr + 3 * MIB, 1));
+	ASSERT_EQ(0, nt_unmap(self->fd, r.addr, PRESERVE));
+	ASSERT_EQ(-SIGSEGV, nt_peek(r.addr));
+	ASSERT_EQ(0, nt_map(self->fd, section, 0, &r.addr, 0, RW, REPLACE));
+	ASSERT_EQ(1, nt_peek(r.addr + 3 * MIB));
+	ASSERT_EQ(0, nt_unmap(self->fd, r.addr, 0));
+	ASSERT_EQ(-SIGSEGV, nt_peek(r.addr + 3 * MIB));
+}
 
 /* A ring whose end is followed by its beginning. */
 TEST_F(section, ring)
