@@ -38,6 +38,7 @@ struct ntmem_span {
  * @uid: whose
  * @ipc: number of the IPC namespace
  * @len: in bytes
+ * @segment: whose name it is
  * @text: any bytes
  */
 struct ntmem_name {

@@ -38,6 +38,9 @@ static void abi_cases(struct abi_case *cases, __u64 base, int section,
 		      __u64 view)
 {
 	struct ntmem_range range = { .addr = base, .size = PAGE };
+	struct ntmem_watch watch = {
+		.addr = base, .size = PAGE, .flags = NTMEM_WATCH_RESET,
+	};
 	int i = 0;
 
 #define CASE(nr, field, ...) \
@@ -55,8 +58,7 @@ static void abi_cases(struct abi_case *cases, __u64 base, int section,
 	CASE(DECOMMIT, range, range);
 	CASE(BATCH, batch, { .ops = (uintptr_t)&abi_op, .count = 1 });
 	CASE(LAST_FAULT, fault, { 0 });
-	CASE(WATCH, watch, { .addr = base, .size = PAGE,
-			     .flags = NTMEM_WATCH_RESET });
+	CASE(WATCH, watch, watch);
 	CASE(CREATE_SECTION, section, { .size = PAGE, .prot = RW });
 	CASE(OPEN_SECTION, section, { .prot = RW, .fd = section });
 	CASE(QUERY_SECTION, section, { .fd = section });

@@ -698,6 +698,7 @@ TEST_F(section, two_processes_by_handle)
 TEST_F(section, fork)
 {
 	__u64 copy = nt_view(self->fd, self->section, WC), own = 0;
+	__u64 tail = part(self->fd, self->section, 8 * PAGE, PAGE, RW);
 	struct nt_gate gate;
 	pid_t pid;
 	int fd;
@@ -706,6 +707,7 @@ TEST_F(section, fork)
 			    NTMEM_RESERVE_NOFORK));
 	ASSERT_EQ(0, nt_poke(self->base, 1));
 	ASSERT_EQ(0, nt_poke(copy, 2));
+	ASSERT_EQ(0, nt_poke(tail, 8));
 	ASSERT_EQ(0, nt_gate_init(&gate));
 	pid = fork();
 	if (!pid) {
@@ -714,6 +716,7 @@ TEST_F(section, fork)
 		CHECK(nt_is_free(fd, own));
 		CHECK(nt_peek(self->base) == 3);
 		CHECK(nt_peek(copy) == 2);
+		CHECK(nt_peek(tail) == 8);
 		CHECK(!nt_poke(self->base, 5));
 		CHECK(!nt_poke(copy, 6));
 		CHECK(!nt_poke(copy + PAGE, 6));
