@@ -6,8 +6,10 @@
  * size that was asked for. Every function may be called from any thread, on
  * the same heap at once, and a block may be freed by another thread than the
  * one that got it; with HEAP_NO_SERIALIZE, given to HeapCreate or to the call,
- * the caller sees to it that nobody else is in the heap. None may be called
- * from a signal handler that can interrupt another.
+ * the caller sees to it that nobody else is in the heap. Such a call does not
+ * wait for who has locked the heap with HeapLock; what the library does by
+ * itself, in fork for example, does not meet it. None may be called from a
+ * signal handler that can interrupt another.
  *
  * The flags of a call are added to those of HeapCreate. HEAP_TAIL_CHECKING_
  * ENABLED and HEAP_FREE_CHECKING_ENABLED given to either do nothing.
@@ -147,8 +149,8 @@ WINBASEAPI SIZE_T WINAPI HeapCompact(HANDLE hHeap, DWORD dwFlags);
  * @hHeap: the heap
  *
  * The thread that has the lock may take it again, and uses the heap as ever;
- * others wait in their calls. (On Windows, calls with HEAP_NO_SERIALIZE do not
- * wait, nor do most that need little memory.) A heap created with
+ * others wait in their calls, but for those with HEAP_NO_SERIALIZE. (On Windows
+ * most calls that need little memory do not wait either.) A heap created with
  * HEAP_NO_SERIALIZE has no lock: TRUE, and nobody waits.
  *
  * FALSE with ERROR_INVALID_HANDLE for what is no heap. Microsoft's page:

@@ -26,6 +26,7 @@
 #include "heap/trim.h"
 #include "heap/uservalue.h"
 #include "heap/walk.h"
+#include "ntmem/winnt.h"
 
 uintptr_t heap_key;
 
@@ -136,12 +137,30 @@ bool heap_is_held(const struct heap *heap)
 	       &thread_self;
 }
 
+static void set_holder(struct heap *heap, struct thread *thread)
+{
+	__atomic_store_n(&heap->holder, thread, __ATOMIC_RELAXED);
+}
+
+/*
+ * Does a heap serve the calling thread? Asked with one of its locks held, or
+ * inside. Who holds its lock although it is closed was let in by heap_begin_call().
+ */
+static bool serves(const struct heap *heap)
+{
+	struct thread *only = __atomic_load_n(&heap->only, __ATOMIC_ACQUIRE);
+
+	return !only || only == &thread_self || heap_is_held(heap);
+}
+
 void heap_take(struct heap *heap)
 {
-	if (!heap_is_held(heap)) {
+	while (!heap_is_held(heap)) {
 		heap_mutex_take(&heap->lock);
-		__atomic_store_n(&heap->holder, &thread_self,
-				 __ATOMIC_RELAXED);
+		if (likely(serves(heap)))
+			set_holder(heap, &thread_self);
+		else
+			heap_gate_wait(&heap->gate, &heap->lock);
 	}
 	heap->depth++;
 }
@@ -150,7 +169,7 @@ void heap_give(struct heap *heap)
 {
 	if (--heap->depth)
 		return;
-	__atomic_store_n(&heap->holder, NULL, __ATOMIC_RELAXED);
+	set_holder(heap, NULL);
 	heap_mutex_give(&heap->lock);
 }
 
@@ -160,6 +179,7 @@ static bool claim(struct heap *heap)
 	heap_take(heap);
 	if (heap->closed++)
 		return false;
+	heap_gate_close(&heap->gate);
 	__atomic_store_n(&heap->only, &thread_self, __ATOMIC_RELAXED);
 	return true;
 }
@@ -185,17 +205,26 @@ void heap_close(struct heap *heap)
 
 void heap_open(struct heap *heap)
 {
-	if (!--heap->closed)
+	if (!--heap->closed) {
 		__atomic_store_n(&heap->only, NULL, __ATOMIC_RELEASE);
+		heap_gate_open(&heap->gate);
+	}
 	heap_give(heap);
 }
 
-/* Does a heap serve the calling thread? Asked with a shard's lock held. */
-static bool serves(const struct heap *heap)
+void heap_lock(struct heap *heap)
 {
-	struct thread *only = __atomic_load_n(&heap->only, __ATOMIC_ACQUIRE);
+	heap_close(heap);
+	heap_give(heap);
+}
 
-	return !only || only == &thread_self;
+bool heap_unlock(struct heap *heap)
+{
+	if (__atomic_load_n(&heap->only, __ATOMIC_RELAXED) != &thread_self)
+		return false;
+	heap_take(heap);
+	heap_open(heap);
+	return true;
 }
 
 bool heap_take_unless_closed(struct heap *heap)
@@ -205,9 +234,39 @@ bool heap_take_unless_closed(struct heap *heap)
 			return false;
 		sched_yield();
 	}
-	__atomic_store_n(&heap->holder, &thread_self, __ATOMIC_RELAXED);
+	if (!serves(heap)) {
+		heap_mutex_give(&heap->lock);
+		return false;
+	}
+	set_holder(heap, &thread_self);
 	heap->depth++;
 	return true;
+}
+
+/*
+ * The lock is held for the whole call, so that none that closes the heap for
+ * itself meets it: a fork, or a walk of the thread that has locked the heap.
+ */
+void heap_begin_call(struct heap *heap, uint32_t flags)
+{
+	if (likely(!(flags & HEAP_NO_SERIALIZE)))
+		return;
+	heap_init();
+	if (!heap_is_held(heap)) {
+		heap_mutex_take(&heap->lock);
+		set_holder(heap, &thread_self);
+	}
+	heap->depth++;
+	thread_self.passing++;
+}
+
+void heap_end_call(struct heap *heap, uint32_t flags)
+{
+	if (likely(!(flags & HEAP_NO_SERIALIZE)))
+		return;
+	thread_self.passing--;
+	heap_give(heap);
+	purge_poll();
 }
 
 void heap_wait(struct heap *heap)
@@ -464,8 +523,7 @@ void heap_destroy(struct heap *heap)
 		announce_no_heap(heap);
 	heap_empty(heap);
 	/* The caller may have locked it, too: the next heap here is nobody's. */
-	while (heap->closed > 1)
-		heap_open(heap);
+	heap->closed = 1;
 	heap_open(heap);
 	header_put(heap);
 	heaps_give();

@@ -75,8 +75,9 @@ void *heap_realloc(struct heap *heap, void *p, size_t size, bool zero,
 		   const char *call);
 
 /*
- * The heap's lock, which its holder may take again. Closed, the heap serves its
- * holder alone, and no shard changes but by the holder.
+ * The heap's lock, which its holder may take again; who takes it waits while
+ * another thread has the heap closed. Closed, the heap serves one thread alone,
+ * and no shard changes but by that thread, which holds the lock, too.
  */
 void heap_take(struct heap *heap);
 void heap_give(struct heap *heap);
@@ -86,5 +87,20 @@ void heap_close(struct heap *heap);
 void heap_open(struct heap *heap);
 /* Does the calling thread hold it? */
 bool heap_is_held(const struct heap *heap);
+
+/*
+ * HeapLock: closes the heap until heap_unlock(), any number of calls later, and
+ * gives the lock. heap_unlock() is false for a thread that has not closed it.
+ */
+void heap_lock(struct heap *heap);
+bool heap_unlock(struct heap *heap);
+
+/*
+ * Around a call with these HEAP_* flags. With HEAP_NO_SERIALIZE it goes on in a heap
+ * that another thread has locked, and waits for no more than the end of a call;
+ * the caller promises that it meets none. No exception may leave it.
+ */
+void heap_begin_call(struct heap *heap, uint32_t flags);
+void heap_end_call(struct heap *heap, uint32_t flags);
 
 #endif

@@ -64,6 +64,7 @@ static void *alloc_slow(HANDLE handle, DWORD flags, SIZE_T size)
 		SetLastError(ERROR_INVALID_HANDLE);
 		return NULL;
 	}
+	heap_begin_call(heap, flags);
 	if (fits(heap, size))
 		p = heap_alloc(heap, size,
 			       (flags | heap->flags) & HEAP_ZERO_MEMORY);
@@ -72,6 +73,7 @@ static void *alloc_slow(HANDLE handle, DWORD flags, SIZE_T size)
 		heap_free(heap, p, "HeapAlloc");
 		p = NULL;
 	}
+	heap_end_call(heap, flags);
 	return p ? p : refuse_alloc(heap, flags);
 }
 
@@ -113,12 +115,26 @@ LPVOID WINAPI HeapReAlloc(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem,
 	zero = (dwFlags | heap->flags) & HEAP_ZERO_MEMORY;
 	if (!fits(heap, dwBytes))
 		return refuse_alloc(heap, dwFlags);
+	heap_begin_call(heap, dwFlags);
 	if ((dwFlags | heap->flags) & HEAP_REALLOC_IN_PLACE_ONLY)
 		p = heap_resize(heap, lpMem, dwBytes, zero, "HeapReAlloc") ?
 		    lpMem : NULL;
 	else
 		p = heap_realloc(heap, lpMem, dwBytes, zero, "HeapReAlloc");
+	heap_end_call(heap, dwFlags);
 	return p ? p : refuse_alloc(heap, dwFlags);
+}
+
+__attribute__((noinline))
+static void free_slow(struct heap *heap, DWORD flags, struct span *span,
+		      void *p, enum fast_push pushed)
+{
+	heap_begin_call(heap, flags);
+	if (pushed == PUSH_LOW)
+		heap_span_low(span_shard(span), span);
+	else
+		heap_free(heap, p, "HeapFree");
+	heap_end_call(heap, flags);
 }
 
 BOOL WINAPI HeapFree(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem)
@@ -128,7 +144,6 @@ BOOL WINAPI HeapFree(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem)
 	enum fast_push pushed = PUSH_MISSED;
 	struct shard *shard;
 
-	(void)dwFlags;
 	if (!lpMem)
 		return TRUE;
 	if (!heap_is_live(heap))
@@ -140,12 +155,8 @@ BOOL WINAPI HeapFree(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem)
 	else if (likely(trailer_is_whole(lpMem, span->list.size)))
 		pushed = fast_push(shard, span, lpMem);
 	inside_end();
-	if (likely(pushed == PUSH_DONE))
-		return TRUE;
-	if (pushed == PUSH_LOW)
-		heap_span_low(span_shard(span), span);
-	else
-		heap_free(heap, lpMem, "HeapFree");
+	if (unlikely(pushed != PUSH_DONE))
+		free_slow(heap, dwFlags, span, lpMem, pushed);
 	return TRUE;
 }
 
@@ -153,11 +164,14 @@ SIZE_T WINAPI HeapSize(HANDLE hHeap, DWORD dwFlags, LPCVOID lpMem)
 {
 	struct heap *heap = heap_of(hHeap);
 	size_t size;
+	bool found;
 
-	(void)dwFlags;
-	if (!heap_is_live(heap) || !heap_ask_size(heap, lpMem, &size))
+	if (!heap_is_live(heap))
 		return (SIZE_T)-1;
-	return size;
+	heap_begin_call(heap, dwFlags);
+	found = heap_ask_size(heap, lpMem, &size);
+	heap_end_call(heap, dwFlags);
+	return found ? size : (SIZE_T)-1;
 }
 
 /* ------------------------------------------------------------------ their life --- */
@@ -224,7 +238,7 @@ BOOL WINAPI HeapLock(HANDLE hHeap)
 	if (!heap)
 		return FALSE;
 	if (!(heap->flags & HEAP_NO_SERIALIZE))
-		heap_close(heap);
+		heap_lock(heap);
 	return TRUE;
 }
 
@@ -234,10 +248,7 @@ BOOL WINAPI HeapUnlock(HANDLE hHeap)
 
 	if (!heap)
 		return FALSE;
-	if (heap->flags & HEAP_NO_SERIALIZE)
-		return TRUE;
-	if (!heap_is_held(heap) || !heap->closed)
+	if (!(heap->flags & HEAP_NO_SERIALIZE) && !heap_unlock(heap))
 		return ntmem_refuse(ERROR_NOT_OWNER);
-	heap_open(heap);
 	return TRUE;
 }

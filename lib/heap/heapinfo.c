@@ -92,10 +92,15 @@ BOOL WINAPI HeapWalk(HANDLE hHeap, LPPROCESS_HEAP_ENTRY lpEntry)
 BOOL WINAPI HeapValidate(HANDLE hHeap, DWORD dwFlags, LPCVOID lpMem)
 {
 	struct heap *heap = hHeap;
+	bool valid;
 
-	(void)dwFlags;
 	heap_init();
-	return heap_is_live(heap) && heap_validate(heap, lpMem);
+	if (!heap_is_live(heap))
+		return FALSE;
+	heap_begin_call(heap, dwFlags);
+	valid = heap_validate(heap, lpMem);
+	heap_end_call(heap, dwFlags);
+	return valid;
 }
 
 BOOL WINAPI HeapSummary(HANDLE hHeap, DWORD dwFlags, LPHEAP_SUMMARY lpSummary)
@@ -121,11 +126,12 @@ SIZE_T WINAPI HeapCompact(HANDLE hHeap, DWORD dwFlags)
 	struct heap *heap = checked(hHeap);
 	struct heap_stats stats;
 
-	(void)dwFlags;
 	if (!heap)
 		return 0;
+	heap_begin_call(heap, dwFlags);
 	heap_compact(heap);
 	heap_get_stats(heap, &stats);
+	heap_end_call(heap, dwFlags);
 	if (!stats.largest_free)
 		SetLastError(NO_ERROR);
 	return stats.largest_free;

@@ -19,6 +19,7 @@
 #include "heap/huge.h"
 #include "heap/purge.h"
 #include "heap/store.h"
+#include "heap/thread.h"
 
 /*
  * What is free goes back after one to two of these. Whoever looks after a
@@ -120,6 +121,9 @@ void purge_start(void)
 {
 	int saved_errno = errno;
 
+	/* With a heap's lock held; the call's end comes here again. */
+	if (thread_self.passing)
+		return;
 	/* A child of vfork would make a thread in its parent's memory. */
 	if (getpid() == process && change_state(PURGE_WANTED, PURGE_RUNNING) &&
 	    !make_thread())

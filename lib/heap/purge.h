@@ -33,7 +33,10 @@ bool purge_heap_later(struct heap *heap);
 
 void purge_start(void);
 
-/* Makes the thread if one is wanted; where no lock is held and nobody inside. */
+/*
+ * Makes the thread if one is wanted; where no lock is held and nobody inside, but
+ * for that of heap_begin_call().
+ */
 static inline void purge_poll(void)
 {
 	if (__builtin_expect(__atomic_load_n(&purge_state, __ATOMIC_RELAXED) ==

@@ -156,12 +156,18 @@ struct heap {
 	uint32_t slow;			/* every call takes the slow path */
 	uint32_t compatibility;		/* HeapCompatibilityInformation; atomic */
 
+	/*
+	 * The lock is held for one call at most. Who has locked the heap with
+	 * HeapLock has closed it, and holds the lock in its calls only: others
+	 * wait at the gate, but for those who were told not to.
+	 */
 	struct heap_mutex lock;
 	uint32_t depth;			/* of holder's calls; holder */
 	struct thread *holder;		/* of lock */
 	/* Whom alone the shards serve, NULL for all; heap's lock, atomic. */
 	struct thread *only;
-	uint32_t closed;		/* so often; holder */
+	struct heap_gate gate;		/* closed as long as there is one; same */
+	uint32_t closed;		/* so often; heap's lock */
 	uint32_t trailer;		/* bytes that blocks have for their size */
 	uint32_t mixed;			/* mixed slices that a shard may have */
 	uint32_t purge;			/* shards have too much; atomic */
@@ -193,6 +199,7 @@ struct thread {
 	struct shard *shards;		/* threads.lock */
 	uint8_t listed;			/* has been in the list; the thread */
 	uint8_t ended;			/* and is there no more */
+	uint8_t passing;		/* holds a heap's lock for a whole call */
 };
 
 #endif

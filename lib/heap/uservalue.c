@@ -177,31 +177,57 @@ void user_values_free(struct heap *heap)
 
 /* -------------------------------------------------------- Windows' functions --- */
 
-/* Is this a block of a heap? */
+/* Is this a block of the heap? */
 static bool is_block(struct heap *heap, const void *p)
 {
 	size_t size;
 
-	return heap_is_live(heap) && heap_ask_size(heap, p, &size);
+	return heap_ask_size(heap, p, &size);
+}
+
+static bool set_value(struct heap *heap, const void *p, void *value)
+{
+	struct user_value *entry;
+	bool has;
+
+	if (!is_block(heap, p))
+		return false;
+	heap_take(heap);
+	entry = find(heap, p);
+	has = entry && (entry->flags & HEAP_SETTABLE_USER_VALUE);
+	if (has)
+		entry->value = value;
+	heap_give(heap);
+	return has;
+}
+
+/* False for what is no block; an entry of zeros for a block that has none. */
+static bool get_entry(struct heap *heap, const void *p,
+		      struct user_value *answer)
+{
+	struct user_value *entry;
+
+	if (!is_block(heap, p))
+		return false;
+	heap_take(heap);
+	entry = find(heap, p);
+	*answer = entry ? *entry : (struct user_value){ 0 };
+	heap_give(heap);
+	return true;
 }
 
 BOOLEAN NTAPI RtlSetUserValueHeap(PVOID HeapHandle, ULONG Flags,
 				  PVOID BaseAddress, PVOID UserValue)
 {
 	struct heap *heap = HeapHandle;
-	struct user_value *entry;
-	bool has;
+	bool set;
 
-	(void)Flags;
-	if (!is_block(heap, BaseAddress))
+	if (!heap_is_live(heap))
 		return FALSE;
-	heap_take(heap);
-	entry = find(heap, BaseAddress);
-	has = entry && (entry->flags & HEAP_SETTABLE_USER_VALUE);
-	if (has)
-		entry->value = UserValue;
-	heap_give(heap);
-	return has;
+	heap_begin_call(heap, Flags);
+	set = set_value(heap, BaseAddress, UserValue);
+	heap_end_call(heap, Flags);
+	return set;
 }
 
 BOOLEAN NTAPI RtlGetUserInfoHeap(PVOID HeapHandle, ULONG Flags,
@@ -209,19 +235,19 @@ BOOLEAN NTAPI RtlGetUserInfoHeap(PVOID HeapHandle, ULONG Flags,
 				 PULONG UserFlags)
 {
 	struct heap *heap = HeapHandle;
-	struct user_value *entry;
-	ULONG flags;
+	struct user_value entry;
+	bool found;
 
-	(void)Flags;
-	if (!is_block(heap, BaseAddress))
+	if (!heap_is_live(heap))
 		return FALSE;
-	heap_take(heap);
-	entry = find(heap, BaseAddress);
-	flags = entry ? entry->flags : 0;
-	if (UserValue && (flags & HEAP_SETTABLE_USER_VALUE))
-		*UserValue = entry->value;
-	heap_give(heap);
+	heap_begin_call(heap, Flags);
+	found = get_entry(heap, BaseAddress, &entry);
+	heap_end_call(heap, Flags);
+	if (!found)
+		return FALSE;
+	if (UserValue && (entry.flags & HEAP_SETTABLE_USER_VALUE))
+		*UserValue = entry.value;
 	if (UserFlags)
-		*UserFlags = flags & HEAP_SETTABLE_USER_FLAGS;
+		*UserFlags = entry.flags & HEAP_SETTABLE_USER_FLAGS;
 	return TRUE;
 }

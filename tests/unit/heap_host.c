@@ -502,6 +502,60 @@ START_TEST(a_child_of_a_process_with_threads_too)
 }
 END_TEST
 
+/* Is in the heap all the time, whoever has locked it. */
+static void *pass_locks(void *arg)
+{
+	void *blocks[32] = { NULL };
+	unsigned int i;
+
+	for (i = 0; !__atomic_load_n(&stop, __ATOMIC_ACQUIRE); i++) {
+		HeapFree(busy_heap, HEAP_NO_SERIALIZE, blocks[i % 32]);
+		blocks[i % 32] = HeapAlloc(busy_heap, HEAP_NO_SERIALIZE,
+					   i * 7919 % 50000);
+	}
+	for (i = 0; i < 32; i++)
+		HeapFree(busy_heap, HEAP_NO_SERIALIZE, blocks[i]);
+	return arg;
+}
+
+static void use_locked_heap(void *arg)
+{
+	unsigned int i;
+
+	(void)arg;
+	require(HeapValidate(busy_heap, 0, NULL));
+	for (i = 0; i < 100; i++)
+		require(HeapAlloc(busy_heap, 0, i * 100));
+	HeapCompact(busy_heap, 0);
+	require(HeapValidate(busy_heap, 0, NULL));
+	require(HeapUnlock(busy_heap));
+	require(!HeapUnlock(busy_heap));
+}
+
+/*
+ * Neither of them is a use of the heap by who has locked it: the other thread
+ * promised to meet none of those.
+ */
+START_TEST(a_fork_and_an_unlock_meet_no_call_that_passes_the_lock)
+{
+	pthread_t thread;
+	unsigned int i;
+
+	stop = false;
+	busy_heap = make_heap(0, 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, pass_locks, NULL), 0);
+	for (i = 0; i < scaled(500); i++) {
+		assert_ok(HeapLock(busy_heap));
+		ck_assert_int_eq(in_child(use_locked_heap, NULL), 0);
+		assert_ok(HeapUnlock(busy_heap));
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	assert_ok(HeapValidate(busy_heap, 0, NULL));
+	destroy(busy_heap);
+}
+END_TEST
+
 TCase *heap_host_tests(void)
 {
 	TCase *tests = tcase_create("heaps, ours");
@@ -522,5 +576,7 @@ TCase *heap_host_tests(void)
 		       a_block_of_malloc_is_not_known_to_the_c_run_time);
 	tcase_add_test(tests, a_child_has_heaps_of_its_own);
 	tcase_add_test(tests, a_child_of_a_process_with_threads_too);
+	tcase_add_test(tests,
+		       a_fork_and_an_unlock_meet_no_call_that_passes_the_lock);
 	return tests;
 }

@@ -157,6 +157,111 @@ START_TEST(a_heap_can_be_destroyed_by_who_has_locked_it)
 }
 END_TEST
 
+/* ------------------------------------------------ calls that do not wait --- */
+
+/* What a thread does in a heap that another one has locked. */
+struct passer {
+	HANDLE heap;
+	unsigned char *block;		/* the locker's; freed here */
+	unsigned char *kept;		/* filled, for the locker to free */
+};
+
+static const SIZE_T passed_sizes[] = { 1, 100, 5000, SIZE, 300 * KIB };
+#define KEPT	3000
+
+static bool pass_with_size(HANDLE heap, SIZE_T size)
+{
+	unsigned char *block, *larger;
+	bool ok;
+
+	block = HeapAlloc(heap, HEAP_NO_SERIALIZE, size);
+	if (!block)
+		return false;
+	fill(block, 0, size, 1);
+	larger = HeapReAlloc(heap, HEAP_NO_SERIALIZE, block, 3 * size);
+	if (!larger)
+		return false;
+	ok = is_filled(larger, 0, size, 1) &&
+	     HeapReAlloc(heap, HEAP_NO_SERIALIZE | HEAP_REALLOC_IN_PLACE_ONLY,
+			 larger, 3 * size) == larger &&
+	     HeapSize(heap, HEAP_NO_SERIALIZE, larger) == 3 * size &&
+	     HeapValidate(heap, HEAP_NO_SERIALIZE, larger);
+	return HeapFree(heap, HEAP_NO_SERIALIZE, larger) && ok;
+}
+
+static void *pass(void *arg)
+{
+	struct passer *passer = arg;
+	HANDLE heap = passer->heap;
+	unsigned int i;
+	bool ok = true;
+
+	for (i = 0; i < COUNT(passed_sizes); i++)
+		ok = ok && pass_with_size(heap, passed_sizes[i]);
+	/* A failure leaves nothing behind either. */
+	ok = ok && !HeapAlloc(heap, HEAP_NO_SERIALIZE, unknown(SIZE_MAX / 2));
+	ok = ok && HeapFree(heap, HEAP_NO_SERIALIZE, passer->block);
+	passer->kept = HeapAlloc(heap, HEAP_NO_SERIALIZE, KEPT);
+	if (!ok || !passer->kept)
+		return NULL;
+	fill(passer->kept, 0, KEPT, 3);
+	HeapCompact(heap, HEAP_NO_SERIALIZE);
+	return HeapValidate(heap, HEAP_NO_SERIALIZE, NULL) ? passer : NULL;
+}
+
+static void run_passer(struct passer *passer)
+{
+	pthread_t thread;
+	void *result;
+
+	passer->block = make_block(passer->heap, SIZE, 2);
+	ck_assert_int_eq(pthread_create(&thread, NULL, pass, passer), 0);
+	ck_assert_int_eq(pthread_join(thread, &result), 0);
+	ck_assert_ptr_eq(result, passer);
+	ck_assert(is_filled(passer->kept, 0, KEPT, 3));
+	free_block(passer->heap, passer->kept);
+}
+
+/* It ends while the lock is held, or the test runs into its time limit. */
+START_TEST(a_call_without_serialization_passes_the_lock)
+{
+	struct passer passer = { .heap = make_heap(0, _i ? 4 * MIB : 0) };
+	unsigned char *block = make_block(passer.heap, 100, 4);
+	SIZE_T bytes;
+
+	assert_ok(HeapLock(passer.heap));
+	run_passer(&passer);
+	run_passer(&passer);
+	ck_assert_uint_eq(walk(passer.heap, &bytes), 1);
+	ck_assert_uint_eq(bytes, 100);
+	ck_assert(is_filled(block, 0, 100, 4));
+	assert_ok(HeapUnlock(passer.heap));
+	run_passer(&passer);
+	destroy(passer.heap);
+}
+END_TEST
+
+/* And no others with it, while it is in the heap and afterwards. */
+START_TEST(the_lock_that_was_passed_keeps_others_out)
+{
+	struct other other = { .heap = make_heap(0, _i ? 4 * MIB : 0) };
+	struct passer passer = { .heap = other.heap };
+	pthread_t thread;
+	int i;
+
+	assert_ok(HeapLock(other.heap));
+	thread = start(&other);
+	for (i = 0; i < YIELDS / 10; i++) {
+		run_passer(&passer);
+		sched_yield();
+		ck_assert(!__atomic_load_n(&other.done, __ATOMIC_ACQUIRE));
+	}
+	assert_ok(HeapUnlock(other.heap));
+	finish(&other, thread);
+	destroy(other.heap);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------ */
 
 static HANDLE common;
@@ -415,6 +520,10 @@ TCase *heap_lock_tests(void)
 	tcase_add_test(tests, a_lock_is_taken_as_often_as_one_likes);
 	tcase_add_loop_test(tests, another_heap_is_not_locked, 0, 2);
 	tcase_add_loop_test(tests, a_heap_without_serialization_is_not_locked,
+			    0, 2);
+	tcase_add_loop_test(tests,
+			    a_call_without_serialization_passes_the_lock, 0, 2);
+	tcase_add_loop_test(tests, the_lock_that_was_passed_keeps_others_out,
 			    0, 2);
 	tcase_add_test(tests,
 		       a_locked_heap_can_be_destroyed_after_it_is_unlocked);

@@ -178,6 +178,36 @@ START_TEST(another_thread_frees_a_block_with_a_value)
 }
 END_TEST
 
+/* In a heap that another thread has locked. */
+static void *use_values(void *heap)
+{
+	void *block, *value = NULL;
+	bool ok;
+
+	block = HeapAlloc(heap, HEAP_NO_SERIALIZE | WITH_VALUE, 100);
+	ok = block &&
+	     RtlSetUserValueHeap(heap, HEAP_NO_SERIALIZE, block, heap) &&
+	     RtlGetUserInfoHeap(heap, HEAP_NO_SERIALIZE, block, &value, NULL) &&
+	     value == heap;
+	return HeapFree(heap, HEAP_NO_SERIALIZE, block) && ok ? heap : NULL;
+}
+
+/* It ends while the lock is held, or the test runs into its time limit. */
+START_TEST(calls_without_serialization_pass_a_lock)
+{
+	HANDLE heap = heap_of_kind(_i);
+	pthread_t thread;
+	void *result;
+
+	assert_ok(HeapLock(heap));
+	ck_assert_int_eq(pthread_create(&thread, NULL, use_values, heap), 0);
+	pthread_join(thread, &result);
+	ck_assert_ptr_eq(result, heap);
+	assert_ok(HeapUnlock(heap));
+	destroy(heap);
+}
+END_TEST
+
 TCase *heap_user_tests(void)
 {
 	TCase *tests = tcase_create("heaps, user values");
@@ -190,5 +220,7 @@ TCase *heap_user_tests(void)
 	tcase_add_loop_test(tests, values_go_with_their_blocks, 0, 2);
 	tcase_add_loop_test(tests, many_blocks_have_values, 0, 2);
 	tcase_add_test(tests, another_thread_frees_a_block_with_a_value);
+	tcase_add_loop_test(tests, calls_without_serialization_pass_a_lock, 0,
+			    2);
 	return tests;
 }
