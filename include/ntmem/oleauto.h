@@ -4,8 +4,13 @@
  *
  * A character has 16 bits (see WCHAR in winnt.h). A BSTR is always followed by
  * a zero character that does not count, and may have others inside; NULL is an
- * empty one. It lies in a block of the process heap. On Windows a freed one
- * may be kept for the next allocation; here it is not.
+ * empty one. It lies in a block of the process heap.
+ *
+ * Windows keeps some freed strings for the next allocations, since its heap is
+ * behind a lock. Here each thread has free blocks of its own in the heap, so a
+ * string costs no more than a block, and is freed at once. What a program
+ * does with a freed string, free it again for example, may pass unnoticed with
+ * Windows' cache; here it is the error that it is with HeapFree.
  *
  * The functions may be called from any thread.
  */
@@ -96,6 +101,15 @@ WINOLEAUTAPI_(UINT) SysStringLen(BSTR pbstr);
  * Microsoft's page: "SysStringByteLen function (oleauto.h)".
  */
 WINOLEAUTAPI_(UINT) SysStringByteLen(BSTR bstr);
+
+/*
+ * SetOaNoCache - have strings freed at once
+ *
+ * Does nothing: they are. The environment variable OANOCACHE, which asks Windows
+ * for the same, means nothing for that reason. Microsoft's page: "SetOaNoCache
+ * function (oleauto.h)".
+ */
+WINOLEAUTAPI_(void) SetOaNoCache(void);
 
 #ifdef __cplusplus
 }

@@ -255,6 +255,62 @@ WINBASEAPI HANDLE WINAPI OpenFileMappingA(DWORD dwDesiredAccess,
 #define OpenFileMapping		OpenFileMappingA
 #endif
 
+/* ------------------------------------------------------------------------
+ * What is left of 16-bit Windows. Microsoft's pages call these obsolete, and
+ * they are no more than other names: nothing can be moved, discarded, wired
+ * or shrunk by them.
+ */
+#define LockSegment(w)		GlobalFix((HANDLE)(w))
+#define UnlockSegment(w)	GlobalUnfix((HANDLE)(w))
+
+/*
+ * GlobalCompact - give free memory of the process heap back
+ * @dwMinFree: means nothing
+ *
+ * Returns what HeapCompact does: the size of the largest committed free block,
+ * or 0 with NO_ERROR.
+ */
+WINBASEAPI SIZE_T WINAPI GlobalCompact(DWORD dwMinFree);
+
+/*
+ * GlobalFix - GlobalLock without an answer
+ * @hMem: an object's handle; INVALID_HANDLE_VALUE, which meant the data segment
+ *	of the program, does nothing
+ */
+WINBASEAPI VOID WINAPI GlobalFix(HGLOBAL hMem);
+
+/*
+ * GlobalUnfix - GlobalUnlock without an answer
+ * @hMem: as above
+ */
+WINBASEAPI VOID WINAPI GlobalUnfix(HGLOBAL hMem);
+
+/*
+ * GlobalWire - GlobalLock
+ * @hMem: an object's handle
+ */
+WINBASEAPI LPVOID WINAPI GlobalWire(HGLOBAL hMem);
+
+/*
+ * GlobalUnWire - GlobalUnlock
+ * @hMem: an object's handle
+ */
+WINBASEAPI BOOL WINAPI GlobalUnWire(HGLOBAL hMem);
+
+/*
+ * LocalCompact - GlobalCompact
+ * @uMinFree: means nothing
+ */
+WINBASEAPI SIZE_T WINAPI LocalCompact(UINT uMinFree);
+
+/*
+ * LocalShrink - GlobalCompact
+ * @hMem: means nothing, nor need it be a handle
+ * @cbNewSize: means nothing
+ */
+WINBASEAPI SIZE_T WINAPI LocalShrink(HLOCAL hMem, UINT cbNewSize);
+
+
 #ifdef __cplusplus
 }
 #endif

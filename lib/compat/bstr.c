@@ -164,3 +164,8 @@ UINT STDAPICALLTYPE SysStringByteLen(BSTR bstr)
 {
 	return bstr ? head_of(bstr)->length : 0;
 }
+
+void STDAPICALLTYPE SetOaNoCache(void)
+{
+	/* SysFreeString keeps nothing. */
+}

@@ -81,3 +81,33 @@ UINT WINAPI GlobalFlags(HGLOBAL hMem)
 	       (flags & MEMORY_DISCARDED ? GMEM_DISCARDED : 0) |
 	       (flags & MEMORY_DDESHARE ? GMEM_DDESHARE : 0);
 }
+
+/* ---------------------------------------------------------- obsolete names --- */
+
+SIZE_T WINAPI GlobalCompact(DWORD dwMinFree)
+{
+	(void)dwMinFree;
+	return HeapCompact(GetProcessHeap(), 0);
+}
+
+VOID WINAPI GlobalFix(HGLOBAL hMem)
+{
+	if (hMem != INVALID_HANDLE_VALUE)
+		GlobalLock(hMem);
+}
+
+VOID WINAPI GlobalUnfix(HGLOBAL hMem)
+{
+	if (hMem != INVALID_HANDLE_VALUE)
+		GlobalUnlock(hMem);
+}
+
+LPVOID WINAPI GlobalWire(HGLOBAL hMem)
+{
+	return GlobalLock(hMem);
+}
+
+BOOL WINAPI GlobalUnWire(HGLOBAL hMem)
+{
+	return GlobalUnlock(hMem);
+}

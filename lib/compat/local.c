@@ -78,3 +78,18 @@ UINT WINAPI LocalFlags(HLOCAL hMem)
 	       (flags & MEMORY_DISCARDABLE ? LMEM_DISCARDABLE : 0) |
 	       (flags & MEMORY_DISCARDED ? LMEM_DISCARDED : 0);
 }
+
+/* ---------------------------------------------------------- obsolete names --- */
+
+SIZE_T WINAPI LocalCompact(UINT uMinFree)
+{
+	(void)uMinFree;
+	return HeapCompact(GetProcessHeap(), 0);
+}
+
+SIZE_T WINAPI LocalShrink(HLOCAL hMem, UINT cbNewSize)
+{
+	(void)hMem;
+	(void)cbNewSize;
+	return HeapCompact(GetProcessHeap(), 0);
+}

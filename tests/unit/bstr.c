@@ -205,6 +205,25 @@ START_TEST(a_failure_leaves_the_string_as_it_was)
 }
 END_TEST
 
+/* Windows frees it at once only then; here it always was so. */
+START_TEST(without_a_cache_a_freed_string_is_gone)
+{
+	BSTR string;
+	void *block;
+
+	SetOaNoCache();
+	string = SysAllocStringLen(NULL, 20000);
+	block = (char *)string - 8;
+	assert_ok(HeapValidate(GetProcessHeap(), 0, block));
+	SysFreeString(string);
+	ck_assert(!HeapValidate(GetProcessHeap(), 0, block));
+	string = SysAllocString(TEXT16);
+	check_string(string, TEXT16, LENGTH);
+	SysFreeString(string);
+	SetOaNoCache();
+}
+END_TEST
+
 TCase *bstr_tests(void)
 {
 	TCase *tests = tcase_create("BSTR");
@@ -221,5 +240,6 @@ TCase *bstr_tests(void)
 	tcase_add_test(tests, a_string_may_replace_itself);
 	tcase_add_test(tests, a_part_of_a_string_may_replace_it);
 	tcase_add_test(tests, a_failure_leaves_the_string_as_it_was);
+	tcase_add_test(tests, without_a_cache_a_freed_string_is_gone);
 	return tests;
 }

@@ -468,6 +468,93 @@ START_TEST(flags_tell_what_was_asked_for)
 }
 END_TEST
 
+/* ------------------------------------------------------ obsolete names --- */
+
+START_TEST(to_wire_is_to_lock)
+{
+	unsigned char *block;
+	HANDLE object;
+
+	assert_ok(object = GlobalAlloc(GMEM_MOVEABLE, 1000));
+	assert_ok(block = GlobalLock(object));
+	assert_ok(GlobalWire(object) == block);
+	ck_assert_uint_eq(GlobalFlags(object), 2);
+	assert_ok(GlobalUnWire(object));
+	ck_assert_uint_eq(GlobalFlags(object), 1);
+	assert_fails(NO_ERROR, GlobalUnWire(object));
+	assert_fails(ERROR_NOT_LOCKED, GlobalUnWire(object));
+	free_object(&families[0], object);
+	assert_fails(ERROR_INVALID_HANDLE, GlobalWire(object));
+}
+END_TEST
+
+START_TEST(to_fix_is_to_lock)
+{
+	HANDLE object;
+
+	assert_ok(object = GlobalAlloc(GMEM_MOVEABLE, 1000));
+	GlobalFix(object);
+	GlobalFix(object);
+	ck_assert_uint_eq(GlobalFlags(object), 2);
+	GlobalUnfix(object);
+	ck_assert_uint_eq(GlobalFlags(object), 1);
+	ck_assert_ptr_eq(GlobalReAlloc(object, 0, GMEM_MOVEABLE), NULL);
+	GlobalUnfix(object);
+	ck_assert_uint_eq(GlobalFlags(object), 0);
+	free_object(&families[0], object);
+}
+END_TEST
+
+START_TEST(the_data_segment_is_fixed_already)
+{
+	SetLastError(UNTOUCHED);
+	GlobalFix(INVALID_HANDLE_VALUE);
+	GlobalUnfix(INVALID_HANDLE_VALUE);
+	LockSegment(-1);
+	UnlockSegment(-1);
+	ck_assert_uint_eq(GetLastError(), UNTOUCHED);
+}
+END_TEST
+
+static SIZE_T compact(int how)
+{
+	switch (how) {
+	case 0:
+		return GlobalCompact(0);
+	case 1:
+		return GlobalCompact(unknown(MIB));
+	case 2:
+		return LocalCompact(0);
+	default:
+		return LocalShrink((HLOCAL)0xdeadbee8, 1);
+	}
+}
+
+/* What HeapCompact says, and objects keep what they hold. */
+START_TEST(compacting_compacts_the_process_heap)
+{
+	unsigned char *objects[100];
+	unsigned int i;
+	SIZE_T largest;
+
+	for (i = 0; i < 100; i++) {
+		assert_ok(objects[i] = GlobalAlloc(GMEM_FIXED, i * 500 + 1));
+		fill(objects[i], 0, i * 500 + 1, i);
+	}
+	for (i = 0; i < 100; i += 2)
+		free_object(&families[0], objects[i]);
+	SetLastError(UNTOUCHED);
+	largest = compact(_i);
+	ck_assert_uint_eq(GetLastError(), largest ? UNTOUCHED : NO_ERROR);
+	ck_assert_uint_gt(largest, 0);
+	ck_assert_uint_eq(HeapCompact(GetProcessHeap(), 0), largest);
+	for (i = 1; i < 100; i += 2) {
+		ck_assert(is_filled(objects[i], 0, i * 500 + 1, i));
+		free_object(&families[0], objects[i]);
+	}
+}
+END_TEST
+
 /* ---------------------------------------------------------- no objects --- */
 
 START_TEST(null_is_no_object)
@@ -721,6 +808,10 @@ TCase *global_tests(void)
 	tcase_add_test(tests, global_makes_a_fixed_object_moveable);
 	tcase_add_test(tests, local_leaves_it_fixed);
 	tcase_add_test(tests, flags_tell_what_was_asked_for);
+	tcase_add_test(tests, to_wire_is_to_lock);
+	tcase_add_test(tests, to_fix_is_to_lock);
+	tcase_add_test(tests, the_data_segment_is_fixed_already);
+	tcase_add_loop_test(tests, compacting_compacts_the_process_heap, 0, 4);
 	tcase_add_test(tests, unlocking_what_is_no_handle);
 	tcase_add_test(tests, an_address_that_is_no_block);
 	tcase_add_test(tests, there_are_65536_handles);

@@ -341,6 +341,37 @@ START_TEST(what_is_no_block_has_no_size)
 }
 END_TEST
 
+static SIZE_T committed(HANDLE heap)
+{
+	HEAP_SUMMARY summary = { .cb = sizeof(summary) };
+
+	assert_ok(HeapSummary(heap, 0, &summary));
+	return summary.cbCommitted;
+}
+
+/* _i: the other names of HeapCompact. */
+START_TEST(compacting_gives_memory_of_the_process_heap_back)
+{
+	void *blocks[64];
+	SIZE_T before;
+	unsigned int i;
+
+	/* There it goes back when it is freed. */
+	if (getenv("NTMEM_HEAP_PURGE"))
+		return;
+	for (i = 0; i < 64; i++)
+		assert_ok(blocks[i] = LocalAlloc(LMEM_FIXED, 20000));
+	for (i = 0; i < 64; i++)
+		LocalFree(blocks[i]);
+	before = committed(GetProcessHeap());
+	if (_i)
+		LocalCompact(0);
+	else
+		GlobalCompact(0);
+	ck_assert_uint_lt(committed(GetProcessHeap()), before);
+}
+END_TEST
+
 static void *unlock(void *heap)
 {
 	SetLastError(UNTOUCHED);
@@ -571,6 +602,9 @@ TCase *heap_host_tests(void)
 	tcase_add_test(tests, a_destroyed_heap_is_none);
 	tcase_add_loop_test(tests, what_is_no_block_has_no_size, 0,
 			    COUNT(sizes));
+	tcase_add_loop_test(tests,
+			    compacting_gives_memory_of_the_process_heap_back, 0,
+			    2);
 	tcase_add_test(tests, only_who_has_the_lock_gives_it_back);
 	tcase_add_test(tests,
 		       a_block_of_malloc_is_not_known_to_the_c_run_time);

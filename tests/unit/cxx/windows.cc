@@ -86,6 +86,13 @@ bool use_global()
 		!LocalFlags(other) && !LocalUnlock(other) &&
 		LocalReAlloc(other, 5, LMEM_MODIFY) == other &&
 		LocalSize(other) == 10;
+
+	GlobalFix(object);
+	GlobalUnfix(object);
+	GlobalUnWire(GlobalWire(object));
+	GlobalCompact(0);
+	LocalCompact(0);
+	LocalShrink(other, 0);
 	return !GlobalFree(object) && !LocalFree(other) && ok;
 }
 
@@ -100,6 +107,7 @@ bool use_strings()
 	void *task = CoTaskMemRealloc(CoTaskMemAlloc(1), 2);
 
 	CoTaskMemFree(task);
+	SetOaNoCache();
 	SysFreeString(bytes);
 	SysFreeString(string);
 	string = SysAllocStringLen(characters, 2);
