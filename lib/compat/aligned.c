@@ -64,8 +64,7 @@ static void *allocate(const struct layout *layout, size_t size)
 
 	if (size > _HEAP_MAXREQ || layout->extra > _HEAP_MAXREQ - size)
 		return crt_refuse(ENOMEM);
-	outer = crt_block(HeapAlloc(GetProcessHeap(), 0,
-				    size + layout->extra));
+	outer = crt_alloc(size + layout->extra, 0);
 	return outer ? place_in(layout, outer) : NULL;
 }
 

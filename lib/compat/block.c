@@ -28,17 +28,14 @@ void *_expand(void *block, size_t size)
 
 void *_recalloc(void *block, size_t count, size_t size)
 {
-	HANDLE heap = GetProcessHeap();
-
 	if (__builtin_mul_overflow(count, size, &size))
 		return crt_refuse(ENOMEM);
 	if (!block)
-		return crt_block(HeapAlloc(heap, HEAP_ZERO_MEMORY, size));
+		return crt_alloc(size, HEAP_ZERO_MEMORY);
 	if (!is_block(block))
 		return crt_refuse(EINVAL);
 	if (size)
-		return crt_block(HeapReAlloc(heap, HEAP_ZERO_MEMORY, block,
-					     size));
-	HeapFree(heap, 0, block);
+		return crt_realloc(block, size, HEAP_ZERO_MEMORY);
+	HeapFree(GetProcessHeap(), 0, block);
 	return NULL;
 }

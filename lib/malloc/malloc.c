@@ -4,11 +4,13 @@
  * paths stand here whole; everything else is in lib/heap/.
  *
  * ISO C, POSIX and glibc's manual are followed where they differ from
- * Windows: malloc(0) is a block, free(NULL) nothing, errno says ENOMEM.
+ * Windows: malloc(0) is a block, free(NULL) nothing, errno says ENOMEM. Those
+ * that Windows has, too, ask its new handler if that was chosen (ntmem/new.h).
  */
 #include <errno.h>
 #include <string.h>
 
+#include "compat/newhandler.h"
 #include "heap/fast.h"
 #include "heap/heap.h"
 #include "malloc/malloc.h"
@@ -24,8 +26,11 @@ static void *no_memory(void)
 
 __attribute__((noinline)) static void *alloc_slow(size_t size, bool zero)
 {
-	void *p = size <= MOST ? heap_alloc(&heap_malloc, size, zero) : NULL;
+	void *p;
 
+	do
+		p = size <= MOST ? heap_alloc(&heap_malloc, size, zero) : NULL;
+	while (unlikely(!p) && ntmem_malloc_retries(size));
 	return p ? p : no_memory();
 }
 
@@ -178,8 +183,10 @@ void *realloc(void *p, size_t size)
 		free(p);
 		return NULL;
 	}
-	moved = size <= MOST ?
-		heap_realloc(&heap_malloc, p, size, false, "realloc") : NULL;
+	do
+		moved = size <= MOST ? heap_realloc(&heap_malloc, p, size,
+						    false, "realloc") : NULL;
+	while (unlikely(!moved) && ntmem_malloc_retries(size));
 	return moved ? moved : no_memory();
 }
 

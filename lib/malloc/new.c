@@ -12,11 +12,14 @@
  * something to catch, the C++ library's own form is called, which does just
  * that. If there is no such library (it was linked statically, and not with
  * these), an exception of the new_handler passes through them.
+ *
+ * Windows' new handler (ntmem/new.h) is asked before C++'s.
  */
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "compat/newhandler.h"
 #include "malloc/malloc.h"
 
 #define likely(x)	__builtin_expect(!!(x), 1)
@@ -118,17 +121,26 @@ static void *get(size_t size, size_t align)
 	return ntmem_aligned(align, size);
 }
 
-/* There was no memory. The handler makes some, throws or ends the process. */
+/* A handler makes some memory, throws or ends the process. */
+static void ask_handlers(size_t size)
+{
+	new_handler handler;
+
+	if (ntmem_new_handler_retries(size))
+		return;
+	handler = current_handler();
+	if (!handler)
+		throw_bad_alloc();
+	handler();
+}
+
+/* There was no memory. */
 __attribute__((noinline)) static void *get_or_throw(size_t size, size_t align)
 {
 	void *p = NULL;
 
 	while (!p) {
-		new_handler handler = current_handler();
-
-		if (!handler)
-			throw_bad_alloc();
-		handler();
+		ask_handlers(size);
 		p = get(size, align);
 	}
 	return p;
@@ -188,7 +200,7 @@ static bool is_ours_aligned(bool array)
 static bool get_quietly(size_t size, size_t align, void **block)
 {
 	*block = is_power_of_two(align) ? get(size, align) : NULL;
-	return *block || !current_handler();
+	return *block || (!current_handler() && !ntmem_has_new_handler());
 }
 
 static void *quiet(size_t size, bool array, const char *name, const void *tag)

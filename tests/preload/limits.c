@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Little address space: what has to work with it, and what when it is used up. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -162,4 +163,48 @@ TEST(address_space_limited_later)
 	use_up_and_give(100000);
 	use_up_and_give(3 * MIB);
 	use_heap(NULL);
+}
+
+typedef int (*new_handler)(size_t size);
+
+/* Compilers take malloc for one that calls nobody. */
+static void *volatile reserve;
+static volatile int questions;
+
+static int give_reserve(size_t size)
+{
+	EXPECT(size == 500 * MIB);
+	free(reserve);
+	reserve = NULL;
+	return ++questions == 1;
+}
+
+HELPER(with_a_new_handler)
+{
+	new_handler (*set_handler)(new_handler) =
+		(new_handler (*)(new_handler))dlsym(RTLD_DEFAULT,
+						    "_set_new_handler");
+	int (*set_mode)(int) = (int (*)(int))dlsym(RTLD_DEFAULT,
+						   "_set_new_mode");
+	void *p;
+
+	EXPECT(set_handler && set_mode);
+	reserve = malloc(500 * MIB);
+	EXPECT(reserve);
+	set_handler(give_reserve);
+	p = malloc(500 * MIB);
+	EXPECT(!p && !questions);
+	EXPECT(!set_mode(1));
+	p = malloc(500 * MIB);
+	EXPECT(p && questions == 1 && !reserve);
+	free(p);
+}
+
+/* What it is for: the program keeps something that it can do without. */
+TEST(a_new_handler_makes_room_for_malloc)
+{
+	struct rlimit limit = { 1000000 * 1024UL, 1000000 * 1024UL };
+
+	EXPECT(!setrlimit(RLIMIT_AS, &limit));
+	EXPECT(!run_again("with_a_new_handler", NULL));
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <malloc.h>
+#include <new.h>
 #include <string.h>
 
 #include "heap.h"
@@ -290,6 +291,124 @@ START_TEST(too_large_aligned_blocks_are_refused)
 }
 END_TEST
 
+/* ------------------------------------------------------ the new handler --- */
+
+#define TOO_MUCH	(SIZE_MAX / 4)
+
+static int questions;		/* asked of the handler */
+static size_t size_wanted;	/* by the last one */
+
+/* To the third it says no. */
+static int say_no_at_last(size_t size)
+{
+	size_wanted = size;
+	return ++questions < 3;
+}
+
+static int say_no(size_t size)
+{
+	(void)size;
+	return 0;
+}
+
+START_TEST(a_new_handler_is_set_and_asked_for)
+{
+	ck_assert_ptr_eq((void *)_query_new_handler(), NULL);
+	ck_assert_ptr_eq((void *)_set_new_handler(say_no), NULL);
+	ck_assert_ptr_eq((void *)_query_new_handler(), (void *)say_no);
+	ck_assert_ptr_eq((void *)_set_new_handler(say_no_at_last),
+			 (void *)say_no);
+	ck_assert_ptr_eq((void *)_set_new_handler(NULL),
+			 (void *)say_no_at_last);
+	ck_assert_ptr_eq((void *)_query_new_handler(), NULL);
+}
+END_TEST
+
+START_TEST(a_new_mode_is_set_and_asked_for)
+{
+	ck_assert_int_eq(_query_new_mode(), 0);
+	ck_assert_int_eq(_set_new_mode(1), 0);
+	ck_assert_int_eq(_query_new_mode(), 1);
+	assert_errno(EINVAL, -1, _set_new_mode(2));
+	assert_errno(EINVAL, -1, _set_new_mode(-1));
+	ck_assert_int_eq(_query_new_mode(), 1);
+	ck_assert_int_eq(_set_new_mode(0), 1);
+	ck_assert_int_eq(_query_new_mode(), 0);
+}
+END_TEST
+
+/* Fails as ever; returns how often the handler was asked. */
+static int questions_of(int call)
+{
+	unsigned char *block = make_crt_block(100, 1);
+	unsigned char *aligned = _aligned_malloc(100, 64);
+
+	fill(aligned, 0, 100, 2);
+	questions = 0;
+	size_wanted = 0;
+	switch (call) {
+	case 0:
+		assert_errno(ENOMEM, NULL, _recalloc(NULL, 1,
+						     unknown(TOO_MUCH)));
+		break;
+	case 1:
+		assert_errno(ENOMEM, NULL, _recalloc(block, 1,
+						     unknown(TOO_MUCH)));
+		break;
+	case 2:
+		assert_errno(ENOMEM, NULL, _aligned_malloc(unknown(TOO_MUCH),
+							   64));
+		break;
+	default:
+		assert_errno(ENOMEM, NULL, _aligned_realloc(aligned,
+							    unknown(TOO_MUCH),
+							    64));
+		break;
+	}
+	ck_assert(is_filled(block, 0, 100, 1));
+	ck_assert(is_filled(aligned, 0, 100, 2));
+	ck_assert_uint_eq(_msize(block), 100);
+	_aligned_free(aligned);
+	free_crt_block(block);
+	return questions;
+}
+
+START_TEST(the_new_handler_is_asked_until_it_says_no)
+{
+	_set_new_handler(say_no_at_last);
+	ck_assert_int_eq(questions_of(_i), 0);
+	_set_new_mode(1);
+	ck_assert_int_eq(questions_of(_i), 3);
+	ck_assert_uint_ge(size_wanted, TOO_MUCH);
+	ck_assert_uint_lt(size_wanted, TOO_MUCH + 1000);
+	_set_new_handler(NULL);
+	ck_assert_int_eq(questions_of(_i), 0);
+	_set_new_mode(0);
+}
+END_TEST
+
+START_TEST(the_new_handler_is_not_asked_for_nothing)
+{
+	unsigned char *block;
+
+	_set_new_handler(say_no_at_last);
+	_set_new_mode(1);
+	questions = 0;
+	block = _aligned_malloc(100, 64);
+	block = _aligned_realloc(block, 20000, 64);
+	_aligned_free(block);
+	block = make_crt_block(100, 1);
+	/* It must not move; it cannot be. */
+	assert_errno(ENOMEM, NULL, _expand(block, unknown(TOO_MUCH)));
+	assert_errno(ENOMEM, NULL, _recalloc(block, SIZE_MAX / 2, 3));
+	assert_errno(ENOMEM, NULL, _recalloc(block, 1, unknown(SIZE_MAX - 3)));
+	free_crt_block(block);
+	ck_assert_int_eq(questions, 0);
+	_set_new_mode(0);
+	_set_new_handler(NULL);
+}
+END_TEST
+
 /* ------------------------------------------------------ the whole heap --- */
 
 START_TEST(the_heap_of_the_c_run_time_is_the_process_heap)
@@ -436,6 +555,11 @@ TCase *crt_tests(void)
 	tcase_add_test(tests, the_form_that_clears);
 	tcase_add_test(tests, wrong_alignments_and_offsets_are_refused);
 	tcase_add_test(tests, too_large_aligned_blocks_are_refused);
+	tcase_add_test(tests, a_new_handler_is_set_and_asked_for);
+	tcase_add_test(tests, a_new_mode_is_set_and_asked_for);
+	tcase_add_loop_test(tests, the_new_handler_is_asked_until_it_says_no,
+			    0, 4);
+	tcase_add_test(tests, the_new_handler_is_not_asked_for_nothing);
 	tcase_add_test(tests,
 		       the_heap_of_the_c_run_time_is_the_process_heap);
 	tcase_add_test(tests, the_heap_is_in_order);

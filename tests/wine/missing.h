@@ -37,6 +37,13 @@ typedef struct {
 #include <malloc.h>
 size_t __cdecl _aligned_msize(void *block, size_t alignment, size_t offset);
 
+/* mingw's <new.h> is one for C++. */
+typedef int (__cdecl *_PNH)(size_t size);
+_PNH __cdecl _set_new_handler(_PNH handler);
+_PNH __cdecl _query_new_handler(void);
+int __cdecl _set_new_mode(int mode);
+int __cdecl _query_new_mode(void);
+
 BOOLEAN NTAPI RtlSetUserValueHeap(PVOID heap, ULONG flags, PVOID block,
 				  PVOID value);
 BOOLEAN NTAPI RtlGetUserInfoHeap(PVOID heap, ULONG flags, PVOID block,

@@ -5,7 +5,11 @@
  */
 #include <windows.h>
 
+#include <new.h>
+
+#include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <new>
@@ -259,6 +263,143 @@ TEST(a_handler_may_throw_bad_alloc)
 			       (one.quiet ? "NULL" : "bad_alloc"), one,
 		       "something else");
 	}
+}
+
+/* ---------------------------------------------------- Windows' new handler --- */
+
+namespace {
+
+/* Puts back what was there. */
+struct windows_handler {
+	_PNH before;
+	int mode;
+
+	explicit windows_handler(_PNH wanted, int malloc_too = 0)
+		: before(_set_new_handler(wanted)),
+		  mode(_set_new_mode(malloc_too))
+	{
+	}
+
+	~windows_handler()
+	{
+		_set_new_handler(before);
+		_set_new_mode(mode);
+	}
+};
+
+/* Compilers take malloc for one that calls nobody. */
+volatile int questions;
+volatile std::size_t size_wanted;
+
+int say_no_at_the_third_question(std::size_t size)
+{
+	size_wanted = size;
+	questions = questions + 1;
+	return questions < 3;
+}
+
+int throw_another_number(std::size_t)
+{
+	throw 43;
+}
+
+/* The compiler need not know that these must fail. */
+std::size_t unknown(std::size_t size)
+{
+	volatile std::size_t it = size;
+
+	return it;
+}
+
+/* True when it fails for want of memory, after so many questions. */
+template <class Function>
+bool fails_after(int wanted, Function function)
+{
+	void *volatile result;
+
+	questions = 0;
+	errno = 0;
+	result = function();
+	return !result && errno == ENOMEM && questions == wanted;
+}
+
+} /* namespace */
+
+TEST(windows_handler_is_asked_until_it_says_no)
+{
+	windows_handler some{say_no_at_the_third_question};
+
+	for (const form &one : forms()) {
+		questions = 0;
+		expect(thrown_by(one, too_much) ==
+			       (one.quiet ? "NULL" : "bad_alloc"), one,
+		       "something else");
+		expect(questions == 3, one, "not three questions");
+		expect(size_wanted == too_much, one, "another size");
+		one.put(one.get(1000), 1000);
+		expect(questions == 3, one, "a question for nothing");
+	}
+}
+
+TEST(then_the_standard_one_is_called)
+{
+	windows_handler some{say_no_at_the_third_question};
+
+	for (const form &one : forms()) {
+		handler other{throw_a_number};
+
+		questions = 0;
+		expect(thrown_by(one, too_much) == (one.quiet ? "NULL" : "42"),
+		       one, "something else");
+		expect(questions == 3, one, "not three questions");
+	}
+}
+
+TEST(what_windows_handler_throws_arrives_or_is_caught)
+{
+	windows_handler some{throw_another_number};
+
+	for (const form &one : forms()) {
+		expect(thrown_by(one, too_much) == (one.quiet ? "NULL" : "43"),
+		       one, "something else");
+		expect(std::uncaught_exceptions() == 0, one,
+		       "an exception is still on its way");
+	}
+}
+
+TEST(malloc_asks_it_when_it_is_told_to)
+{
+	std::size_t much = unknown(too_much);
+	void *volatile p = std::malloc(100);
+
+	std::memset(p, 5, 100);
+	for (int mode : {0, 1}) {
+		windows_handler some{say_no_at_the_third_question, mode};
+		int wanted = mode ? 3 : 0;
+
+		EXPECT(fails_after(wanted, [=] { return std::malloc(much); }));
+		EXPECT(!mode || size_wanted == much);
+		EXPECT(fails_after(wanted,
+				   [=] { return std::calloc(much, 1); }));
+		EXPECT(fails_after(wanted,
+				   [&] { return std::realloc(p, much); }));
+		EXPECT(fails_after(wanted, [=] {
+			return std::realloc(nullptr, much); }));
+	}
+	for (int i = 0; i < 100; i++)
+		EXPECT(static_cast<char *>(p)[i] == 5);
+	std::free(p);
+}
+
+TEST(malloc_does_not_ask_for_what_cannot_be)
+{
+	windows_handler some{say_no_at_the_third_question, 1};
+
+	EXPECT(fails_after(0, [] { return std::malloc(unknown(SIZE_MAX)); }));
+	EXPECT(fails_after(0, [] {
+		return std::calloc(unknown(SIZE_MAX / 2), 3); }));
+	EXPECT(fails_after(0, [] {
+		return std::aligned_alloc(64, unknown(too_much)); }));
 }
 
 TEST(expressions_work_in_threads)
