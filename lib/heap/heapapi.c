@@ -125,8 +125,9 @@ LPVOID WINAPI HeapReAlloc(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem,
 	return p ? p : refuse_alloc(heap, dwFlags);
 }
 
+/* Apart, so that what is quick need not save registers for it. */
 __attribute__((noinline))
-static void free_slow(struct heap *heap, DWORD flags, struct span *span,
+static BOOL free_slow(struct heap *heap, DWORD flags, struct span *span,
 		      void *p, enum fast_push pushed)
 {
 	heap_begin_call(heap, flags);
@@ -135,19 +136,21 @@ static void free_slow(struct heap *heap, DWORD flags, struct span *span,
 	else
 		heap_free(heap, p, "HeapFree");
 	heap_end_call(heap, flags);
+	return TRUE;
 }
 
 BOOL WINAPI HeapFree(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem)
 {
 	struct heap *heap = heap_of(hHeap);
-	struct span *span = table_quick(lpMem);
 	enum fast_push pushed = PUSH_MISSED;
 	struct shard *shard;
+	struct span *span;
 
 	if (!lpMem)
 		return TRUE;
 	if (!heap_is_live(heap))
 		return ntmem_refuse(ERROR_INVALID_HANDLE);
+	span = table_quick(lpMem);
 	inside_begin();
 	shard = heap_view(heap->index);
 	if (unlikely(OWNER(span) != (uintptr_t)shard))
@@ -155,9 +158,8 @@ BOOL WINAPI HeapFree(HANDLE hHeap, DWORD dwFlags, LPVOID lpMem)
 	else if (likely(trailer_is_whole(lpMem, span->list.size)))
 		pushed = fast_push(shard, span, lpMem);
 	inside_end();
-	if (unlikely(pushed != PUSH_DONE))
-		free_slow(heap, dwFlags, span, lpMem, pushed);
-	return TRUE;
+	return likely(pushed == PUSH_DONE) ? TRUE :
+	       free_slow(heap, dwFlags, span, lpMem, pushed);
 }
 
 SIZE_T WINAPI HeapSize(HANDLE hHeap, DWORD dwFlags, LPCVOID lpMem)
