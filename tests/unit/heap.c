@@ -66,7 +66,8 @@ void free_block(HANDLE heap, void *block)
 
 unsigned int scaled(unsigned int rounds)
 {
-	return under_valgrind() || UNDER_TSAN ? rounds / 10 : rounds;
+	return under_valgrind() || UNDER_TSAN || on_debug_kernel() ?
+	       rounds / 10 : rounds;
 }
 
 SIZE_T unknown(SIZE_T size)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <valgrind/valgrind.h>
 
+#include "../patience.h"
 #include "engine/engine.h"
 #include "unit.h"
 
@@ -28,6 +29,11 @@ bool on_kernel_engine(void)
 bool under_valgrind(void)
 {
 	return RUNNING_ON_VALGRIND;
+}
+
+bool on_debug_kernel(void)
+{
+	return nt_patience() > 1;
 }
 
 /* ------------------------------------------------------------ accesses --- */

@@ -68,10 +68,10 @@ int main(int argc, char **argv)
 	suite_add_tcase(suite, failure_tests());
 	suite_add_tcase(suite, watch_failure_tests());
 	suite_add_tcase(suite, placeholder_failure_tests());
-	add_heap_case(suite, region_tests());
-	add_heap_case(suite, region_model_tests());
+	add_long_heap_case(suite, region_tests());
+	add_long_heap_case(suite, region_model_tests());
 	add_heap_case(suite, region_failure_tests());
-	add_heap_case(suite, heap_failure_tests());
+	add_long_heap_case(suite, heap_failure_tests());
 	add_heap_case(suite, heap_asan_tests());
 	printf("engine: %s\n", ntmem_engine()->name);
 	runner = srunner_create(suite);

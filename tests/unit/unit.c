@@ -6,10 +6,17 @@
 
 #include "unit.h"
 
-/* CK_EXCLUDE_TAGS=heap leaves these out, where they would take too long. */
+/* CK_EXCLUDE_TAGS=heap leaves these out, for a run of their own. */
 void add_heap_case(Suite *suite, TCase *tests)
 {
 	tcase_set_tags(tests, "heap");
+	suite_add_tcase(suite, tests);
+}
+
+/* And CK_EXCLUDE_TAGS=long these, where even that would take too long. */
+void add_long_heap_case(Suite *suite, TCase *tests)
+{
+	tcase_set_tags(tests, "heap long");
 	suite_add_tcase(suite, tests);
 }
 
@@ -31,11 +38,11 @@ void add_windows_tests(Suite *suite)
 	suite_add_tcase(suite, placeholder_tests());
 	add_heap_case(suite, heap_create_tests());
 	add_heap_case(suite, heap_alloc_tests());
-	add_heap_case(suite, heap_realloc_tests());
+	add_long_heap_case(suite, heap_realloc_tests());
 	add_heap_case(suite, heap_walk_tests());
 	add_heap_case(suite, heap_lock_tests());
 	add_heap_case(suite, heap_info_tests());
-	add_heap_case(suite, heap_model_tests());
+	add_long_heap_case(suite, heap_model_tests());
 	add_heap_case(suite, global_tests());
 	add_heap_case(suite, bstr_tests());
 	add_heap_case(suite, crt_tests());

@@ -66,8 +66,9 @@ TCase *watch_failure_tests(void);
 TCase *watch_host_tests(void);
 
 void add_windows_tests(Suite *suite);
-/* Cases of what stands on the virtual functions. */
+/* Cases of what stands on the virtual functions; and the long ones of them. */
 void add_heap_case(Suite *suite, TCase *tests);
+void add_long_heap_case(Suite *suite, TCase *tests);
 
 /* True when the call succeeds and leaves the last error alone. */
 #define assert_ok(call) do {						\
@@ -109,6 +110,9 @@ bool on_kernel_engine(void);
  * can run again after its fault was handled.
  */
 bool under_valgrind(void);
+
+/* All takes many times as long there, whatever it is: see tests/patience.h. */
+bool on_debug_kernel(void);
 
 /*
  * The thread sanitizer has most of the address space for itself, and blocks

@@ -30,6 +30,9 @@ typedef struct {
 } HEAP_OPTIMIZE_RESOURCES_INFORMATION;
 #endif
 
+/* oleaut32 has it. */
+void WINAPI SetOaNoCache(void);
+
 /* ntdll has these, but no header. */
 #define HEAP_SETTABLE_USER_VALUE	0x00000100
 #define HEAP_SETTABLE_USER_FLAG1	0x00000200

@@ -26,6 +26,11 @@ bool under_valgrind(void)
 	return false;
 }
 
+bool on_debug_kernel(void)
+{
+	return false;
+}
+
 __attribute__((noreturn)) static void jump_out(void)
 {
 	__builtin_longjmp(mine()->jump, 1);

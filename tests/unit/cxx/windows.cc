@@ -107,7 +107,9 @@ bool use_strings()
 	void *task = CoTaskMemRealloc(CoTaskMemAlloc(1), 2);
 
 	CoTaskMemFree(task);
+#ifdef __linux__	/* mingw does not declare it */
 	SetOaNoCache();
+#endif
 	SysFreeString(bytes);
 	SysFreeString(string);
 	string = SysAllocStringLen(characters, 2);
