@@ -27,9 +27,10 @@ typedef __s64 s64;
 
 #define PAGE		4096ULL
 #define MAX_OPS		48
-#define MAX_ARGS	5
+#define MAX_ARGS	7
 #define MAX_TEXT	4096
 #define SLOTS		8
+#define HANDLES		4
 #define THREADS		3
 #define MAX_RESULT	160
 
@@ -62,11 +63,13 @@ struct program {
 #define MAY_LOSE_CHILD	1	/* a child's memory may be dead or absent */
 #define NEEDS_CGROUP	2
 #define NEEDS_LIMITS	4	/* limits are to be reset */
+#define HAS_VIEWS	8	/* one page may be seen at several addresses */
 
 /*
  * args: a letter each. s slot, a address, z size, p protection, f flags of
- * RESERVE, m advice, k kind (0-7), c count of operations, v power of two,
- * b access bits, w anything.
+ * RESERVE, g flags of MAP_VIEW, h handle of a section, o offset in one, n name,
+ * m advice, k kind (0-7), c count of operations, v power of two, b access bits,
+ * w anything.
  */
 struct op_kind {
 	const char *name;
@@ -103,6 +106,7 @@ extern struct slot slots[SLOTS];
 extern int device;		/* of this process, or -1 */
 extern bool single;
 extern bool child_may_lose;
+extern bool has_views;		/* somewhere in the program */
 
 /* Of the running thread: the operations that follow the current one. */
 struct cursor {
@@ -141,13 +145,36 @@ void oracle_begin(void);
 void oracle_child(void);
 void oracle_wrote(u64 addr, u64 tried, u64 done, const u64 *buffer);
 void oracle_wrote_word(u64 addr, u64 value);
+void oracle_lost(u64 addr);
 void oracle_dropped(u64 addr, u64 size);
 void oracle_reset(u64 addr, u64 size);
 void oracle_undone(u64 addr, u64 size, bool lost);
 void oracle_resync(void);
+bool oracle_query(u64 addr, struct ntmem_query *q);
 void oracle_forget(void);
 void oracle_check(const struct op *op, int result);
 void oracle_end(void);
+
+/* section.c: views, of a process with one thread */
+struct view {
+	u64 start;
+	u64 end;		/* 0: none */
+	u64 home;		/* of its first page */
+	bool copies;		/* what is written, or did once */
+};
+
+enum shown { SHOWS_OWN, SHOWS_SECTION, SHOWS_EITHER };
+
+struct view *view_at(u64 addr);
+u64 view_home(const struct view *view, u64 addr);
+bool view_is_home(u64 addr);
+bool view_is_certain(const struct view *view);
+enum shown view_shows(const struct view *view, const struct ntmem_query *q);
+void view_share(void);
+bool view_is_shared(void);
+void view_mix_names(void);
+void view_protected(u64 addr, __u32 prot);
+void view_resync(void);
 
 /* ---------------------------------------------------------------- server --- */
 
@@ -159,6 +186,7 @@ void oracle_end(void);
 struct shared {
 	atomic_uint writers;
 	atomic_uint covers;
+	atomic_uint sections;		/* without a name */
 	atomic_uint operations;
 	atomic_int failed;
 	u64 nonce;
@@ -206,6 +234,12 @@ int nt_inside(const struct op *op);
 int nt_watch(const struct op *op);
 int nt_raw(const struct op *op);
 int nt_open(const struct op *op);
+int section_create(const struct op *op);
+int section_open(const struct op *op);
+int section_query(const struct op *op);
+int section_close(const struct op *op);
+int section_map(const struct op *op);
+int section_unmap(const struct op *op);
 int use_touch(const struct op *op);
 int use_fill(const struct op *op);
 int use_check(const struct op *op);

@@ -45,6 +45,10 @@ static bool chance(unsigned int percent)
 
 /* Sizes that the slots were reserved with; 0: not yet. */
 static u64 sizes[SLOTS];
+static bool is_view[SLOTS];
+
+/* Sizes of the sections that the handles were made for. */
+static u64 section_sizes[HANDLES];
 
 /* Addresses of operations before: most bugs take several on the same page. */
 static struct arg recent[8];
@@ -59,19 +63,43 @@ static void remember_addresses(const struct op *op)
 			recent[recent_count++ % 8] = op->arg[i];
 }
 
+/* Which argument of an operation is of this kind; MAX_ARGS: none. */
+static unsigned int find_arg(const struct op *op, char kind)
+{
+	const char *args = op_kinds[op->code].args, *at = strchr(args, kind);
+
+	return at ? at - args : MAX_ARGS;
+}
+
+/* What a slot or a handle holds once this operation has succeeded. */
+static void learn_size(const struct op *op)
+{
+	const char *args = op_kinds[op->code].args;
+	unsigned int size = find_arg(op, 'z'), handle = find_arg(op, 'h');
+	u64 slot = op->arg[0].value % SLOTS;
+
+	remember_addresses(op);
+	if (*args == 'h' && args[1] == 'z')
+		section_sizes[op->arg[0].value % HANDLES] = op->arg[1].value;
+	else if (*args == 'h' && args[1] == 'h')
+		section_sizes[op->arg[0].value % HANDLES] =
+			section_sizes[op->arg[1].value % HANDLES];
+	if (*args != 's')
+		return;
+	sizes[slot] = op->arg[size].value;
+	is_view[slot] = handle < MAX_ARGS;
+	if (is_view[slot] && !sizes[slot])
+		sizes[slot] = section_sizes[op->arg[handle].value % HANDLES];
+}
+
 static void learn_sizes(const struct program *program, unsigned int before)
 {
 	memset(sizes, 0, sizeof(sizes));
+	memset(is_view, 0, sizeof(is_view));
+	memset(section_sizes, 0, sizeof(section_sizes));
 	recent_count = 0;
-	for (unsigned int i = 0; i < before; i++) {
-		const struct op *op = &program->ops[i];
-		const char *args = op_kinds[op->code].args;
-
-		remember_addresses(op);
-		if (*args == 's')
-			sizes[op->arg[0].value] =
-				op->arg[args[1] == 'z' ? 1 : 2].value;
-	}
+	for (unsigned int i = 0; i < before; i++)
+		learn_size(&program->ops[i]);
 }
 
 static unsigned int pick_slot(void)
@@ -199,6 +227,32 @@ static u64 pick_prot(void)
 	return chance(93) ? PICK(usual) : PICK(more);
 }
 
+static u64 pick_view_prot(void)
+{
+	static const u64 usual[] = {
+		NTMEM_PAGE_READWRITE, NTMEM_PAGE_READWRITE,
+		NTMEM_PAGE_WRITECOPY, NTMEM_PAGE_WRITECOPY,
+		NTMEM_PAGE_READONLY, NTMEM_PAGE_EXECUTE_READWRITE,
+		NTMEM_PAGE_EXECUTE_WRITECOPY,
+		NTMEM_PAGE_WRITECOPY | NTMEM_PAGE_GUARD,
+	};
+
+	return chance(85) ? PICK(usual) : pick_prot();
+}
+
+/* Most sections allow most. */
+static u64 pick_section_prot(void)
+{
+	static const u64 usual[] = {
+		NTMEM_PAGE_READWRITE, NTMEM_PAGE_READWRITE,
+		NTMEM_PAGE_EXECUTE_READWRITE, NTMEM_PAGE_EXECUTE_READWRITE,
+		NTMEM_PAGE_READONLY, NTMEM_PAGE_WRITECOPY,
+		NTMEM_PAGE_EXECUTE_READ, NTMEM_PAGE_EXECUTE_WRITECOPY, 0,
+	};
+
+	return chance(95) ? PICK(usual) : pick_prot();
+}
+
 static u64 pick_advice(void)
 {
 	/* Not those that take memory away from the machine. */
@@ -241,6 +295,24 @@ static struct arg pick_arg(char kind, bool reserve)
 			arg.value ^= NTMEM_RESERVE_WATCH;
 		if (chance(2))
 			arg.value ^= 16;
+		break;
+	case 'g':
+		arg.value = chance(40) ? NTMEM_RESERVE_REPLACE : 0;
+		if (chance(10))
+			arg.value ^= PICK(((u64[]){ NTMEM_RESERVE_TOP_DOWN,
+						    NTMEM_RESERVE_NOFORK,
+						    NTMEM_RESERVE_COMMIT }));
+		break;
+	case 'h':
+		arg.value = random_below(chance(70) ? 2 : HANDLES);
+		break;
+	case 'n':
+		arg.value = chance(70) ? 0 : 1 + random_below(3);
+		break;
+	case 'o':
+		arg.value = chance(60) ? 0 : random_below(32) * PAGE;
+		if (chance(5))
+			arg.value = random_u64() >> random_below(64);
 		break;
 	case 'm':
 		arg.value = pick_advice();
@@ -303,19 +375,48 @@ static u64 pick_fitting_size(const struct arg *arg)
 	}
 }
 
+static bool is_in_view(const struct arg *arg)
+{
+	return arg->base < FROM_ZERO && is_view[arg->base % SLOTS];
+}
+
+/* What a section or a view of it is asked for with is mostly what it takes. */
+static void fit_section(struct op *op)
+{
+	const char *args = op_kinds[op->code].args;
+	unsigned int prot = find_arg(op, 'p'), size = find_arg(op, 'z');
+	unsigned int at = find_arg(op, 'a'), offset = find_arg(op, 'o');
+
+	if (*args == 'h' && prot < MAX_ARGS)
+		op->arg[prot].value = pick_section_prot();
+	if (offset == MAX_ARGS)
+		return;
+	op->arg[prot].value = pick_view_prot();
+	if (at < MAX_ARGS && chance(60)) {
+		op->arg[size].value = room_at(&op->arg[at]);
+	} else if (chance(80)) {
+		op->arg[size].value = 0;
+		if (chance(70))
+			op->arg[offset].value = 0;
+	}
+}
+
 static void pick_args(struct op *op)
 {
 	const char *args = op_kinds[op->code].args;
-	bool reserve = *args == 's';
+	bool reserve = *args == 's' || *args == 'h';
 
 	for (unsigned int i = 0; args[i]; i++) {
 		op->arg[i] = pick_arg(args[i], reserve);
 		if (i && args[i] == 'z' && args[i - 1] == 'a' && chance(65))
 			op->arg[i].value = pick_fitting_size(&op->arg[i - 1]);
+		if (args[i] == 'p' && is_in_view(&op->arg[0]) &&
+		    *args == 'a' && chance(60))
+			op->arg[i].value = pick_view_prot();
 	}
-	if (reserve)
-		sizes[op->arg[0].value] = op->arg[args[1] == 'z' ? 1 : 2].value;
-	remember_addresses(op);
+	if (find_arg(op, 'h') < MAX_ARGS)
+		fit_section(op);
+	learn_size(op);
 }
 
 static void pick_op(struct op *op, bool threads)
@@ -360,6 +461,64 @@ static void pick_reserve(struct op *op)
 	}
 }
 
+static void add_op(struct program *program, const char *name)
+{
+	struct op *op = &program->ops[program->count++];
+
+	*op = (struct op){ .code = op_find(name) };
+	pick_args(op);
+}
+
+/* A section and views of it, one of them in a placeholder's place. */
+static void begin_views(struct program *program)
+{
+	struct op *op;
+
+	add_op(program, "section");
+	op = &program->ops[program->count - 1];
+	op->arg[0].value = 0;
+	if (chance(70))
+		op->arg[1].value = (1 + random_below(64)) * 16 * KIB;
+	if (chance(80))
+		op->arg[2].value = NTMEM_PAGE_EXECUTE_READWRITE;
+	learn_size(op);
+	for (unsigned int i = 0; i < 1 + random_below(3); i++) {
+		add_op(program, "map-view");
+		op = &program->ops[program->count - 1];
+		op->arg[1].value = 0;
+		if (chance(80))
+			op->arg[5].value = 0;
+		learn_size(op);
+	}
+}
+
+/* A placeholder, and a part of it that something else takes. */
+static void begin_placeholder(struct program *program)
+{
+	u64 size = (1 + random_below(8)) * 64 * KIB;
+	struct arg part = { 0 };
+	struct op *op;
+
+	add_op(program, "placeholder");
+	op = &program->ops[program->count - 1];
+	op->arg[0].value = 0;
+	op->arg[1].value = size;
+	learn_size(op);
+	part.value = random_below(size / PAGE / 4) * 4 * PAGE;
+	size = (1 + random_below((size - part.value) / PAGE)) * PAGE;
+	add_op(program, "preserve");
+	op = &program->ops[program->count - 1];
+	op->arg[0] = part;
+	op->arg[1].value = size;
+	add_op(program, chance(50) ? "replace" : "map-view-at");
+	op = &program->ops[program->count - 1];
+	op->arg[1] = part;
+	op->arg[find_arg(op, 'z')].value = size;
+	if (find_arg(op, 'g') < MAX_ARGS)
+		op->arg[find_arg(op, 'g')].value = NTMEM_RESERVE_REPLACE;
+	learn_size(op);
+}
+
 void program_generate(struct program *program)
 {
 	unsigned int n = 4 + random_below(chance(20) ? 36 : 16);
@@ -368,6 +527,10 @@ void program_generate(struct program *program)
 	memset(program, 0, sizeof(*program));
 	learn_sizes(program, 0);
 	program->single = chance(50);
+	if (chance(35))
+		begin_views(program);
+	if (chance(25))
+		begin_placeholder(program);
 	for (unsigned int i = 0; i < 1 + random_below(3); i++)
 		pick_reserve(&program->ops[program->count++]);
 	while (program->count < n) {
@@ -423,7 +586,7 @@ static void change_arg(struct program *program, unsigned int at)
 						   0x10000, -0x10000 }));
 		return;
 	}
-	op->arg[i] = pick_arg(args[i], *args == 's');
+	op->arg[i] = pick_arg(args[i], *args == 's' || *args == 'h');
 }
 
 static void splice(struct program *program, const struct program *other)

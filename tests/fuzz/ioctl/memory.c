@@ -82,29 +82,57 @@ void memory_be_writer(unsigned int nr)
 	lineage |= 1ULL << nr;
 }
 
+/* Threads cannot know what the others map: all their pages are alike. */
+static bool is_loose(void)
+{
+	return has_views && !single;
+}
+
 static u64 page_mark(u64 addr)
 {
-	u64 x = (addr / PAGE + shared->nonce) * 0x9e3779b97f4a7c15ULL;
+	u64 page = is_loose() ? 0 : addr / PAGE;
+	u64 x = (page + shared->nonce) * 0x9e3779b97f4a7c15ULL;
 
 	return x >> 32 << 32;
+}
+
+/* Would a write to this page of a view go to the view's own copy? */
+static bool writes_own(const struct view *view, u64 addr)
+{
+	struct ntmem_query q;
+
+	if (!view->copies || !oracle_query(addr & -PAGE, &q))
+		return false;
+	return view_shows(view, &q) == SHOWS_OWN ||
+	       q.prot & (NTMEM_PAGE_WRITECOPY | NTMEM_PAGE_EXECUTE_WRITECOPY);
+}
+
+/* What is written there now says whose it is; see memory_judge(). */
+static u64 mark_to_write(u64 addr)
+{
+	const struct view *view = view_at(addr);
+
+	return page_mark(view && !writes_own(view, addr) ?
+			 view_home(view, addr) : addr);
 }
 
 u64 memory_stamp(u64 addr)
 {
 	unsigned int nr = atomic_fetch_add(&generation, 1);
 
-	return page_mark(addr) | (u64)(nr & 0xffff) << 16 | writer << 8 | RET;
+	return mark_to_write(addr) | (u64)(nr & 0xffff) << 16 | writer << 8 |
+	       RET;
 }
 
 /* What is to be written to [addr, addr + size), all of one generation. */
 void memory_fill_buffer(u64 *buffer, u64 addr, u64 size)
 {
-	u64 rest = memory_stamp(addr) & 0xffffffff;
+	u64 rest = memory_stamp(addr) & 0xffffffff, word = 0;
 	uint8_t *to = (uint8_t *)buffer;
 
 	for (u64 i = 0; i < size; i++) {
-		u64 word = page_mark(addr + i) | rest;
-
+		if (!i || !((addr + i) % PAGE))
+			word = mark_to_write(addr + i) | rest;
 		to[i] = word >> ((addr + i) % 8 * 8);
 	}
 }
@@ -131,17 +159,29 @@ bool memory_is_tested(u64 addr)
 	return addr >= 0x40000000 && addr < (vdso & -(1ULL << 20)) - (1 << 20);
 }
 
+/* A section's page, or a copy that was made of it; whoever wrote it. */
+static bool is_of_section(const struct view *view, u64 addr, u64 value)
+{
+	return value >> 32 << 32 == page_mark(view_home(view, addr)) &&
+	       (value & 0xff) == RET;
+}
+
 /* Could the program have written this word there? */
 void memory_judge(u64 addr, u64 value)
 {
 	unsigned int from = value >> 8 & 0xff;
+	const struct view *view;
 
 	if (!value || trust_nothing || !memory_is_tested(addr))
 		return;
-	if (value >> 32 << 32 != page_mark(addr) || (value & 0xff) != RET)
+	view = view_at(addr);
+	if (view && is_of_section(view, addr, value))
+		return;
+	if (value >> 32 << 32 != page_mark(addr) || (value & 0xff) != RET ||
+	    (view && !view->copies))
 		report("%#llx shows %#llx, which was never written there",
 		       addr, value);
-	else if (from >= 64 || !(lineage & 1ULL << from))
+	else if (!is_loose() && (from >= 64 || !(lineage & 1ULL << from)))
 		report("%#llx shows %#llx, written by process %u, seen by %u",
 		       addr, value, from, writer);
 }

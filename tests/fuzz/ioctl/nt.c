@@ -13,6 +13,7 @@
 #include "fuzz.h"
 
 #define SHIFT(value)	(1ULL << ((value) & 63))
+#define MOST_ARGUMENT	128
 
 struct call {
 	unsigned long cmd;
@@ -41,6 +42,8 @@ static unsigned long command_of(const char *name)
 		{ "commit", NTMEM_IOC_COMMIT },
 		{ "decommit", NTMEM_IOC_DECOMMIT },
 		{ "release", NTMEM_IOC_RELEASE },
+		{ "preserve", NTMEM_IOC_RELEASE },
+		{ "coalesce", NTMEM_IOC_RELEASE },
 		{ "lock", NTMEM_IOC_LOCK }, { "unlock", NTMEM_IOC_UNLOCK },
 		{ "reset", NTMEM_IOC_RESET },
 		{ "undo", NTMEM_IOC_RESET_UNDO },
@@ -62,14 +65,21 @@ static void make_reserve(const char *name, const struct op *op,
 {
 	const struct arg *arg = op->arg;
 
-	if (!strcmp(name, "reserve-at")) {
+	if (!strcmp(name, "reserve-at") || !strcmp(name, "replace")) {
 		reserve->addr = arg_address(&arg[1]);
 		reserve->size = arg[2].value;
 		reserve->prot = arg[3].value;
 		reserve->flags = arg[4].value;
+		if (!strcmp(name, "replace"))
+			reserve->flags |= NTMEM_RESERVE_REPLACE;
 		return;
 	}
 	reserve->size = arg[1].value;
+	if (!strcmp(name, "placeholder")) {
+		reserve->prot = NTMEM_PAGE_NOACCESS;
+		reserve->flags = arg[2].value | NTMEM_RESERVE_PLACEHOLDER;
+		return;
+	}
 	reserve->prot = NTMEM_PAGE_READWRITE;
 	if (!strcmp(name, "reserve")) {
 		reserve->prot = arg[2].value;
@@ -104,6 +114,12 @@ static void make_call(const struct op *op, struct call *call)
 	case NTMEM_IOC_PROTECT:
 		call->arg.range.prot = op->arg[2].value;
 		break;
+	case NTMEM_IOC_RELEASE:
+		if (!strcmp(name, "preserve"))
+			call->arg.range.flags = NTMEM_RELEASE_PRESERVE;
+		else if (!strcmp(name, "coalesce"))
+			call->arg.range.flags = NTMEM_RELEASE_COALESCE;
+		break;
 	case NTMEM_IOC_QUERY:
 		call->arg.query = (struct ntmem_query){ .addr = call->addr };
 		break;
@@ -112,11 +128,29 @@ static void make_call(const struct op *op, struct call *call)
 	}
 }
 
+/* What is promised of views; RESET and RESET_UNDO change nothing in them. */
+static void note_in_view(const struct op *op, const struct call *call,
+			 int error)
+{
+	if (error)
+		return;
+	if (call->cmd == NTMEM_IOC_DECOMMIT || call->cmd == NTMEM_IOC_RELEASE)
+		report("%s in the view at %#llx was not refused",
+		       op_kinds[op->code].name, view_at(call->addr)->start);
+	else if (call->cmd == NTMEM_IOC_COMMIT ||
+		 call->cmd == NTMEM_IOC_PROTECT)
+		view_protected(call->addr, call->arg.range.prot);
+}
+
 /* What the call did, for the slots and for the oracle. */
 static void note_call(const struct op *op, const struct call *call, int error)
 {
 	struct slot *slot = &slots[op->arg[0].value % SLOTS];
 
+	if (view_at(call->addr)) {
+		note_in_view(op, call, error);
+		return;
+	}
 	if (call->cmd == NTMEM_IOC_RESET && !error)
 		oracle_reset(call->addr, call->size);
 	else if (call->cmd == NTMEM_IOC_RESET_UNDO &&
@@ -187,11 +221,14 @@ int nt_run(const struct op *op)
 	return error;
 }
 
-/* With one thread only: what others read of it meanwhile are no stamps. */
+/* Only where nobody reads it meanwhile: what is there then are no stamps. */
 int nt_inside(const struct op *op)
 {
-	if (single)
-		inside = arg_address(&op->arg[0]) & ~7ULL;
+	u64 addr = arg_address(&op->arg[0]) & ~7ULL;
+
+	if (single && !(view_is_shared() &&
+			(view_at(addr) || view_at(addr + MOST_ARGUMENT))))
+		inside = addr;
 	return 0;
 }
 
@@ -226,6 +263,8 @@ int nt_watch(const struct op *op)
 	};
 	int error = result_of(ioctl(device, NTMEM_IOC_WATCH, &watch));
 
+	if (!error && view_at(watch.addr))
+		report("a view was watched, at %#llx", watch.addr);
 	if (!error)
 		check_told(&watch, pages, room);
 	return error;

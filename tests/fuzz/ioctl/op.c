@@ -7,7 +7,7 @@
  *	[THREAD:]NAME[!N] ARGUMENT...
  *
  * where N makes its N-th allocation fail. Addresses are r3+0x1000 (from the
- * start of slot 3), e3-0x1000 (from its end) or @0x7000.
+ * start of slot 3), e3-0x1000 (from its end) or @0x7000. Handles are h0 to h3.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -32,6 +32,17 @@ const struct op_kind op_kinds[] = {
 	{ "reset", "az", 25, 0, nt_run },
 	{ "undo", "az", 15, 0, nt_run },
 	{ "watch", "azk", 25, 0, nt_watch },
+	{ "placeholder", "szf", 30, 0, nt_run },
+	{ "replace", "sazpf", 25, 0, nt_run },
+	{ "preserve", "az", 30, 0, nt_run },
+	{ "coalesce", "az", 18, 0, nt_run },
+	{ "section", "hzpkn", 25, HAS_VIEWS, section_create },
+	{ "open-section", "hhpn", 10, HAS_VIEWS, section_open },
+	{ "query-section", "h", 3, 0, section_query },
+	{ "close", "h", 8, 0, section_close },
+	{ "map-view", "shzopg", 40, HAS_VIEWS, section_map },
+	{ "map-view-at", "sahzopg", 30, HAS_VIEWS, section_map },
+	{ "unmap-view", "ak", 25, 0, section_unmap },
 	{ "granularity", "v", 4, 0, nt_run },
 	{ "info", "", 2, 0, nt_run },
 	{ "last-fault", "", 4, 0, nt_run },
@@ -84,6 +95,9 @@ static const struct {
 	{ "rwx", NTMEM_PAGE_EXECUTE_READWRITE },
 	{ "r+g", NTMEM_PAGE_READONLY | NTMEM_PAGE_GUARD },
 	{ "rw+g", NTMEM_PAGE_READWRITE | NTMEM_PAGE_GUARD },
+	{ "wc", NTMEM_PAGE_WRITECOPY },
+	{ "xwc", NTMEM_PAGE_EXECUTE_WRITECOPY },
+	{ "wc+g", NTMEM_PAGE_WRITECOPY | NTMEM_PAGE_GUARD },
 };
 
 #define PROTS	(sizeof(prot_names) / sizeof(prot_names[0]))
@@ -110,7 +124,7 @@ unsigned int program_effects(const struct program *program)
 			effects |= MAY_LOSE_CHILD;
 		/* Reservations that a child does not get. */
 		for (unsigned int k = 0; kind->args[k]; k++)
-			if (kind->args[k] == 'f' &&
+			if ((kind->args[k] == 'f' || kind->args[k] == 'g') &&
 			    op->arg[k].value & NTMEM_RESERVE_NOFORK)
 				effects |= MAY_LOSE_CHILD;
 	}
@@ -160,15 +174,24 @@ static bool read_address(const char *word, struct arg *arg)
 	return !word[2] || read_number(word + 2, &arg->value);
 }
 
+/* A letter and a number below most. */
+static bool read_numbered(const char *word, char letter, int most,
+			  struct arg *arg)
+{
+	arg->value = word[0] == letter && isdigit(word[1]) ? word[1] - '0' :
+							     most;
+	return arg->value < most;
+}
+
 static bool read_arg(char kind, const char *word, struct arg *arg)
 {
 	switch (kind) {
 	case 'a':
 		return read_address(word, arg);
 	case 's':
-		arg->value = word[0] == 'r' && isdigit(word[1]) ?
-			     word[1] - '0' : SLOTS;
-		return arg->value < SLOTS;
+		return read_numbered(word, 'r', SLOTS, arg);
+	case 'h':
+		return read_numbered(word, 'h', HANDLES, arg);
 	case 'p':
 		return read_prot(word, &arg->value) ||
 		       read_number(word, &arg->value);
@@ -289,6 +312,9 @@ static void print_arg(struct text *text, char kind, const struct arg *arg)
 		break;
 	case 's':
 		add(text, " r%lld", value);
+		break;
+	case 'h':
+		add(text, " h%lld", value);
 		break;
 	case 'p':
 		print_prot(text, value);

@@ -19,6 +19,8 @@
 #define BUCKETS		4096
 #define LAST_WORD	(PAGE - 8)
 
+#define COPIES	(NTMEM_PAGE_WRITECOPY | NTMEM_PAGE_EXECUTE_WRITECOPY)
+
 enum certainty {
 	CERTAIN,
 	OR_ZERO,		/* after RESET; RESET_UNDO may make it certain */
@@ -27,8 +29,9 @@ enum certainty {
 };
 
 struct watched {
-	u64 page;		/* its address */
+	u64 page;		/* its address, or its home in a section */
 	bool written;		/* an entry stays when its content goes */
+	bool copied;		/* of a view, which it is known to be of */
 	u64 word[2];
 	enum certainty certainty[2];
 };
@@ -38,11 +41,13 @@ static uint16_t buckets[BUCKETS];	/* index into watched, plus 1 */
 static unsigned int watched_count;
 static bool blind;		/* no device of its own, or too much to watch */
 static bool excused;		/* this process's memory may be dead */
+static u64 copying;		/* page of a view that the next write copies */
 
 struct walk {
 	u64 hash;
 	u64 committed;
 	u64 reserved;
+	u64 viewed;		/* in views, which may be committed or not */
 };
 
 static struct walk last;
@@ -68,19 +73,81 @@ static struct watched *find(u64 page, bool add)
 	return &watched[watched_count - 1];
 }
 
-static struct watched *find_written(u64 addr)
+static struct watched *find_begun(u64 page)
 {
-	struct watched *w;
+	struct watched *w = find(page, true);
 
-	if (blind || !single)
-		return NULL;
-	w = find(addr & -PAGE, true);
 	if (w && !w->written) {
 		w->written = true;
 		memset(w->word, 0, sizeof(w->word));
 		memset(w->certainty, 0, sizeof(w->certainty));
 	}
 	return w;
+}
+
+static void doubt(struct watched *w)
+{
+	for (unsigned int i = 0; w && i < 2; i++)
+		w->certainty[i] = UNKNOWN;
+}
+
+/*
+ * The view's own copy. With the section's content, where it is certain that
+ * it was made just now.
+ */
+static struct watched *find_copied(const struct view *view, u64 page)
+{
+	struct watched *w = find_begun(page), *from;
+
+	if (!w)
+		return NULL;
+	if (copying != page) {
+		if (!w->copied)
+			doubt(w);
+	} else if (!view_is_certain(view)) {
+		doubt(w);
+	} else {
+		from = find(view_home(view, page), false);
+		memset(w->word, 0, sizeof(w->word));
+		memset(w->certainty, 0, sizeof(w->certainty));
+		if (from && from->written) {
+			memcpy(w->word, from->word, sizeof(w->word));
+			memcpy(w->certainty, from->certainty,
+			       sizeof(w->certainty));
+		}
+	}
+	w->copied = true;
+	return w;
+}
+
+/* What a page of a view shows, after a write to it; NULL: hard to tell. */
+static struct watched *find_written_in(const struct view *view, u64 page)
+{
+	u64 home = view_home(view, page);
+	struct ntmem_query q;
+
+	switch (oracle_query(page, &q) ? view_shows(view, &q) : SHOWS_EITHER) {
+	case SHOWS_OWN:
+		return find_copied(view, page);
+	case SHOWS_SECTION:
+		if (q.prot & COPIES || !view_is_certain(view))
+			return NULL;
+		return find_begun(home);
+	default:
+		doubt(find_begun(home));
+		doubt(find_begun(page));
+		return NULL;
+	}
+}
+
+static struct watched *find_written(u64 addr)
+{
+	const struct view *view = view_at(addr);
+	u64 page = addr & -PAGE;
+
+	if (blind || !single)
+		return NULL;
+	return view ? find_written_in(view, page) : find_begun(page);
 }
 
 /* The content matters again, and what was lost of it stays lost. */
@@ -95,6 +162,7 @@ void oracle_wrote_word(u64 addr, u64 value)
 {
 	struct watched *w = find_written(addr);
 
+	copying = 0;
 	if (!w)
 		return;
 	matters(w);
@@ -111,11 +179,12 @@ void oracle_wrote_word(u64 addr, u64 value)
  */
 void oracle_wrote(u64 addr, u64 tried, u64 done, const u64 *buffer)
 {
+	copying = 0;
 	for (u64 page = addr & -PAGE; page < addr + tried; page += PAGE) {
 		struct watched *w = find_written(page);
 
 		if (!w)
-			return;
+			continue;
 		matters(w);
 		for (unsigned int i = 0; i < 2; i++) {
 			u64 at = page + (i ? LAST_WORD : 0) - addr;
@@ -128,12 +197,27 @@ void oracle_wrote(u64 addr, u64 tried, u64 done, const u64 *buffer)
 	}
 }
 
+/* Others may have written to what a view shows. */
+void oracle_lost(u64 addr)
+{
+	const struct view *view = view_at(addr);
+
+	if (view && !blind)
+		doubt(find_begun(view_home(view, addr & -PAGE)));
+}
+
+static void drop(struct watched *w)
+{
+	w->written = false;
+	w->copied = false;
+}
+
 void oracle_dropped(u64 addr, u64 size)
 {
 	for (unsigned int i = 0; i < watched_count; i++)
 		if (watched[i].page >= (addr & -PAGE) &&
 		    watched[i].page - (addr & -PAGE) < size + addr % PAGE)
-			watched[i].written = false;
+			drop(&watched[i]);
 }
 
 static bool within(const struct watched *w, u64 addr, u64 size)
@@ -168,17 +252,28 @@ static bool query(u64 addr, struct ntmem_query *q)
 	return !ioctl(device, NTMEM_IOC_QUERY, q);
 }
 
+/* QUERY, which is not to count as coverage. */
+bool oracle_query(u64 addr, struct ntmem_query *q)
+{
+	u64 paused = cover_pause();
+	bool known = query(addr, q);
+
+	cover_resume(paused);
+	return known;
+}
+
 /* Reservations may have gone in ways that only QUERY knows. */
 void oracle_resync(void)
 {
 	struct ntmem_query q;
 
 	last_valid = false;
+	view_resync();
 	for (unsigned int i = 0; single && i < watched_count; i++)
-		if (watched[i].written &&
+		if (watched[i].written && !view_is_home(watched[i].page) &&
 		    (!query(watched[i].page, &q) ||
 		     q.state != NTMEM_STATE_COMMIT))
-			watched[i].written = false;
+			drop(&watched[i]);
 }
 
 /* ----------------------------------------------------------------- walk --- */
@@ -195,18 +290,44 @@ static bool odd_run(const struct ntmem_query *q,
 		return true;
 	if (q->state != NTMEM_STATE_COMMIT && q->state != NTMEM_STATE_RESERVE)
 		return false;
-	if (q->alloc_base > q->base || q->type != NTMEM_TYPE_PRIVATE)
+	if (q->alloc_base > q->base || (q->type != NTMEM_TYPE_PRIVATE &&
+					q->type != NTMEM_TYPE_MAPPED))
 		return true;
-	/* It goes on with the reservation before it, or begins another. */
+	/*
+	 * It goes on with the reservation before it, or begins another. In a
+	 * view somebody else may just have committed more.
+	 */
 	if (q->alloc_base == before->alloc_base &&
 	    q->alloc_base != q->base)
-		return q->state == before->state && q->prot == before->prot;
+		return q->state == before->state && q->prot == before->prot &&
+		       !(q->type == NTMEM_TYPE_MAPPED && view_is_shared());
 	return q->alloc_base != q->base;
 }
 
-static void check_page(const struct ntmem_query *q, u64 page,
-		       const struct watched *w)
+/* What a page of a view must show; false where that is not known. */
+static bool find_shown(const struct ntmem_query *q, u64 page,
+		       struct watched **w)
 {
+	const struct view *view = view_at(page);
+
+	switch (view_shows(view, q)) {
+	case SHOWS_OWN:
+		*w = find(page, false);
+		return !view || (*w && (*w)->written);
+	case SHOWS_SECTION:
+		*w = find(view_home(view, page), false);
+		return view_is_certain(view);
+	default:
+		*w = NULL;
+		return false;
+	}
+}
+
+static void check_page(const struct ntmem_query *q, u64 page)
+{
+	struct watched *w;
+	bool known = find_shown(q, page, &w);
+
 	for (unsigned int i = 0; i < 2; i++) {
 		u64 addr = page + (i ? LAST_WORD : 0), value;
 		int sig = memory_touch(addr, ACCESS_READ, &value);
@@ -219,8 +340,8 @@ static void check_page(const struct ntmem_query *q, u64 page,
 			return;
 		}
 		memory_judge(addr, value);
-		if (!memory_is_trusted())
-			return;
+		if (!known || !memory_is_trusted())
+			continue;
 		if (!w || !w->written) {
 			if (value)
 				report("%#llx shows %#llx, should be zero",
@@ -242,25 +363,29 @@ static bool readable(__u32 prot)
 
 static bool writable(__u32 prot)
 {
-	return prot & (NTMEM_PAGE_READWRITE | NTMEM_PAGE_EXECUTE_READWRITE) &&
+	return prot & (NTMEM_PAGE_READWRITE | NTMEM_PAGE_EXECUTE_READWRITE |
+		       COPIES) &&
 	       readable(prot);
 }
 
 /* Must an access be allowed, or refused; or is that not known? */
 enum expected oracle_expects(u64 addr, enum access how)
 {
-	u64 paused = cover_pause();
 	struct ntmem_query q;
-	bool known;
 
-	if (blind || excused || device < 0 || how == ACCESS_RUN)
+	copying = 0;
+	if (blind || device < 0 || how == ACCESS_RUN)
 		return EXPECT_ANYTHING;
-	known = query(addr & -PAGE, &q);
-	cover_resume(paused);
-	if (!known || q.state == NTMEM_STATE_FOREIGN)
+	if (!oracle_query(addr & -PAGE, &q) || q.state == NTMEM_STATE_FOREIGN)
 		return EXPECT_ANYTHING;
+	if (how == ACCESS_WRITE && q.prot & COPIES)
+		copying = addr & -PAGE;
+	if (excused)
+		return EXPECT_ANYTHING;
+	/* Somebody else may just commit it. */
 	if (q.state != NTMEM_STATE_COMMIT)
-		return EXPECT_SIGNAL;
+		return view_at(addr) && view_is_shared() ? EXPECT_ANYTHING :
+							   EXPECT_SIGNAL;
 	return (how == ACCESS_WRITE ? writable(q.prot) : readable(q.prot)) ?
 	       EXPECT_SUCCESS : EXPECT_SIGNAL;
 }
@@ -269,14 +394,43 @@ enum expected oracle_expects(u64 addr, enum access how)
 static void check_run(const struct ntmem_query *q)
 {
 	u64 page = q->base + random_u64() % (q->size / PAGE) * PAGE;
+	const struct view *view = view_at(q->base);
+	u64 home = view ? view_home(view, q->base) : q->base;
 
 	if (!readable(q->prot))
 		return;
-	check_page(q, page, find(page, false));
-	for (unsigned int i = 0; i < watched_count; i++)
-		if (watched[i].written && watched[i].page >= q->base &&
-		    watched[i].page - q->base < q->size)
-			check_page(q, watched[i].page, &watched[i]);
+	check_page(q, page);
+	for (unsigned int i = 0; i < watched_count; i++) {
+		if (!watched[i].written)
+			continue;
+		if (watched[i].page - q->base < q->size)
+			check_page(q, watched[i].page);
+		else if (watched[i].page - home < q->size)
+			check_page(q, q->base + watched[i].page - home);
+	}
+}
+
+/* Of a view is committed what may be copied: all, or nothing. */
+static u64 committed_in(const struct ntmem_query *q)
+{
+	const struct view *view;
+
+	if (q->type == NTMEM_TYPE_PRIVATE)
+		return q->state == NTMEM_STATE_COMMIT ? q->size : 0;
+	view = view_at(q->base);
+	return view && view->copies ? q->size : 0;
+}
+
+/* What threads do to views, and what a child may have lost, is not known. */
+static bool is_balanced(const struct walk *walk, u64 committed)
+{
+	u64 most = walk->committed + walk->viewed;
+
+	if (walk->viewed && !single)
+		return committed >= walk->committed && committed <= most;
+	if (walk->viewed && excused)
+		return committed <= most;
+	return committed == walk->committed;
 }
 
 static bool walk_all(struct walk *walk, bool contents)
@@ -305,17 +459,17 @@ static bool walk_all(struct walk *walk, bool contents)
 		    q.state != NTMEM_STATE_RESERVE)
 			continue;
 		walk->reserved += q.size;
-		if (q.state == NTMEM_STATE_COMMIT) {
-			walk->committed += q.size;
-			if (contents)
-				check_run(&q);
-		}
+		walk->committed += committed_in(&q);
+		if (q.type == NTMEM_TYPE_MAPPED)
+			walk->viewed += q.size;
+		if (q.state == NTMEM_STATE_COMMIT && contents)
+			check_run(&q);
 		mix(walk, q.base);
 		mix(walk, q.size);
 		mix(walk, q.alloc_base);
 		mix(walk, q.state ^ (u64)q.prot << 32);
 	}
-	if (info.space_committed != walk->committed)
+	if (!is_balanced(walk, info.space_committed))
 		report("QUERY finds %#llx committed, INFO %#llx",
 		       walk->committed, info.space_committed);
 	if (info.space_reserved != walk->reserved)
@@ -354,9 +508,11 @@ static bool must_change_nothing(const struct op *op, int result)
 {
 	const struct op_kind *kind = &op_kinds[op->code];
 
+	if (kind->run != nt_run && kind->run != section_map &&
+	    kind->run != section_unmap)
+		return false;
 	/* LOCK uses up a guard; a fatal signal leaves what was done. */
-	return result && kind->run == nt_run && result != EKEYEXPIRED &&
-	       result != EINTR;
+	return result && result != EKEYEXPIRED && result != EINTR;
 }
 
 void oracle_check(const struct op *op, int result)
@@ -374,6 +530,7 @@ void oracle_check(const struct op *op, int result)
 		last_valid = false;
 	} else {
 		if (last_valid && must_change_nothing(op, result) &&
+		    !(now.viewed && view_is_shared()) &&
 		    memcmp(&now, &last, sizeof(now)))
 			report("%s failed with %d and changed something: committed %#llx, was %#llx; reserved %#llx, was %#llx",
 			       op_kinds[op->code].name, result, now.committed,

@@ -96,6 +96,7 @@ int process_fork(const struct op *op)
 	if (kind == 7)
 		return fork_borrowed(&share);
 	share.writer = memory_new_writer();
+	view_share();
 	pid = fork();
 	if (!pid) {
 		run_child(&share);
@@ -223,6 +224,7 @@ static int trace_child(u64 addr, bool poke)
 		ptrace(PTRACE_CONT, pid, 0, 0);
 		waitpid(pid, &status, 0);
 	}
+	oracle_lost(addr);
 	return error;
 }
 
@@ -300,6 +302,7 @@ int process_pass(const struct op *op)
 int process_setuid(const struct op *op)
 {
 	(void)op;
+	view_mix_names();
 	/* The system call: only this thread. */
 	return result_of(syscall(SYS_setresuid, NOBODY, NOBODY, -1));
 }

@@ -19,6 +19,7 @@ struct slot slots[SLOTS];
 int device = -1;
 bool single;
 bool child_may_lose;
+bool has_views;
 
 __thread struct cursor *cursor;
 
@@ -178,6 +179,7 @@ void run_program(const struct program *program)
 
 	single = program->single;
 	child_may_lose = program_effects(program) & MAY_LOSE_CHILD;
+	has_views = program_effects(program) & HAS_VIEWS;
 	memory_init();
 	memory_be_writer(memory_new_writer());
 	cover_thread();
