@@ -309,8 +309,25 @@ bool ntmem_state_is_big(struct ntmem_region *region, unsigned long first,
 }
 
 /*
+ * A block that is shared is let go of when all of its pages are; but not what
+ * it has recorded of a watched region.
+ */
+static bool ntmem_has_records(const struct ntmem_region *region,
+			      const struct ntmem_table *table,
+			      unsigned long index)
+{
+	const struct ntmem_block *block;
+
+	if (!region->watch)
+		return false;
+	block = table->block[ntmem_block_nr(index) - table->first];
+	return block && block->written;
+}
+
+/*
  * Gives [first, last] of one chunk what a change of state needs: a table, own
- * blocks where a part of a block or a mixed one is changed.
+ * blocks where a part of a block or a mixed one is changed, or one that has
+ * records.
  */
 static int ntmem_prepare_chunk(struct ntmem_region *region,
 			       unsigned long first, unsigned long last,
@@ -339,7 +356,8 @@ static int ntmem_prepare_chunk(struct ntmem_region *region,
 		if (!write || !region->cow)
 			continue;
 		if (partial ||
-		    table->state[ntmem_block_nr(first)] == NTMEM_S_MIXED) {
+		    table->state[ntmem_block_nr(first)] == NTMEM_S_MIXED ||
+		    ntmem_has_records(region, table, first)) {
 			err = ntmem_unshare_block(table, first);
 			if (err)
 				return err;
@@ -558,7 +576,7 @@ static void ntmem_drop_part(struct ntmem_region *region,
 	if (!block || !block->resident)
 		return;
 	if (refcount_read(&block->refs) > 1) {
-		/* Wholly covered, else it would have been unshared. */
+		/* Wholly covered, and nothing recorded: else unshared. */
 		table->block[i] = NULL;
 		ntmem_block_put(block);
 		return;

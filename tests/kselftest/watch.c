@@ -483,6 +483,33 @@ TEST_F(watch, a_child_has_records_of_its_own)
 	ASSERT_EQ(1, nt_peek(self->base + PAGE));
 }
 
+static int decommit_in_child(void *data)
+{
+	struct forked *forked = data;
+	int fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+
+	/* A whole block, then the rest, while the parent has all of it, too. */
+	CHECK(!nt_decommit(fd, forked->base + 16 * PAGE, 16 * PAGE));
+	CHECK(records(fd, forked->base, 0) == (bit(1) | bit(17)));
+	CHECK(!nt_decommit(fd, forked->base, 0));
+	CHECK(take(fd, forked->base) == (bit(1) | bit(17)));
+	CHECK(!nt_commit(fd, forked->base, PAGES * PAGE, RW));
+	CHECK(!records(fd, forked->base, 0));
+	CHECK(!nt_peek(forked->base + 17 * PAGE));
+	return 0;
+}
+
+TEST_F(watch, records_survive_what_takes_a_shared_page)
+{
+	struct forked forked = { self->base };
+
+	ASSERT_EQ(0, nt_poke(self->base + PAGE, 1));
+	ASSERT_EQ(0, nt_poke(self->base + 17 * PAGE, 1));
+	ASSERT_EQ(0, nt_in_child(decommit_in_child, &forked));
+	ASSERT_EQ(bit(1) | bit(17), take(self->fd, self->base));
+	ASSERT_EQ(1, nt_peek(self->base + 17 * PAGE));
+}
+
 struct writer {
 	__u64 base;
 	pthread_t thread;
