@@ -230,12 +230,13 @@ static void run_round(unsigned int nr)
 	work(&round);
 	if (round.swap)
 		swapoff(SWAP);
-	printf("# round %u: %s, %u workers of %u threads, %llu MiB, swap %s: %lu calls, %lu refused, %lu forks, %lu without memory, %lu lost, %u killed\n",
+	printf("# round %u: %s, %u workers of %u threads, %llu MiB, swap %s: %lu calls, %lu refused, %lu forks, %lu without memory, %lu lost, %lu views, %lu placeholders, %u killed\n",
 	       nr, round.parameters, round.workers, round.threads,
 	       round.memory / MIB, round.swap ? "on and off" : "off",
 	       atomic_load(&tally->operations), atomic_load(&tally->refused),
 	       atomic_load(&tally->forks), atomic_load(&tally->dead),
-	       atomic_load(&tally->lost), round.killed);
+	       atomic_load(&tally->lost), atomic_load(&tally->views),
+	       atomic_load(&tally->replaced), round.killed);
 	lost += atomic_load(&tally->lost);
 	end_round(&before);
 }

@@ -25,6 +25,8 @@ struct tally {
 	atomic_ulong forks;
 	atomic_ulong dead;		/* children that got no memory */
 	atomic_ulong lost;		/* RESET_UNDO after pages were dropped */
+	atomic_ulong views;
+	atomic_ulong replaced;		/* placeholders, by views and others */
 	atomic_int wrong;
 	char why[256];
 };

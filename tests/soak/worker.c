@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * A worker: threads that each reserve, commit, write, protect, reset, decommit
- * and release blocks of their own, fork now and then, and know what each page
- * has to hold. A call may be refused for want of memory; nothing else may.
+ * and release blocks of their own, map and unmap views of sections that all
+ * share, fork now and then, and know what each page has to hold, as far as
+ * nobody else writes there. A call may be refused for want of memory; nothing
+ * else may.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,42 +15,32 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "soak.h"
+#include "worker.h"
 
-#define BLOCKS		12
-#define MOST_PAGES	384
 #define MOST_THREADS	4
 
-enum page_state { RESERVED, WRITABLE, READONLY };
-
-struct page {
-	uint8_t state;
-	bool reset;		/* the content may be gone */
-	bool written;		/* and not told, of a watched block */
-	bool told;		/* at least once */
-	u64 stamp;
-};
-
-struct block {
-	u64 base;		/* 0: none */
-	unsigned int pages;
-	bool watched;
-	struct page page[MOST_PAGES];
-};
-
-struct thread {
-	struct dice dice;
-	u64 stamps;
-	bool is_child;		/* memory may be dead: SIGBUS */
-	struct block blocks[BLOCKS];
-};
-
 static struct thread threads[MOST_THREADS];
-static int device;
+int device;
 
-static int range_call(unsigned long cmd, u64 addr, u64 size, __u32 prot)
+/* A call that may be refused for want of memory. */
+int call_device(unsigned long cmd, void *arg, const char *what)
 {
-	struct ntmem_range range = { .addr = addr, .size = size, .prot = prot };
+	int error = ioctl(device, cmd, arg) ? errno : 0;
+
+	atomic_fetch_add_explicit(&tally->operations, 1, memory_order_relaxed);
+	if (error == ENOMEM)
+		atomic_fetch_add_explicit(&tally->refused, 1,
+					  memory_order_relaxed);
+	else if (error)
+		wrong("%s: errno %d", what, error);
+	return error;
+}
+
+int range_call(unsigned long cmd, u64 addr, u64 size, __u32 prot, __u32 flags)
+{
+	struct ntmem_range range = {
+		.addr = addr, .size = size, .prot = prot, .flags = flags,
+	};
 	int error = ioctl(device, cmd, &range) ? errno : 0;
 
 	atomic_fetch_add_explicit(&tally->operations, 1, memory_order_relaxed);
@@ -63,14 +55,15 @@ static int range_call(unsigned long cmd, u64 addr, u64 size, __u32 prot)
 
 /* ---------------------------------------------------------------- pages --- */
 
-static u64 address(const struct block *block, unsigned int page)
+u64 address(const struct block *block, unsigned int page)
 {
 	return block->base + page * PAGE;
 }
 
 static volatile u64 *word(const struct block *block, unsigned int page)
 {
-	return (volatile u64 *)(uintptr_t)address(block, page) + page % 512;
+	return (volatile u64 *)(uintptr_t)address(block, page) +
+	       (block->first + page) % 512;
 }
 
 static void verify(const struct block *block, unsigned int i)
@@ -81,6 +74,12 @@ static void verify(const struct block *block, unsigned int i)
 	if (page->state == RESERVED)
 		return;
 	seen = *word(block, i);
+	if (block->view && !page->own) {
+		if (!view_shows(block, i, seen))
+			wrong("page %u of section %u shows %#llx",
+			      block->first + i, block->section, seen);
+		return;
+	}
 	if (seen == page->stamp || (page->reset && !seen))
 		return;
 	wrong("page %#llx shows %#llx, should show %#llx%s", address(block, i),
@@ -92,8 +91,13 @@ static void write_page(struct thread *thread, struct block *block,
 {
 	struct page *page = &block->page[i];
 
-	if (page->state != WRITABLE)
+	if (page->state != WRITABLE && page->state != COPYING)
 		return;
+	if (block->view && page->state == WRITABLE && !page->own) {
+		*word(block, i) = view_stamp(block, i, ++thread->stamps);
+		return;
+	}
+	page->own = block->view;
 	page->stamp = ++thread->stamps ^ address(block, i) << 16;
 	*word(block, i) = page->stamp;
 	page->reset = false;
@@ -101,8 +105,8 @@ static void write_page(struct thread *thread, struct block *block,
 }
 
 /* A random part of the block. */
-static unsigned int part(struct thread *thread, const struct block *block,
-			 unsigned int *first)
+unsigned int part(struct thread *thread, const struct block *block,
+		  unsigned int *first)
 {
 	*first = dice_below(&thread->dice, block->pages);
 	return 1 + dice_below(&thread->dice, block->pages - *first);
@@ -123,19 +127,25 @@ static void begin(struct thread *thread, struct block *block)
 
 	while (left >= kinds[i].percent)
 		left -= kinds[i++].percent;
+	memset(block, 0, sizeof(*block));
 	block->pages = 1 + dice_below(&thread->dice, MOST_PAGES);
 	reserve.size = block->pages * PAGE;
 	reserve.flags = kinds[i].flags;
-	if (ioctl(device, NTMEM_IOC_RESERVE, &reserve)) {
-		if (errno == ENOMEM)
-			atomic_fetch_add(&tally->refused, 1);
-		else
-			wrong("reserve %#llx: errno %d", reserve.size, errno);
+	if (kinds[i].flags != NTMEM_RESERVE_TOP_DOWN &&
+	    !dice_below(&thread->dice, 5)) {
+		if (!frame_begin(thread, block))
+			return;
+		reserve.addr = block->base;
+		reserve.flags |= NTMEM_RESERVE_REPLACE;
+	}
+	if (call_device(NTMEM_IOC_RESERVE, &reserve, "reserve")) {
+		if (block->frame)
+			frame_release(block);
+		block->base = 0;
 		return;
 	}
 	block->base = reserve.addr;
 	block->watched = reserve.flags & NTMEM_RESERVE_WATCH;
-	memset(block->page, 0, sizeof(block->page));
 	for (i = 0; i < block->pages; i++)
 		block->page[i].state = reserve.flags & NTMEM_RESERVE_COMMIT ?
 				       WRITABLE : RESERVED;
@@ -146,7 +156,7 @@ static void commit(struct thread *thread, struct block *block)
 	unsigned int first, n = part(thread, block, &first);
 
 	if (range_call(NTMEM_IOC_COMMIT, address(block, first), n * PAGE,
-		       NTMEM_PAGE_READWRITE))
+		       NTMEM_PAGE_READWRITE, 0))
 		return;
 	for (; n--; first++)
 		block->page[first].state = WRITABLE;
@@ -156,7 +166,8 @@ static void decommit(struct thread *thread, struct block *block)
 {
 	unsigned int first, n = part(thread, block, &first);
 
-	if (range_call(NTMEM_IOC_DECOMMIT, address(block, first), n * PAGE, 0))
+	if (range_call(NTMEM_IOC_DECOMMIT, address(block, first), n * PAGE, 0,
+		       0))
 		return;
 	for (; n--; first++)
 		block->page[first] = (struct page) {
@@ -192,7 +203,7 @@ static void protect(struct thread *thread, struct block *block)
 static void undo(struct block *block, unsigned int first, unsigned int n)
 {
 	int error = range_call(NTMEM_IOC_RESET_UNDO, address(block, first),
-			       n * PAGE, 0);
+			       n * PAGE, 0, 0);
 
 	if (error == EBUSY)
 		atomic_fetch_add(&tally->lost, 1);
@@ -213,7 +224,8 @@ static void reset(struct thread *thread, struct block *block)
 {
 	unsigned int first, n = part(thread, block, &first), i;
 
-	if (range_call(NTMEM_IOC_RESET, address(block, first), n * PAGE, 0))
+	if (range_call(NTMEM_IOC_RESET, address(block, first), n * PAGE, 0,
+		       0) || block->view)
 		return;
 	for (i = first; i < first + n; i++)
 		block->page[i].reset = block->page[i].state != RESERVED;
@@ -287,7 +299,7 @@ static void use(struct thread *thread, struct block *block)
 
 static void release(struct block *block)
 {
-	if (!range_call(NTMEM_IOC_RELEASE, block->base, 0, 0))
+	if (frame_end(block))
 		block->base = 0;
 }
 
@@ -296,10 +308,10 @@ static void release_tail(struct thread *thread, struct block *block)
 {
 	unsigned int keep = 1 + dice_below(&thread->dice, block->pages);
 
-	if (keep >= block->pages)
+	if (keep >= block->pages || block->frame)
 		return;
 	if (!range_call(NTMEM_IOC_RELEASE, address(block, keep),
-			(block->pages - keep) * PAGE, 0))
+			(block->pages - keep) * PAGE, 0, 0))
 		block->pages = keep;
 }
 
@@ -334,14 +346,37 @@ static void fork_child(struct thread *thread)
 	}
 }
 
+/* True when it was one of those that a view has its own way for. */
+static bool step_in_view(struct thread *thread, struct block *block,
+			 unsigned int what)
+{
+	if (!block->view || what < 30)
+		return false;
+	if (what < 55)
+		view_commit(thread, block);
+	else if (what < 60)
+		view_refuse(thread, block);
+	else if (what < 78)
+		view_protect(thread, block);
+	else if (what >= 91 && what < 96)
+		release(block);
+	else
+		return false;
+	return true;
+}
+
 static void step(struct thread *thread)
 {
 	struct block *block = &thread->blocks[dice_below(&thread->dice,
 							 BLOCKS)];
 	unsigned int what = dice_below(&thread->dice, 100);
 
-	if (!block->base)
+	if (!block->base && dice_below(&thread->dice, 4))
 		begin(thread, block);
+	else if (!block->base)
+		view_begin(thread, block);
+	else if (step_in_view(thread, block, what))
+		return;
 	else if (what < 30)
 		use(thread, block);
 	else if (what < 55)
