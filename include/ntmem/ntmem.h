@@ -21,7 +21,7 @@ extern "C" {
  * nothing else. -1, with ERROR_INVALID_HANDLE, for what is no handle. May be
  * called from any thread.
  */
-int ntmem_handle_to_fd(HANDLE handle);
+WINBASEAPI int ntmem_handle_to_fd(HANDLE handle);
 
 /*
  * ntmem_handle_from_fd - a handle for a descriptor of a section
@@ -31,7 +31,7 @@ int ntmem_handle_to_fd(HANDLE handle);
  * NULL on failure, and fd is still the caller's: ERROR_INVALID_HANDLE for what
  * is no section, ERROR_TOO_MANY_OPEN_FILES. May be called from any thread.
  */
-HANDLE ntmem_handle_from_fd(int fd);
+WINBASEAPI HANDLE ntmem_handle_from_fd(int fd);
 
 #ifdef __cplusplus
 }

@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 	add_heap_case(suite, heap_host_tests());
 	add_heap_case(suite, heap_user_tests());
 	suite_add_tcase(suite, section_tests());
+	suite_add_tcase(suite, section_host_tests());
 	suite_add_tcase(suite, signal_tests());
 	suite_add_tcase(suite, fork_tests());
 	suite_add_tcase(suite, watch_host_tests());

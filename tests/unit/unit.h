@@ -58,6 +58,7 @@ TCase *region_tests(void);
 TCase *region_failure_tests(void);
 TCase *region_model_tests(void);
 TCase *section_tests(void);
+TCase *section_host_tests(void);
 TCase *signal_tests(void);
 TCase *system_tests(void);
 TCase *thread_tests(void);
