@@ -126,6 +126,12 @@ static const u8 ntmem_sticky = NTMEM_S_LOCKED | NTMEM_S_DISCARD;
 #define NTMEM_NEEDS_WRITE	1	/* the lock for writing */
 #define NTMEM_NEEDS_EXEC	2	/* ntmem_gain_exec() */
 
+/* There is no reservation; and what only views can have is wrong anywhere else. */
+static int ntmem_no_range(u8 state)
+{
+	return state & NTMEM_S_COPY ? -EINVAL : -ENOENT;
+}
+
 /* Can the region's pages have this state, and its mapping serve it? */
 static int ntmem_region_takes(const struct ntmem_region *region, u8 state)
 {
@@ -218,8 +224,8 @@ static noinline int ntmem_commit_any(struct ntmem_space *space,
 	for (;;) {
 		region = ntmem_range_lock(space, pages, write);
 		if (!region)
-			return -ENOENT;
-		if (region->placeholder)
+			return ntmem_no_range(state);
+		if (region->placeholder && !(state & NTMEM_S_COPY))
 			err = -EEXIST;
 		else
 			err = ntmem_region_takes(region, state);
@@ -263,7 +269,7 @@ int ntmem_commit(struct ntmem_space *space, const struct ntmem_range *range)
 		return err;
 	region = ntmem_range_lock(space, &pages, false);
 	if (!region)
-		return -ENOENT;
+		return ntmem_no_range(state);
 	err = -EAGAIN;
 	if (likely(!region->cow && state == NTMEM_S_READWRITE)) {
 		spin_lock(&region->state_lock);
@@ -445,7 +451,7 @@ int ntmem_protect(struct ntmem_space *space, struct ntmem_protect *protect)
 	for (;;) {
 		region = ntmem_range_lock(space, &pages, true);
 		if (!region)
-			return -ENOENT;
+			return ntmem_no_range(state);
 		err = ntmem_region_takes(region, state);
 		if (err == NTMEM_NEEDS_EXEC) {
 			ntmem_state_scan(region, pages.first, pages.last,

@@ -67,10 +67,14 @@ static int ntmem_replace_locked(struct ntmem_space *space,
 				struct ntmem_region *back, bool exec)
 {
 	struct ntmem_region *old;
+	bool map = false;
 	int err = -ENOENT;
 
 	old = ntmem_placeholder_lock(space, region->start, region->end);
 	if (old) {
+		/* Nor is a child to get the mapping of what is not for it. */
+		map = (exec && !old->exec) ||
+		      (region->nofork && !old->nofork);
 		region->nofork |= old->nofork;
 		region->exec = old->exec;
 		region->dead = old->dead;
@@ -81,9 +85,9 @@ static int ntmem_replace_locked(struct ntmem_space *space,
 	}
 	if (err && region->segment)
 		ntmem_view_empty(region);
-	if (err || !exec || region->exec)
+	if (err || !map)
 		return err;
-	err = ntmem_map_exec(region, true);
+	err = ntmem_map_exec(region, exec || region->exec);
 	if (err)
 		ntmem_replace_undo(region, back);
 	return err;
@@ -275,7 +279,8 @@ int ntmem_placeholder_preserve(struct ntmem_space *space, unsigned long start,
 /* What placeholders side by side have, each or all. */
 struct ntmem_row {
 	unsigned long nr;
-	bool nofork;
+	bool nofork;		/* one is so */
+	bool fork;		/* one is not */
 	bool exec;		/* one is mapped so */
 	bool plain;		/* one is not */
 };
@@ -296,6 +301,7 @@ static int ntmem_row_look(struct ntmem_space *space, unsigned long start,
 		       region->end <= end;
 		row->nr++;
 		row->nofork |= region->nofork;
+		row->fork |= !region->nofork;
 		row->exec |= region->exec;
 		row->plain |= !region->exec;
 		start = region->end;
@@ -396,6 +402,13 @@ static int ntmem_row_join(struct ntmem_space *space, unsigned long start,
 		err = ntmem_row_end(regions, nr, region);
 	}
 	mmap_read_unlock(space->mm);
+	/*
+	 * A child is not to get what of the mapping had been for it, in the way
+	 * of its own. It is no harm but that where it cannot be mapped anew.
+	 */
+	if (!err && row->nofork && row->fork &&
+	    ntmem_map_exec(region, region->exec) && region->dying)
+		err = -ENOENT;
 put:
 	for (i = 0; i < nr; i++)
 		ntmem_region_put(regions[i]);

@@ -444,6 +444,38 @@ TEST_F(placeholder, nofork)
 	ASSERT_EQ(0, nt_reap(pid));
 }
 
+/* What is not for a child leaves it a place that it can find, too. */
+static int reserve_there(void *data)
+{
+	struct ntmem_reserve *r = data;
+	int fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+
+	CHECK(!nt_call(fd, NTMEM_IOC_RESERVE, r));
+	return 0;
+}
+
+TEST_F(placeholder, nofork_leaves_a_hole)
+{
+	struct ntmem_reserve r = {
+		.size = SIZE, .prot = RW, .min_addr = WANTED,
+		.max_addr = WANTED + SIZE - 1,
+	};
+	__u64 half = SIZE / 2;
+
+	ASSERT_EQ(WANTED, placeholder(self->fd, WANTED, SIZE));
+	ASSERT_EQ(0, replace(self->fd, WANTED, SIZE, RW,
+			     NTMEM_RESERVE_NOFORK));
+	ASSERT_EQ(0, nt_in_child(reserve_there, &r));
+	ASSERT_EQ(0, nt_release(self->fd, WANTED, 0));
+	/* The same of one that was joined with such a one. */
+	ASSERT_EQ(WANTED, placeholder(self->fd, WANTED, SIZE));
+	ASSERT_EQ(0, split(self->fd, WANTED, half));
+	ASSERT_EQ(0, replace(self->fd, WANTED, half, RW, NTMEM_RESERVE_NOFORK));
+	ASSERT_EQ(0, split(self->fd, WANTED, half));
+	ASSERT_EQ(0, coalesce(self->fd, WANTED, SIZE));
+	ASSERT_EQ(0, nt_in_child(reserve_there, &r));
+}
+
 TEST_F(placeholder, in_a_batch)
 {
 	struct ntmem_op ops[6];

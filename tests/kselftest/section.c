@@ -480,6 +480,11 @@ TEST_F(section, writecopy_is_not_for_private_memory)
 	ASSERT_UNCHANGED(EINVAL, nt_protect(self->fd, plain, PAGE, WC, NULL));
 	ASSERT_UNCHANGED(EINVAL, nt_commit(self->fd, plain, PAGE, XWC));
 	ASSERT_UNCHANGED(EINVAL, nt_reserve(self->fd, &addr, PAGE, WC, 0));
+	/* Nor for none, nor for a placeholder. */
+	ASSERT_UNCHANGED(EINVAL, nt_commit(self->fd, WANTED, PAGE, WC));
+	ASSERT_UNCHANGED(EINVAL, nt_protect(self->fd, WANTED, PAGE, XWC, NULL));
+	ASSERT_EQ(0, nt_reserve(self->fd, &addr, PAGE, NOACCESS, PLACEHOLDER));
+	ASSERT_UNCHANGED(EINVAL, nt_commit(self->fd, addr, PAGE, WC));
 }
 
 /* ---------------------------------------------------------------- RESERVE --- */
