@@ -488,10 +488,16 @@ void oracle_begin(void)
 	last_valid = false;
 }
 
-/* The child begins with its parent's pages, and is watched on its own. */
+/*
+ * The child begins with its parent's pages, and is watched on its own; but of
+ * what a blind parent wrote it knows nothing.
+ */
 void oracle_child(void)
 {
+	bool was_blind = blind;
+
 	oracle_begin();
+	blind |= was_blind;
 	excused = child_may_lose;
 	if (!blind && excused)
 		oracle_resync();
