@@ -146,7 +146,9 @@ void oracle_child(void);
 void oracle_wrote(u64 addr, u64 tried, u64 done, const u64 *buffer);
 void oracle_wrote_word(u64 addr, u64 value);
 void oracle_lost(u64 addr);
-void oracle_dropped(u64 addr, u64 size);
+void oracle_dropped(u64 addr, u64 size, bool released);
+void oracle_watched(const struct ntmem_watch *watch, const u64 *pages,
+		    u64 room);
 void oracle_reset(u64 addr, u64 size);
 void oracle_undone(u64 addr, u64 size, bool lost);
 void oracle_resync(void);

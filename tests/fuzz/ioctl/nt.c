@@ -166,7 +166,8 @@ static void note_call(const struct op *op, const struct call *call, int error)
 	case NTMEM_IOC_DECOMMIT:
 	case NTMEM_IOC_RELEASE:
 		if (call->size)
-			oracle_dropped(call->addr, call->size);
+			oracle_dropped(call->addr, call->size,
+				       call->cmd == NTMEM_IOC_RELEASE);
 		else
 			oracle_resync();
 	}
@@ -265,8 +266,10 @@ int nt_watch(const struct op *op)
 
 	if (!error && view_at(watch.addr))
 		report("a view was watched, at %#llx", watch.addr);
-	if (!error)
+	if (!error) {
 		check_told(&watch, pages, room);
+		oracle_watched(&watch, pages, room);
+	}
 	return error;
 }
 

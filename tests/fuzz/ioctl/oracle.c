@@ -32,6 +32,7 @@ struct watched {
 	u64 page;		/* its address, or its home in a section */
 	bool written;		/* an entry stays when its content goes */
 	bool copied;		/* of a view, which it is known to be of */
+	bool recorded;		/* written to, and no WATCH has reset that */
 	u64 word[2];
 	enum certainty certainty[2];
 };
@@ -166,6 +167,7 @@ void oracle_wrote_word(u64 addr, u64 value)
 	if (!w)
 		return;
 	matters(w);
+	w->recorded = true;
 	addr = (addr & (PAGE - 1)) & -8ULL;
 	if (addr && addr != LAST_WORD)
 		return;
@@ -212,12 +214,50 @@ static void drop(struct watched *w)
 	w->copied = false;
 }
 
-void oracle_dropped(u64 addr, u64 size)
+/* DECOMMIT keeps the record of a page, RELEASE does not. */
+void oracle_dropped(u64 addr, u64 size, bool released)
 {
-	for (unsigned int i = 0; i < watched_count; i++)
-		if (watched[i].page >= (addr & -PAGE) &&
-		    watched[i].page - (addr & -PAGE) < size + addr % PAGE)
-			drop(&watched[i]);
+	for (unsigned int i = 0; i < watched_count; i++) {
+		if (watched[i].page < (addr & -PAGE) ||
+		    watched[i].page - (addr & -PAGE) >= size + addr % PAGE)
+			continue;
+		drop(&watched[i]);
+		watched[i].recorded &= !released;
+	}
+}
+
+static bool is_among(const u64 *pages, u64 count, u64 page)
+{
+	while (count--)
+		if (pages[count] == page)
+			return true;
+	return false;
+}
+
+/*
+ * WATCH has told all that there was room for. Of what this process has written
+ * nothing may be missing up to the last one told, or at all if there was more
+ * room; not where memory is short, which makes it tell less.
+ */
+void oracle_watched(const struct ntmem_watch *watch, const u64 *pages, u64 room)
+{
+	u64 first = watch->addr & -PAGE, size = watch->size + watch->addr % PAGE;
+	u64 last = watch->count < room || !room ? -1ULL :
+						  pages[watch->count - 1];
+	bool reset = watch->flags & NTMEM_WATCH_RESET;
+
+	for (unsigned int i = 0; single && i < watched_count; i++) {
+		struct watched *w = &watched[i];
+
+		if (w->page < first || w->page - first >= size ||
+		    w->page > last || !w->recorded)
+			continue;
+		if (room && !child_may_lose &&
+		    !is_among(pages, watch->count, w->page))
+			report("%#llx was written to, and is not told",
+			       w->page);
+		w->recorded = !reset;
+	}
 }
 
 static bool within(const struct watched *w, u64 addr, u64 size)
@@ -272,8 +312,10 @@ void oracle_resync(void)
 	for (unsigned int i = 0; single && i < watched_count; i++)
 		if (watched[i].written && !view_is_home(watched[i].page) &&
 		    (!query(watched[i].page, &q) ||
-		     q.state != NTMEM_STATE_COMMIT))
+		     q.state != NTMEM_STATE_COMMIT)) {
 			drop(&watched[i]);
+			watched[i].recorded = false;
+		}
 }
 
 /* ----------------------------------------------------------------- walk --- */
