@@ -232,6 +232,19 @@ int ntmem_charge_more(unsigned long pages)
 	return growth.err ? -ENOMEM : 0;
 }
 
+/* ntmem_charge() without a lock held that the growth of the account needs. */
+int ntmem_charge_wait(struct ntmem_space *space, unsigned long pages)
+{
+	int err;
+
+	while ((err = ntmem_charge(space, pages)) == -EAGAIN) {
+		err = ntmem_charge_more(pages);
+		if (err)
+			break;
+	}
+	return err;
+}
+
 /* ---------------------------------------------------------------- users --- */
 
 /*

@@ -128,26 +128,13 @@ static int ntmem_fork_unlock(struct ntmem_region *child)
 				&change, false);
 }
 
-/* Charges without a lock held that the growth of the account would need. */
-static int ntmem_fork_charge(struct ntmem_space *space, unsigned long pages)
-{
-	int err;
-
-	while ((err = ntmem_charge(space, pages)) == -EAGAIN) {
-		err = ntmem_charge_more(pages);
-		if (err)
-			break;
-	}
-	return err;
-}
-
 /* Fills the child's region; the parent's is locked for writing. */
 static int ntmem_fork_fill(struct ntmem_region *child,
 			   struct ntmem_region *parent)
 {
 	int err;
 
-	err = ntmem_fork_charge(child->space, parent->committed);
+	err = ntmem_charge_wait(child->space, parent->committed);
 	if (err)
 		return err;
 	child->committed = parent->committed;
@@ -183,26 +170,20 @@ static void ntmem_fork_failed(struct ntmem_region *child)
 static int ntmem_fork_region(struct ntmem_space *space,
 			     struct ntmem_region *parent, bool exec)
 {
-	struct ntmem_region *child = ntmem_region_alloc(space,
-							GFP_KERNEL_ACCOUNT);
+	struct ntmem_region *child = ntmem_region_like(space, parent,
+						       parent->start,
+						       parent->end,
+						       GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!child)
 		return -ENOMEM;
-	child->start = parent->start;
-	child->end = parent->end;
-	child->chunk0 = ntmem_first(child) >> NTMEM_CHUNK_SHIFT;
-	child->alloc_prot = parent->alloc_prot;
-	child->watch = parent->watch;
-	child->placeholder = parent->placeholder;
-	child->replaced = parent->replaced;
 	child->segment = parent->segment;
 	child->segment_first = parent->segment_first;
 	if (child->segment)
 		ntmem_segment_get(child->segment);
 	/* The parent may be about to note what its VMA says already. */
-	child->exec = parent->exec || exec;
-	child->dead = parent->dead;
+	child->exec |= exec;
 	if (!child->dead && ntmem_fork_fill(child, parent))
 		ntmem_fork_failed(child);
 	err = ntmem_region_publish(child);

@@ -383,7 +383,8 @@ struct ntmem_region *ntmem_region_lock(struct ntmem_space *space,
 				       unsigned long addr, bool write);
 void ntmem_region_unlock(struct ntmem_region *region, bool write);
 void ntmem_region_put(struct ntmem_region *region);
-struct ntmem_region *ntmem_region_like(const struct ntmem_region *region,
+struct ntmem_region *ntmem_region_like(struct ntmem_space *space,
+				       const struct ntmem_region *region,
 				       unsigned long start, unsigned long end,
 				       gfp_t gfp);
 int ntmem_region_publish(struct ntmem_region *region);
@@ -551,6 +552,7 @@ extern unsigned long ntmem_space_limit;
 int ntmem_charge_user(struct ntmem_user *user, unsigned long pages);
 void ntmem_uncharge_user(struct ntmem_user *user, unsigned long pages);
 int ntmem_charge(struct ntmem_space *space, unsigned long pages);
+int ntmem_charge_wait(struct ntmem_space *space, unsigned long pages);
 void ntmem_uncharge(struct ntmem_space *space, unsigned long pages);
 int ntmem_charge_more(unsigned long pages);
 void ntmem_charge_idle(void);
@@ -592,6 +594,10 @@ int ntmem_placeholder_coalesce(struct ntmem_space *space, unsigned long start,
 			       unsigned long end);
 
 /* reserve.c */
+struct ntmem_region *ntmem_region_wanted(struct ntmem_space *space,
+					 const struct ntmem_reserve *reserve,
+					 struct ntmem_segment *segment,
+					 unsigned long first);
 int ntmem_map_view(struct ntmem_space *space, struct ntmem_map_view *view);
 int ntmem_unmap_view(struct ntmem_space *space,
 		     const struct ntmem_unmap_view *unmap);

@@ -210,6 +210,25 @@ static int ntmem_commit_write(struct ntmem_region *region,
 	return 0;
 }
 
+/* The region is locked as write says. */
+static int ntmem_commit_locked(struct ntmem_region *region,
+			       const struct ntmem_pages *pages, u8 state,
+			       bool write, unsigned long *need)
+{
+	int err;
+
+	if (region->placeholder && !(state & NTMEM_S_COPY))
+		return -EEXIST;
+	err = ntmem_region_takes(region, state);
+	if (err)
+		return err;
+	if (region->segment)
+		return write ? ntmem_view_change(region, pages, state, true,
+						 need) : NTMEM_NEEDS_WRITE;
+	return write ? ntmem_commit_write(region, pages, state, need) :
+		       ntmem_commit_read(region, pages, state, need);
+}
+
 static noinline int ntmem_commit_any(struct ntmem_space *space,
 				     const struct ntmem_pages *pages, u8 state)
 {
@@ -225,21 +244,7 @@ static noinline int ntmem_commit_any(struct ntmem_space *space,
 		region = ntmem_range_lock(space, pages, write);
 		if (!region)
 			return ntmem_no_range(state);
-		if (region->placeholder && !(state & NTMEM_S_COPY))
-			err = -EEXIST;
-		else
-			err = ntmem_region_takes(region, state);
-		if (err)
-			; /* nothing of it */
-		else if (region->segment && !write)
-			err = NTMEM_NEEDS_WRITE;
-		else if (region->segment)
-			err = ntmem_view_change(region, pages, state, true,
-						&need);
-		else if (write)
-			err = ntmem_commit_write(region, pages, state, &need);
-		else
-			err = ntmem_commit_read(region, pages, state, &need);
+		err = ntmem_commit_locked(region, pages, state, write, &need);
 		ntmem_region_unlock(region, write);
 
 		if (likely(err <= 0 && err != -EAGAIN))
@@ -416,6 +421,7 @@ static int ntmem_protect_locked(struct ntmem_region *region,
 	return 0;
 }
 
+/* The region is locked for writing; -EAGAIN as ntmem_charge() has it. */
 static int ntmem_protect_view(struct ntmem_region *region,
 			      const struct ntmem_pages *pages, u8 state,
 			      u32 *old_prot, unsigned long *need)
@@ -500,6 +506,7 @@ static int ntmem_lock_guard(struct ntmem_region *region,
 	return -EKEYEXPIRED;
 }
 
+/* The region is locked for writing. */
 static bool ntmem_is_resident(struct ntmem_region *region,
 			      const struct ntmem_pages *pages,
 			      const struct ntmem_scan *scan)

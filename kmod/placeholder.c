@@ -4,10 +4,10 @@
  *
  * A placeholder is a region in which nothing can be committed, so that it has
  * neither pages nor tables. What takes its place, and what it takes the place
- * of, is stored over the other in the space's tree; VMAs stay what they are.
- * So the range belongs to some region at every moment, and nobody else can
- * get it. All here runs under space->map_lock, but munmap(2) and fork may
- * come at any time.
+ * of, is stored over the other in the space's tree; VMAs stay, or are mapped
+ * anew where execution or fork want it. So the range belongs to some region at
+ * every moment, and nobody else can get it. All of this happens under
+ * space->map_lock, but munmap(2) and fork may come at any time.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -20,7 +20,8 @@ static struct ntmem_region *ntmem_placeholder_like(struct ntmem_region *region,
 {
 	struct ntmem_region *like;
 
-	like = ntmem_region_like(region, region->start, region->end, gfp);
+	like = ntmem_region_like(region->space, region, region->start,
+				 region->end, gfp);
 	if (!like)
 		return NULL;
 	like->alloc_prot = NTMEM_PAGE_NOACCESS;
@@ -48,7 +49,10 @@ static struct ntmem_region *ntmem_placeholder_lock(struct ntmem_space *space,
 	return NULL;
 }
 
-/* Nobody has heard of the reservation: the placeholder is there again. */
+/*
+ * Nobody has heard of the reservation: the placeholder is there again. map_lock
+ * is held.
+ */
 static void ntmem_replace_undo(struct ntmem_region *region,
 			       struct ntmem_region *back)
 {
@@ -111,24 +115,6 @@ static int ntmem_replace_commit(struct ntmem_space *space,
 	return err;
 }
 
-static struct ntmem_region *
-ntmem_replacement(struct ntmem_space *space, const struct ntmem_reserve *reserve)
-{
-	struct ntmem_region *region = ntmem_region_alloc(space,
-							 GFP_KERNEL_ACCOUNT);
-
-	if (!region)
-		return NULL;
-	region->start = reserve->addr & PAGE_MASK;
-	region->end = PAGE_ALIGN(reserve->addr + reserve->size);
-	region->chunk0 = ntmem_first(region) >> NTMEM_CHUNK_SHIFT;
-	region->alloc_prot = reserve->prot;
-	region->nofork = reserve->flags & NTMEM_RESERVE_NOFORK;
-	region->watch = reserve->flags & NTMEM_RESERVE_WATCH;
-	region->replaced = true;
-	return region;
-}
-
 /**
  * ntmem_replace() - RESERVE in the place of a placeholder
  * @space: in which
@@ -136,21 +122,25 @@ ntmem_replacement(struct ntmem_space *space, const struct ntmem_reserve *reserve
  * @state: the state of @reserve->prot
  * @segment: what it is to be a view of, or NULL
  * @first: number there of the first page
+ *
+ * Takes map_lock, but not over the commit, which takes it where it has to.
  */
 int ntmem_replace(struct ntmem_space *space, struct ntmem_reserve *reserve,
 		  u8 state, struct ntmem_segment *segment, unsigned long first)
 {
 	bool exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
-	struct ntmem_region *region, *back = NULL;
+	struct ntmem_region *region, *back;
 	int err = -ENOMEM;
 
-	region = ntmem_replacement(space, reserve);
-	if (region)
-		back = ntmem_placeholder_like(region, GFP_KERNEL_ACCOUNT);
+	region = ntmem_region_wanted(space, reserve, segment, first);
+	if (!region)
+		return -ENOMEM;
+	region->start = reserve->addr & PAGE_MASK;
+	region->end = PAGE_ALIGN(reserve->addr + reserve->size);
+	region->chunk0 = ntmem_first(region) >> NTMEM_CHUNK_SHIFT;
+	back = ntmem_placeholder_like(region, GFP_KERNEL_ACCOUNT);
 	if (!back)
 		goto put;
-	region->segment = segment;
-	region->segment_first = first;
 	err = segment ? ntmem_view_fill(region) : 0;
 	if (err)
 		goto put;
@@ -167,8 +157,7 @@ int ntmem_replace(struct ntmem_space *space, struct ntmem_reserve *reserve,
 put:
 	if (back)
 		ntmem_region_put(back);
-	if (region)
-		ntmem_region_put(region);
+	ntmem_region_put(region);
 	return err;
 }
 
@@ -214,14 +203,14 @@ static int ntmem_split(struct ntmem_region *region, unsigned long start,
 	int err = -ENOMEM;
 
 	if (start > region->start) {
-		part = ntmem_region_like(region, start, end,
+		part = ntmem_region_like(region->space, region, start, end,
 					 GFP_KERNEL_ACCOUNT);
 		if (!part)
 			goto put;
 	}
 	if (end < region->end) {
-		tail = ntmem_region_like(region, end, region->end,
-					 GFP_KERNEL_ACCOUNT);
+		tail = ntmem_region_like(region->space, region, end,
+					 region->end, GFP_KERNEL_ACCOUNT);
 		if (!tail)
 			goto put;
 		err = ntmem_placeholder_store(tail, GFP_KERNEL_ACCOUNT);
@@ -383,7 +372,7 @@ static int ntmem_row_join(struct ntmem_space *space, unsigned long start,
 		return -ENOMEM;
 	nr = ntmem_row_get(space, start, end, regions, row->nr);
 	if (nr == row->nr)
-		region = ntmem_region_like(regions[0], start, end,
+		region = ntmem_region_like(space, regions[0], start, end,
 					   GFP_KERNEL_ACCOUNT);
 	else
 		err = -ENOENT;

@@ -40,6 +40,7 @@ struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space, gfp_t gfp)
 
 /**
  * ntmem_region_like() - a region with the properties of another one
+ * @space: the space of the new one
  * @region: the other one, which is locked or cannot change
  * @start: first byte of the new one
  * @end: byte behind its last
@@ -47,11 +48,12 @@ struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space, gfp_t gfp)
  *
  * Return: the region, with nothing in it; NULL without memory.
  */
-struct ntmem_region *ntmem_region_like(const struct ntmem_region *region,
+struct ntmem_region *ntmem_region_like(struct ntmem_space *space,
+				       const struct ntmem_region *region,
 				       unsigned long start, unsigned long end,
 				       gfp_t gfp)
 {
-	struct ntmem_region *like = ntmem_region_alloc(region->space, gfp);
+	struct ntmem_region *like = ntmem_region_alloc(space, gfp);
 
 	if (!like)
 		return NULL;
@@ -394,8 +396,8 @@ void ntmem_regions_unmapped(struct ntmem_space *space, unsigned long start,
 static struct ntmem_region *ntmem_region_tail(struct ntmem_region *region,
 					      unsigned long start)
 {
-	struct ntmem_region *tail = ntmem_region_like(region, start,
-						      region->end,
+	struct ntmem_region *tail = ntmem_region_like(region->space, region,
+						      start, region->end,
 						      GFP_KERNEL_ACCOUNT);
 	struct ntmem_scan scan;
 

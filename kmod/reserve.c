@@ -120,25 +120,47 @@ static int ntmem_reserve_at(struct ntmem_space *space,
 	return err;
 }
 
-/* segment: NULL, or what it is to be a view of, from this page on. */
+/**
+ * ntmem_region_wanted() - a region without a place, as a call wants it
+ * @space: in which
+ * @reserve: what is wanted
+ * @segment: what it is to be a view of, or NULL
+ * @first: number there of the first page
+ *
+ * It has no reference to @segment before ntmem_view_fill().
+ */
+struct ntmem_region *ntmem_region_wanted(struct ntmem_space *space,
+					 const struct ntmem_reserve *reserve,
+					 struct ntmem_segment *segment,
+					 unsigned long first)
+{
+	struct ntmem_region *region = ntmem_region_alloc(space,
+							 GFP_KERNEL_ACCOUNT);
+
+	if (!region)
+		return NULL;
+	region->alloc_prot = reserve->prot;
+	region->nofork = reserve->flags & NTMEM_RESERVE_NOFORK;
+	region->watch = reserve->flags & NTMEM_RESERVE_WATCH;
+	region->placeholder = reserve->flags & NTMEM_RESERVE_PLACEHOLDER;
+	region->replaced = reserve->flags & NTMEM_RESERVE_REPLACE;
+	region->segment = segment;
+	region->segment_first = first;
+	return region;
+}
+
 static int ntmem_reserve_once(struct ntmem_space *space,
 			      struct ntmem_reserve *reserve, u8 state,
 			      struct ntmem_segment *segment,
 			      unsigned long first)
 {
 	bool exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
-	struct ntmem_region *region = ntmem_region_alloc(space,
-							 GFP_KERNEL_ACCOUNT);
+	struct ntmem_region *region;
 	int err;
 
+	region = ntmem_region_wanted(space, reserve, segment, first);
 	if (!region)
 		return -ENOMEM;
-	region->alloc_prot = reserve->prot;
-	region->nofork = reserve->flags & NTMEM_RESERVE_NOFORK;
-	region->watch = reserve->flags & NTMEM_RESERVE_WATCH;
-	region->placeholder = reserve->flags & NTMEM_RESERVE_PLACEHOLDER;
-	region->segment = segment;
-	region->segment_first = first;
 	if (reserve->addr)
 		err = ntmem_reserve_at(space, region, reserve, exec);
 	else

@@ -254,19 +254,18 @@ uncharge:
  */
 int ntmem_view_fill(struct ntmem_region *region)
 {
-	unsigned long need = 0;
+	unsigned long nr = ntmem_last(region) - ntmem_first(region) + 1;
 	int err;
 	u8 state;
 
 	if (ntmem_prot_to_state(region->alloc_prot, &state))
 		return -EINVAL;
-	while ((err = ntmem_view_charge(region, state, &need)) == -EAGAIN) {
-		err = ntmem_charge_more(need);
+	if (state & NTMEM_S_COPY) {
+		err = ntmem_charge_wait(region->space, nr);
 		if (err)
 			return err;
+		region->committed = nr;
 	}
-	if (err)
-		return err;
 	ntmem_segment_get(region->segment);
 	err = ntmem_view_set(region, ntmem_first(region), ntmem_last(region),
 			     state);

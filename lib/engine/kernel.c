@@ -80,7 +80,6 @@ static int call(unsigned long request, void *arg)
 		errno = saved_errno;
 		return -EBADF;
 	}
-
 	if (error == EIO || error == EBADF || error == ENOTTY) {
 		if (!reopen(fd, error)) {
 			fd = __atomic_load_n(&device, __ATOMIC_ACQUIRE);

@@ -169,23 +169,22 @@ HANDLE section_handle(const char *name, int fd, DWORD access, bool inherit)
 	struct ntmem_section section = {
 		.name = (uintptr_t)name, .name_len = name ? strlen(name) : 0,
 		.prot = protect_of(access), .fd = name ? 0 : fd,
-	}, all = section;
+	};
 	int error;
 
 	if (!engine)
 		return NULL;
 	error = engine->open_section(&section);
 	/* Of a section that has less, a handle may have rights to more. */
-	all.prot = 0;
-	if (error == -EACCES)
-		error = engine->open_section(&all);
-	else
-		all = section;
+	if (error == -EACCES) {
+		section.prot = 0;
+		error = engine->open_section(&section);
+	}
 	if (error) {
 		SetLastError(open_error(error));
 		return NULL;
 	}
-	return opened(&all, access, inherit);
+	return opened(&section, access, inherit);
 }
 
 /* --------------------------------------------------------------- create --- */
@@ -244,8 +243,6 @@ struct request {
 
 static DWORD check_request(const struct request *request)
 {
-	DWORD code;
-
 	if (!protect_valid(request->protect) || request->kind & ~SEC_BITS)
 		return ERROR_INVALID_PARAMETER;
 	if (request->attributes && request->attributes->lpSecurityDescriptor)
@@ -254,8 +251,7 @@ static DWORD check_request(const struct request *request)
 		return ERROR_INVALID_HANDLE;
 	if (request->file != INVALID_HANDLE_VALUE)
 		return ERROR_NOT_SUPPORTED;
-	code = check_kind(request->kind, request->size);
-	return code;
+	return check_kind(request->kind, request->size);
 }
 
 static HANDLE create(const struct request *request, const char *name)

@@ -17,12 +17,6 @@ static int split(struct step *s, __u64 addr)
 	return nt_release_as(s->fd, addr, PART, NTMEM_RELEASE_PRESERVE);
 }
 
-static bool is_one(struct step *s, __u64 addr, __u64 size)
-{
-	return nt_run(s->fd, addr, size, RESERVED, 0) &&
-	       nt_in(s->fd, addr, addr, NOACCESS);
-}
-
 static int replace(struct step *s, __u64 size, __u32 prot)
 {
 	struct ntmem_reserve r = {
@@ -43,8 +37,8 @@ static int split_head(struct step *s)
 
 static void head_is_split(struct step *s)
 {
-	CHECK(is_one(s, s->base, PART));
-	CHECK(is_one(s, s->base + PART, 4 * MIB - PART));
+	CHECK(nt_is_placeholder(s->fd, s->base, PART));
+	CHECK(nt_is_placeholder(s->fd, s->base + PART, 4 * MIB - PART));
 }
 
 static int split_middle(struct step *s)
@@ -54,9 +48,9 @@ static int split_middle(struct step *s)
 
 static void middle_is_split(struct step *s)
 {
-	CHECK(is_one(s, s->base, PART));
-	CHECK(is_one(s, s->base + PART, PART));
-	CHECK(is_one(s, s->base + 2 * PART, 4 * MIB - 2 * PART));
+	CHECK(nt_is_placeholder(s->fd, s->base, PART));
+	CHECK(nt_is_placeholder(s->fd, s->base + PART, PART));
+	CHECK(nt_is_placeholder(s->fd, s->base + 2 * PART, 4 * MIB - 2 * PART));
 }
 
 static void many_parts(struct step *s)
@@ -75,7 +69,7 @@ static int join(struct step *s)
 
 static void is_joined(struct step *s)
 {
-	CHECK(is_one(s, s->base, 4 * MIB));
+	CHECK(nt_is_placeholder(s->fd, s->base, 4 * MIB));
 }
 
 /* One of them mapped so that it may execute. */
@@ -161,7 +155,7 @@ static void is_back(struct step *s)
 {
 	struct ntmem_info info;
 
-	CHECK(is_one(s, s->base, 4 * MIB));
+	CHECK(nt_is_placeholder(s->fd, s->base, 4 * MIB));
 	CHECK(nt_peek(s->base) == -SIGSEGV);
 	CHECK(!nt_info(s->fd, &info));
 	CHECK(!info.space_committed);

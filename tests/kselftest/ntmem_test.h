@@ -361,6 +361,13 @@ static inline bool nt_in(int fd, __u64 addr, __u64 base, __u32 alloc_prot)
 	return false;
 }
 
+/* Is [addr, addr + size) one placeholder, or looks so? */
+static inline bool nt_is_placeholder(int fd, __u64 addr, __u64 size)
+{
+	return nt_run(fd, addr, size, RESERVED, 0) &&
+	       nt_in(fd, addr, addr, NOACCESS);
+}
+
 static inline bool nt_is_free(int fd, __u64 addr)
 {
 	struct ntmem_query q;

@@ -44,13 +44,6 @@ static int coalesce(int fd, __u64 addr, __u64 size)
 	return nt_release_as(fd, addr, size, COALESCE);
 }
 
-/* Is [addr, addr + size) one placeholder, or looks so? */
-static bool is_one(int fd, __u64 addr, __u64 size)
-{
-	return nt_run(fd, addr, size, RESERVED, 0) &&
-	       nt_in(fd, addr, addr, NOACCESS);
-}
-
 FIXTURE_SETUP(placeholder)
 {
 	self->fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
@@ -73,7 +66,7 @@ TEST_F(placeholder, is_a_reservation)
 	ASSERT_EQ(0, nt_info(self->fd, &info));
 	ASSERT_TRUE(info.features & NTMEM_FEATURE_PLACEHOLDER);
 	ASSERT_EQ(SIZE, info.space_reserved);
-	ASSERT_TRUE(is_one(self->fd, self->base, SIZE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, SIZE));
 	ASSERT_EQ(-SIGSEGV, nt_peek(self->base));
 	ASSERT_EQ(0, nt_release(self->fd, self->base, 0));
 	ASSERT_TRUE(nt_is_free(self->fd, self->base));
@@ -84,10 +77,10 @@ TEST_F(placeholder, at_an_address_or_high)
 	__u64 high = 0;
 
 	ASSERT_EQ(WANTED, placeholder(self->fd, WANTED + PAGE, SIZE));
-	ASSERT_TRUE(is_one(self->fd, WANTED, SIZE + PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, WANTED, SIZE + PAGE));
 	ASSERT_EQ(0, nt_reserve(self->fd, &high, SIZE, NOACCESS,
 				PLACEHOLDER | NTMEM_RESERVE_TOP_DOWN));
-	ASSERT_TRUE(is_one(self->fd, high, SIZE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, high, SIZE));
 }
 
 TEST_F(placeholder, bad_arguments)
@@ -171,9 +164,10 @@ TEST_F(placeholder, mmap_and_munmap)
 	ASSERT_EQ(-1, munmap(at, PAGE));
 	ASSERT_EQ(0, split(self->fd, self->base + PAGE, PAGE));
 	ASSERT_EQ(0, munmap(nt_ptr(self->base + PAGE), PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base, PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, PAGE));
 	ASSERT_TRUE(nt_is_free(self->fd, self->base + PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base + 2 * PAGE, SIZE - 2 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base + 2 * PAGE,
+				      SIZE - 2 * PAGE));
 }
 
 /* -------------------------------------------------------- split and join --- */
@@ -181,15 +175,17 @@ TEST_F(placeholder, mmap_and_munmap)
 TEST_F(placeholder, split_of_the_head)
 {
 	ASSERT_EQ(0, split(self->fd, self->base, 3 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base, 3 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base + 3 * PAGE, SIZE - 3 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, 3 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base + 3 * PAGE,
+				      SIZE - 3 * PAGE));
 }
 
 TEST_F(placeholder, split_of_the_tail)
 {
 	ASSERT_EQ(0, split(self->fd, self->base + 3 * PAGE, SIZE - 3 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base, 3 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base + 3 * PAGE, SIZE - 3 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, 3 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base + 3 * PAGE,
+				      SIZE - 3 * PAGE));
 }
 
 /* The range rounds to pages. */
@@ -198,13 +194,15 @@ TEST_F(placeholder, split_of_the_middle)
 	struct ntmem_info info;
 
 	ASSERT_EQ(0, split(self->fd, self->base + 3 * PAGE + 5, PAGE - 1));
-	ASSERT_TRUE(is_one(self->fd, self->base, 3 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base + 3 * PAGE, 2 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base + 5 * PAGE, SIZE - 5 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, 3 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base + 3 * PAGE,
+				      2 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base + 5 * PAGE,
+				      SIZE - 5 * PAGE));
 	ASSERT_EQ(0, nt_info(self->fd, &info));
 	ASSERT_EQ(SIZE, info.space_reserved);
 	ASSERT_EQ(0, nt_release(self->fd, self->base + 3 * PAGE, 0));
-	ASSERT_TRUE(is_one(self->fd, self->base, 3 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, 3 * PAGE));
 	ASSERT_TRUE(nt_is_free(self->fd, self->base + 3 * PAGE));
 }
 
@@ -228,11 +226,11 @@ TEST_F(placeholder, coalesce_two_or_more)
 	for (i = 0; i < 15; i++)
 		ASSERT_EQ(0, split(self->fd, at + i * PAGE, PAGE));
 	ASSERT_EQ(0, coalesce(self->fd, at + PAGE, 2 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, at, PAGE));
-	ASSERT_TRUE(is_one(self->fd, at + PAGE, 2 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, at + 3 * PAGE, PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, at, PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, at + PAGE, 2 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, at + 3 * PAGE, PAGE));
 	ASSERT_EQ(0, coalesce(self->fd, at, SIZE));
-	ASSERT_TRUE(is_one(self->fd, at, SIZE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, at, SIZE));
 	ASSERT_EQ(0, nt_info(self->fd, &info));
 	ASSERT_EQ(SIZE, info.space_reserved);
 	ASSERT_EQ(0, replace(self->fd, at, SIZE, RW, COMMIT));
@@ -297,7 +295,7 @@ TEST_F(placeholder, and_back)
 		ASSERT_UNCHANGED(ENOENT, split(self->fd, self->base, PAGE));
 		ASSERT_UNCHANGED(ENOENT, coalesce(self->fd, self->base, SIZE));
 		ASSERT_EQ(0, split(self->fd, self->base, SIZE));
-		ASSERT_TRUE(is_one(self->fd, self->base, SIZE));
+		ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, SIZE));
 		ASSERT_EQ(-SIGSEGV, nt_peek(self->base + PAGE));
 		ASSERT_UNCHANGED(EEXIST, nt_commit(self->fd, self->base, PAGE,
 						   RW));
@@ -339,10 +337,11 @@ TEST_F(placeholder, released_as_any_other)
 	ASSERT_UNCHANGED(ERANGE, nt_release(self->fd, self->base, SIZE));
 	/* What is left is two, and each can go back. */
 	ASSERT_EQ(0, split(self->fd, self->base, 4 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base, 4 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, 4 * PAGE));
 	ASSERT_EQ(0, nt_poke(self->base + 5 * PAGE, 1));
 	ASSERT_EQ(0, split(self->fd, self->base + 5 * PAGE, SIZE - 5 * PAGE));
-	ASSERT_TRUE(is_one(self->fd, self->base + 5 * PAGE, SIZE - 5 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base + 5 * PAGE,
+				      SIZE - 5 * PAGE));
 	ASSERT_EQ(0, nt_release(self->fd, self->base + 5 * PAGE, 0));
 	ASSERT_TRUE(nt_is_free(self->fd, self->base + 5 * PAGE));
 }
@@ -411,12 +410,12 @@ TEST_F(placeholder, fork)
 		       replace(fd, self->base, 8 * PAGE, RW, COMMIT) ||
 		       nt_poke(self->base, 8) ||
 		       split(fd, other, 8 * PAGE) ||
-		       !is_one(fd, other, 8 * PAGE);
+		       !nt_is_placeholder(fd, other, 8 * PAGE);
 		_exit(code);
 	}
 	ASSERT_EQ(0, nt_reap(pid));
 	ASSERT_EQ(7, nt_peek(other));
-	ASSERT_TRUE(is_one(self->fd, self->base, 8 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, 8 * PAGE));
 }
 
 /* Whoever says NOFORK, the placeholder or what replaces it, is heard. */
@@ -511,9 +510,9 @@ TEST_F(placeholder, many)
 	ASSERT_NE(0ULL, at);
 	for (i = 1; i < 4096; i++)
 		ASSERT_EQ(0, split(self->fd, at + (4096 - i) * PAGE, PAGE));
-	ASSERT_TRUE(is_one(self->fd, at + 1000 * PAGE, PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, at + 1000 * PAGE, PAGE));
 	ASSERT_EQ(0, coalesce(self->fd, at, size));
-	ASSERT_TRUE(is_one(self->fd, at, size));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, at, size));
 	ASSERT_EQ(0, nt_release(self->fd, at, 0));
 	ASSERT_TRUE(nt_is_free(self->fd, at));
 }

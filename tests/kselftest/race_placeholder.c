@@ -60,12 +60,6 @@ static int unmap(struct racer *r)
 	return ERRNO_OF(munmap(nt_ptr(r->addr), r->size));
 }
 
-static bool is_one(int fd, __u64 addr, __u64 size)
-{
-	return nt_run(fd, addr, size, RESERVED, 0) &&
-	       nt_in(fd, addr, addr, NOACCESS);
-}
-
 static const char * const faults[] = {
 	"fault_look", "fault_install", "fault_map", "fault_upgrade",
 };
@@ -117,7 +111,7 @@ TEST_F(race_placeholder, munmap_after_coalesce)
 	ASSERT_TRUE(race(&self->first, "coalesced", &self->other));
 	ASSERT_EQ(0, self->first.result);
 	ASSERT_EQ(EINVAL, self->other.result);
-	ASSERT_TRUE(is_one(self->fd, self->base, SIZE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, SIZE));
 }
 
 /* The mapping is gone, the placeholder not yet: it must not come back. */
@@ -130,7 +124,7 @@ TEST_F(race_placeholder, munmap_before_coalesce)
 	ASSERT_EQ(0, self->first.result);
 	ASSERT_TRUE(nt_is_free(self->fd, self->base));
 	ASSERT_TRUE(self->other.result ?
-		    is_one(self->fd, self->base + HALF, HALF) :
+		    nt_is_placeholder(self->fd, self->base + HALF, HALF) :
 		    nt_is_free(self->fd, self->base + HALF));
 }
 
@@ -191,7 +185,7 @@ TEST_F(race_placeholder, coalesce_between_two_mappings_of_fork)
 	self->other.run = coalesce;
 	ASSERT_TRUE(race(&self->first, "fork_vma", &self->other));
 	ASSERT_EQ(0, self->other.result);
-	ASSERT_TRUE(is_one(self->fd, self->base, SIZE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, SIZE));
 	ASSERT_EQ(0, nt_gate_open(&self->gate));
 	ASSERT_EQ(1, nt_reap(self->first.result));
 }
