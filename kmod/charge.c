@@ -15,6 +15,7 @@
 #include <linux/file.h>
 #include <linux/lockdep.h>
 #include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
@@ -87,6 +88,14 @@ int ntmem_charge_user(struct ntmem_user *user, unsigned long pages)
 	return pages ? ntmem_charge_up(user, pages) : 0;
 }
 
+/* A charge was refused at a limit, to a call on that space: -ENOMEM. */
+int ntmem_limited(struct ntmem_space *space)
+{
+	ntmem_count(space, NTMEM_COUNT_LIMITED, 1);
+	WRITE_ONCE(space->limited, current);
+	return -ENOMEM;
+}
+
 /**
  * ntmem_charge() - charge pages to a space, its user and the system
  * @space: who commits
@@ -104,19 +113,50 @@ int ntmem_charge(struct ntmem_space *space, unsigned long pages)
 	if (!pages)
 		return 0;
 	if (!ntmem_try_add(&space->committed, pages,
-			   READ_ONCE(ntmem_space_limit)))
-		return -ENOMEM;
+			   ntmem_space_limit_of(space)))
+		return ntmem_limited(space);
 	err = ntmem_charge_up(space->user, pages);
-	if (unlikely(err))
+	if (unlikely(err)) {
 		atomic_long_sub(pages, &space->committed);
-	return err;
+		return err == -ENOMEM ? ntmem_limited(space) : err;
+	}
+	return 0;
+}
+
+/* A limit of its own, besides that of every space. */
+int ntmem_set_limit(struct ntmem_space *space, const struct ntmem_limit *arg)
+{
+	unsigned long limit = arg->limit == U64_MAX ? ULONG_MAX :
+			      arg->limit >> PAGE_SHIFT;
+	unsigned long old = READ_ONCE(space->limit);
+
+	if (arg->pad)
+		return -EINVAL;
+	/* Nobody raises what another thread has lowered meanwhile. */
+	do {
+		if (limit > old && !capable(CAP_SYS_RESOURCE))
+			return -EPERM;
+	} while (!try_cmpxchg(&space->limit, &old, limit));
+	return 0;
+}
+
+/* The most that was ever charged, in pages. */
+unsigned long ntmem_peak(const struct ntmem_space *space)
+{
+	return max_t(unsigned long, READ_ONCE(space->peak),
+		     atomic_long_read(&space->committed));
 }
 
 void ntmem_uncharge(struct ntmem_space *space, unsigned long pages)
 {
+	unsigned long before;
+
 	if (!pages)
 		return;
-	atomic_long_sub(pages, &space->committed);
+	/* Where it goes down there was a peak: who only commits pays nothing. */
+	before = atomic_long_fetch_sub(pages, &space->committed);
+	if (unlikely(before > READ_ONCE(space->peak)))
+		WRITE_ONCE(space->peak, before);
 	ntmem_uncharge_user(space->user, pages);
 }
 
@@ -217,7 +257,7 @@ static void ntmem_ballast_shrink(struct work_struct *work)
  * ntmem_charge_more() - make room in the kernel's account
  * @pages: what is about to be charged
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, or -EINTR for a fatal signal.
  */
 int ntmem_charge_more(unsigned long pages)
 {
@@ -225,6 +265,9 @@ int ntmem_charge_more(unsigned long pages)
 		.cred = current_cred(), .pages = pages,
 	};
 
+	/* Others may charge what there is now room for, time after time. */
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	INIT_WORK_ONSTACK(&growth.work, ntmem_ballast_grow);
 	queue_work(system_unbound_wq, &growth.work);
 	flush_work(&growth.work);
@@ -253,7 +296,7 @@ int ntmem_charge_wait(struct ntmem_space *space, unsigned long pages)
  * the outermost such namespace pays. Ids in a namespace that root made are as
  * different as root made them.
  */
-static kuid_t ntmem_payer(void)
+kuid_t ntmem_payer(void)
 {
 	const struct user_namespace *ns = current_user_ns();
 	kuid_t uid = current_uid();

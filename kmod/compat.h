@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/version.h>
+#include <net/genetlink.h>
 #include <asm/tlbflush.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -29,13 +30,26 @@ static inline pte_t pte_mkwrite_novma(pte_t pte)
 }
 #endif
 
-/* Has the caller denied itself new executable memory, with PR_SET_MDWE? */
-static inline bool ntmem_denies_exec(void)
+/* Has a process denied itself new executable memory, with PR_SET_MDWE? */
+static inline bool ntmem_denies_exec(const struct mm_struct *mm)
 {
 #ifdef MMF_HAS_MDWE
-	return test_bit(MMF_HAS_MDWE, &current->mm->flags);
+	return test_bit(MMF_HAS_MDWE, &mm->flags);
 #else
 	return false;
+#endif
+}
+
+/* Only with memory cgroups does a mm know a process that has it. */
+#define NTMEM_HAS_OWNERS	IS_ENABLED(CONFIG_MEMCG)
+
+/* One of the processes that have the mm, or NULL; RCU is held. */
+static inline struct task_struct *ntmem_mm_owner(const struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMCG
+	return rcu_dereference(mm->owner);
+#else
+	return NULL;
 #endif
 }
 
@@ -45,6 +59,16 @@ static inline int ntmem_notify_change(struct dentry *dentry, struct iattr *attr)
 	return notify_change(&init_user_ns, dentry, attr, NULL);
 #else
 	return notify_change(&nop_mnt_idmap, dentry, attr, NULL);
+#endif
+}
+
+/* The attributes of the request that a dump answers. */
+static inline struct nlattr **ntmem_dump_attrs(const struct genl_dumpit_info *info)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+	return info->attrs;
+#else
+	return info->info.attrs;
 #endif
 }
 

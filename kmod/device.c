@@ -13,6 +13,7 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include "compat.h"
+#include "event.h"
 #include "ntmem.h"
 #include "test.h"
 
@@ -163,6 +164,7 @@ union ntmem_arg {
 	struct ntmem_protect protect;
 	struct ntmem_query query;
 	struct ntmem_granularity granularity;
+	struct ntmem_limit limit;
 	struct ntmem_batch batch;
 	struct ntmem_fault fault;
 	struct ntmem_map_view map_view;
@@ -170,8 +172,8 @@ union ntmem_arg {
 };
 
 /* The operations that a batch may hold, too; by NTMEM_NR_*. */
-static int ntmem_run_op(struct ntmem_space *space, unsigned int nr,
-			union ntmem_arg *arg)
+static int ntmem_do_op(struct ntmem_space *space, unsigned int nr,
+		       union ntmem_arg *arg)
 {
 	switch (nr) {
 	case NTMEM_NR_RESERVE:
@@ -199,10 +201,85 @@ static int ntmem_run_op(struct ntmem_space *space, unsigned int nr,
 	}
 }
 
+/* What an operation is about, for who watches. */
+static struct ntmem_range ntmem_op_range(unsigned int nr,
+					 const union ntmem_arg *arg)
+{
+	switch (nr) {
+	case NTMEM_NR_RESERVE:
+		return (struct ntmem_range){
+			.addr = arg->reserve.addr, .size = arg->reserve.size,
+			.prot = arg->reserve.prot, .flags = arg->reserve.flags,
+		};
+	case NTMEM_NR_PROTECT:
+		return (struct ntmem_range){
+			.addr = arg->protect.addr, .size = arg->protect.size,
+			.prot = arg->protect.prot,
+		};
+	case NTMEM_NR_QUERY:
+		return (struct ntmem_range){
+			.addr = arg->query.addr,
+		};
+	case NTMEM_NR_MAP_VIEW:
+		return (struct ntmem_range){
+			.addr = arg->map_view.addr, .size = arg->map_view.size,
+			.prot = arg->map_view.prot,
+			.flags = arg->map_view.flags,
+		};
+	case NTMEM_NR_UNMAP_VIEW:
+		return (struct ntmem_range){ .addr = arg->unmap_view.addr };
+	default:
+		return arg->range;
+	}
+}
+
+/* For who watches; nobody else pays more than the look whether somebody does. */
+static noinline int ntmem_watched_op(struct ntmem_space *space, unsigned int nr,
+				     union ntmem_arg *arg,
+				     int (*run)(struct ntmem_space *space,
+						unsigned int nr,
+						union ntmem_arg *arg))
+{
+	u64 start = ntmem_tell_begin(space);
+	int err = run(space, nr, arg);
+	struct ntmem_range range = ntmem_op_range(nr, arg);
+
+	ntmem_tell_op(space, nr, &range, err, start);
+	return err;
+}
+
+static int ntmem_run_op(struct ntmem_space *space, unsigned int nr,
+			union ntmem_arg *arg)
+{
+	if (unlikely(ntmem_is_observed()))
+		return ntmem_watched_op(space, nr, arg, ntmem_do_op);
+	return ntmem_do_op(space, nr, arg);
+}
+
+static int ntmem_do_view(struct ntmem_space *space, unsigned int nr,
+			 union ntmem_arg *arg)
+{
+	return nr == NTMEM_NR_MAP_VIEW ?
+	       ntmem_map_view(space, &arg->map_view) :
+	       ntmem_unmap_view(space, &arg->unmap_view);
+}
+
+static int ntmem_run_view(struct ntmem_space *space, unsigned int nr,
+			  union ntmem_arg *arg)
+{
+	if (unlikely(ntmem_is_observed()))
+		return ntmem_watched_op(space, nr, arg, ntmem_do_view);
+	return ntmem_do_view(space, nr, arg);
+}
+
 /* Nobody will know of what was done: as if it had not happened. */
 static void ntmem_untold(struct ntmem_space *space, unsigned int nr,
 			 const union ntmem_arg *arg)
 {
+	struct ntmem_visit visit;
+
+	if (ntmem_visit_begin(&visit, space))
+		return;
 	if (nr == NTMEM_NR_RESERVE)
 		ntmem_reserve_undo(space, arg->reserve.addr, arg->reserve.size,
 				   arg->reserve.flags, false);
@@ -210,21 +287,27 @@ static void ntmem_untold(struct ntmem_space *space, unsigned int nr,
 		ntmem_reserve_undo(space, arg->map_view.addr,
 				   arg->map_view.size, arg->map_view.flags,
 				   true);
+	ntmem_visit_end(&visit);
 }
 
 /* One operation of a batch; whatever it results in is in its status. */
 static int ntmem_batch_one(struct ntmem_space *space,
 			   struct ntmem_op __user *uop, int *status)
 {
-	struct ntmem_op op;
+	struct ntmem_visit visit;
 	union ntmem_arg arg;
-	int err = 0;
+	struct ntmem_op op;
+	int err;
 
 	if (copy_from_user(&op, uop, sizeof(op)))
 		return -EFAULT;
 	BUILD_BUG_ON(sizeof(arg.query) > sizeof(op.raw));
 	memcpy(&arg, op.raw, sizeof(op.raw));
+	err = ntmem_visit_begin(&visit, space);
+	if (err)
+		return err;
 	*status = ntmem_run_op(space, op.op, &arg);
+	ntmem_visit_end(&visit);
 	if (!*status) {
 		memcpy(op.raw, &arg, sizeof(op.raw));
 		if (copy_to_user(uop->raw, op.raw, sizeof(op.raw)))
@@ -259,8 +342,8 @@ static int ntmem_batch(struct ntmem_space *space, struct ntmem_batch *batch)
 	return 0;
 }
 
-static int ntmem_run(struct ntmem_space *space, unsigned int nr,
-		     union ntmem_arg *arg)
+static int ntmem_run_one(struct ntmem_space *space, unsigned int nr,
+			 union ntmem_arg *arg)
 {
 	switch (nr) {
 	case NTMEM_NR_INFO:
@@ -268,17 +351,33 @@ static int ntmem_run(struct ntmem_space *space, unsigned int nr,
 		return 0;
 	case NTMEM_NR_SET_GRANULARITY:
 		return ntmem_set_granularity(space, &arg->granularity);
-	case NTMEM_NR_BATCH:
-		return ntmem_batch(space, &arg->batch);
+	case NTMEM_NR_SET_LIMIT:
+		return ntmem_set_limit(space, &arg->limit);
 	case NTMEM_NR_LAST_FAULT:
 		return ntmem_reason_tell(space, &arg->fault);
 	case NTMEM_NR_MAP_VIEW:
-		return ntmem_map_view(space, &arg->map_view);
 	case NTMEM_NR_UNMAP_VIEW:
-		return ntmem_unmap_view(space, &arg->unmap_view);
+		return ntmem_run_view(space, nr, arg);
 	default:
 		return ntmem_run_op(space, nr, arg);
 	}
+}
+
+static int ntmem_run(struct ntmem_space *space, unsigned int nr,
+		     union ntmem_arg *arg)
+{
+	struct ntmem_visit visit;
+	int err;
+
+	/* One visit for each operation. */
+	if (nr == NTMEM_NR_BATCH)
+		return ntmem_batch(space, &arg->batch);
+	err = ntmem_visit_begin(&visit, space);
+	if (err)
+		return err;
+	err = ntmem_run_one(space, nr, arg);
+	ntmem_visit_end(&visit);
+	return err;
 }
 
 /* The ioctls by number; one that is not here is ENOTTY. */
@@ -299,6 +398,7 @@ static const unsigned int ntmem_ioctls[] = {
 	[NTMEM_NR_LAST_FAULT] = NTMEM_IOC_LAST_FAULT,
 	[NTMEM_NR_MAP_VIEW] = NTMEM_IOC_MAP_VIEW,
 	[NTMEM_NR_UNMAP_VIEW] = NTMEM_IOC_UNMAP_VIEW,
+	[NTMEM_NR_SET_LIMIT] = NTMEM_IOC_SET_LIMIT,
 };
 
 static noinline long ntmem_ioctl_any(struct ntmem_space *space,
@@ -327,6 +427,15 @@ static noinline long ntmem_ioctl_any(struct ntmem_space *space,
 	return 0;
 }
 
+static noinline long ntmem_watched_range(struct ntmem_space *space,
+					 unsigned int nr,
+					 const struct ntmem_range *range)
+{
+	union ntmem_arg arg = { .range = *range };
+
+	return ntmem_watched_op(space, nr, &arg, ntmem_do_op);
+}
+
 static long ntmem_ioctl_range(struct ntmem_space *space, unsigned int cmd,
 			      struct ntmem_range __user *user)
 {
@@ -339,6 +448,8 @@ static long ntmem_ioctl_range(struct ntmem_space *space, unsigned int cmd,
 	unsafe_get_user(range.prot, &user->prot, fault);
 	unsafe_get_user(range.flags, &user->flags, fault);
 	user_read_access_end();
+	if (unlikely(ntmem_is_observed()))
+		return ntmem_watched_range(space, _IOC_NR(cmd), &range);
 	if (cmd == NTMEM_IOC_COMMIT)
 		return ntmem_commit(space, &range);
 	return ntmem_decommit(space, &range);
@@ -348,8 +459,40 @@ fault:
 	return -EFAULT;
 }
 
-static long ntmem_ioctl_protect(struct ntmem_space *space,
-				struct ntmem_protect __user *user)
+/* Of another process's space. */
+static int ntmem_protect_there(struct ntmem_space *space,
+			       struct ntmem_protect *protect)
+{
+	struct ntmem_visit visit;
+	int err = ntmem_visit_begin(&visit, space);
+
+	if (err)
+		return err;
+	err = ntmem_protect(space, protect);
+	ntmem_visit_end(&visit);
+	return err;
+}
+
+static noinline int
+ntmem_watched_protect(struct ntmem_space *space, struct ntmem_protect *protect,
+		      int (*run)(struct ntmem_space *space,
+				 struct ntmem_protect *protect))
+{
+	u64 start = ntmem_tell_begin(space);
+	int err = run(space, protect);
+	struct ntmem_range range = {
+		.addr = protect->addr, .size = protect->size,
+		.prot = protect->prot,
+	};
+
+	ntmem_tell_op(space, NTMEM_NR_PROTECT, &range, err, start);
+	return err;
+}
+
+static __always_inline long
+ntmem_ioctl_protect(struct ntmem_space *space, struct ntmem_protect __user *user,
+		    int (*run)(struct ntmem_space *space,
+			       struct ntmem_protect *protect))
 {
 	struct ntmem_protect protect;
 	int err;
@@ -359,8 +502,21 @@ static long ntmem_ioctl_protect(struct ntmem_space *space,
 	/* Found unwritable before it is too late: what was there goes back. */
 	if (put_user(protect.old_prot, &user->old_prot))
 		return -EFAULT;
-	err = ntmem_protect(space, &protect);
+	if (unlikely(ntmem_is_observed()))
+		err = ntmem_watched_protect(space, &protect, run);
+	else
+		err = run(space, &protect);
 	return err ?: put_user(protect.old_prot, &user->old_prot);
+}
+
+static noinline int ntmem_watched_query(struct ntmem_space *space,
+					struct ntmem_query *query)
+{
+	union ntmem_arg arg = { .query = *query };
+	int err = ntmem_watched_op(space, NTMEM_NR_QUERY, &arg, ntmem_do_op);
+
+	*query = arg.query;
+	return err;
 }
 
 static long ntmem_ioctl_query(struct ntmem_space *space,
@@ -371,9 +527,26 @@ static long ntmem_ioctl_query(struct ntmem_space *space,
 
 	if (copy_from_user(&query, user, sizeof(query)))
 		return -EFAULT;
-	err = ntmem_query(space, &query);
+	if (unlikely(ntmem_is_observed()))
+		err = ntmem_watched_query(space, &query);
+	else
+		err = ntmem_query(space, &query);
 	if (!err && copy_to_user(user, &query, sizeof(query)))
 		return -EFAULT;
+	return err;
+}
+
+static noinline int ntmem_watched_watch(struct ntmem_space *space,
+					struct ntmem_watch *watch)
+{
+	u64 start = ntmem_tell_begin(space);
+	int err = ntmem_watch(space, watch);
+	struct ntmem_range range = {
+		.addr = watch->addr, .size = watch->size,
+		.flags = watch->flags,
+	};
+
+	ntmem_tell_op(space, NTMEM_NR_WATCH, &range, err, start);
 	return err;
 }
 
@@ -388,8 +561,26 @@ static long ntmem_ioctl_watch(struct ntmem_space *space,
 	/* What is reset must be told: found unwritable before. */
 	if (put_user(watch.count, &user->count))
 		return -EFAULT;
-	err = ntmem_watch(space, &watch);
+	if (unlikely(ntmem_is_observed()))
+		err = ntmem_watched_watch(space, &watch);
+	else
+		err = ntmem_watch(space, &watch);
 	return err ?: put_user(watch.count, &user->count);
+}
+
+static noinline long ntmem_ioctl_rare(struct ntmem_space *space,
+				      unsigned int cmd, void __user *user)
+{
+	switch (cmd) {
+	case NTMEM_IOC_CREATE_SECTION:
+	case NTMEM_IOC_OPEN_SECTION:
+	case NTMEM_IOC_QUERY_SECTION:
+		return ntmem_ioctl_section(space, cmd, user);
+	case NTMEM_IOC_OPEN_SPACE:
+		return ntmem_ioctl_open_space(space, user);
+	default:
+		return ntmem_ioctl_any(space, cmd, user);
+	}
 }
 
 /* Those that programs call most go the short way. */
@@ -406,15 +597,45 @@ long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	case NTMEM_IOC_DECOMMIT:
 		return ntmem_ioctl_range(space, cmd, user);
 	case NTMEM_IOC_PROTECT:
-		return ntmem_ioctl_protect(space, user);
+		return ntmem_ioctl_protect(space, user, ntmem_protect);
 	case NTMEM_IOC_QUERY:
 		return ntmem_ioctl_query(space, user);
 	case NTMEM_IOC_WATCH:
 		return ntmem_ioctl_watch(space, user);
+	default:
+		return ntmem_ioctl_rare(space, cmd, user);
+	}
+}
+
+/**
+ * ntmem_ioctl_space() - an ioctl on a handle of OPEN_SPACE
+ * @space: whose handle it is; mostly not the caller's
+ * @cmd: which
+ * @user: argument, in the caller's memory
+ *
+ * What is about the calling thread, or about no space, is nothing for a handle;
+ * nor are the granularity, which the process itself may have taken as given, and
+ * its limit.
+ */
+long ntmem_ioctl_space(struct ntmem_space *space, unsigned int cmd,
+		       void __user *user)
+{
+	ntmem_stop_point("ioctl_space");
+	if (unlikely(space->dead))
+		return -EIO;
+	switch (cmd) {
+	case NTMEM_IOC_SET_GRANULARITY:
+	case NTMEM_IOC_SET_LIMIT:
+	case NTMEM_IOC_LAST_FAULT:
 	case NTMEM_IOC_CREATE_SECTION:
 	case NTMEM_IOC_OPEN_SECTION:
 	case NTMEM_IOC_QUERY_SECTION:
-		return ntmem_ioctl_section(space, cmd, user);
+	case NTMEM_IOC_OPEN_SPACE:
+		return -EOPNOTSUPP;
+	case NTMEM_IOC_PROTECT:
+		return ntmem_ioctl_protect(space, user, ntmem_protect_there);
+	case NTMEM_IOC_WATCH:
+		return ntmem_ioctl_watch(space, user);
 	default:
 		return ntmem_ioctl_any(space, cmd, user);
 	}
@@ -473,6 +694,7 @@ static const struct {
 	{ ntmem_charge_init, ntmem_charge_exit },
 	{ ntmem_reclaim_init, ntmem_reclaim_exit },
 	{ ntmem_space_init, ntmem_space_exit },
+	{ ntmem_netlink_init, ntmem_netlink_exit },
 	{ ntmem_test_init, ntmem_test_exit },
 };
 

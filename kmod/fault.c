@@ -22,12 +22,16 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include "compat.h"
+#include "event.h"
 #include "fault.h"
 #include "ntmem.h"
 #include "test.h"
 
 /* What is in the PTE of a data page, by whether it may be written. */
 static pgprot_t ntmem_pte_prot[2] __ro_after_init;
+
+/* The most pages that a fault brings; a block's at most. */
+unsigned int ntmem_fault_window = NTMEM_BLOCK_PAGES;
 
 static struct page **ntmem_slot(const struct ntmem_try *try,
 				unsigned long index)
@@ -82,8 +86,9 @@ static bool ntmem_block_exclusive(const struct ntmem_try *try)
 }
 
 /*
- * Neighbours become writable with the page that is written, unless soft-dirty
- * tracking is on: then each page's first write has to be seen.
+ * Pages become writable when they are read, and neighbours with the one that is
+ * written, unless soft-dirty tracking is on: then each page's first write has to
+ * be seen.
  */
 static bool ntmem_writes_ahead(const struct vm_area_struct *vma)
 {
@@ -94,11 +99,15 @@ static bool ntmem_writes_ahead(const struct vm_area_struct *vma)
 /* A watched region's page is written down before it may be written to. */
 static void ntmem_record_write(const struct ntmem_try *try)
 {
+	u16 bit;
+
 	if (!try->region->watch || !ntmem_is_write(try->vmf))
 		return;
 	spin_lock(&try->region->state_lock);
-	WRITE_ONCE(try->block->written, try->block->written |
-		   BIT(try->index & NTMEM_BLOCK_MASK));
+	bit = BIT(try->index & NTMEM_BLOCK_MASK);
+	if (!(try->block->written & bit))
+		ntmem_count(try->region->space, NTMEM_COUNT_WATCHED, 1);
+	WRITE_ONCE(try->block->written, try->block->written | bit);
 	spin_unlock(&try->region->state_lock);
 }
 
@@ -111,22 +120,26 @@ static bool ntmem_write_recorded(const struct ntmem_try *try,
 
 /*
  * What a PTE becomes. Whether it may be executed was decided by its VMA when it
- * was made; where that allows it, the state has a say.
+ * was made; where that allows it, the state has a say. What another thread has
+ * made writable meanwhile stays so: nobody flushes.
  */
 pte_t ntmem_upgraded(const struct ntmem_try *try, pte_t pte,
 		     struct page *page, bool write, bool target)
 {
 	bool exec = ntmem_rights[try->state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
+	bool written = target && ntmem_is_write(try->vmf);
 	bool soft_dirty = pte_soft_dirty(pte);
 
+	write = write && (written || ntmem_writes_ahead(try->vmf->vma));
 	if (unlikely(try->region->exec && !exec)) {
+		write = write || pte_write(pte);
 		pte = pte_mkyoung(mk_pte(page, ntmem_pte_prot[write]));
 		if (soft_dirty)
 			pte = pte_mksoft_dirty(pte);
 	} else if (write) {
 		pte = pte_mkwrite_novma(pte);
 	}
-	if (write && target && ntmem_is_write(try->vmf))
+	if (write && written)
 		pte = pte_mkdirty(pte);
 	return pte;
 }
@@ -144,7 +157,7 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 	const struct vm_fault *vmf = try->vmf;
 	u8 rights = ntmem_rights[try->state & NTMEM_S_ACCESS];
 	struct mm_struct *mm = vmf->vma->vm_mm;
-	bool ahead, plain, write, target;
+	bool plain, write, target;
 	struct page *page;
 	spinlock_t *ptl;	/* of the page table */
 	pte_t *ptep;
@@ -157,9 +170,8 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 	if (write)
 		ntmem_record_write(try);
 	ntmem_stop_point("fault_recorded");
-	ahead = write && ntmem_writes_ahead(vmf->vma);
-	plain = ahead && !try->region->exec && !try->region->cow &&
-		!try->region->watch;
+	plain = write && ntmem_writes_ahead(vmf->vma) && !try->region->exec &&
+		!try->region->cow && !try->region->watch;
 
 	ptl = pte_lockptr(mm, vmf->pmd);
 	spin_lock(ptl);
@@ -178,7 +190,7 @@ static void ntmem_upgrade(const struct ntmem_try *try, unsigned long first,
 		page = *ntmem_slot(try, first);
 		set_pte_at(mm, first << PAGE_SHIFT, ptep,
 			   ntmem_upgraded(try, old, page,
-					  (target ? write : ahead) &&
+					  write &&
 					  ntmem_write_recorded(try, first) &&
 					  ntmem_page_exclusive(try, page),
 					  target));
@@ -250,13 +262,14 @@ static void ntmem_choose_window(struct ntmem_try *try, unsigned long *first,
 	unsigned int window = 1;
 
 	*first = try->index;
-	if (try->block->window) {
+	if (try->block->window &&
+	    try->block->window <= READ_ONCE(ntmem_fault_window)) {
 		window = try->block->window;
 		while (*first > try->first && !*ntmem_slot(try, *first - 1))
 			(*first)--;
 	} else if (READ_ONCE(region->seq_next) == try->index) {
-		window = min_t(unsigned int, 2 * READ_ONCE(region->seq_window),
-			       NTMEM_BLOCK_PAGES);
+		window = min(2 * READ_ONCE(region->seq_window),
+			     READ_ONCE(ntmem_fault_window));
 	}
 	*last = try->index;
 	while (*last < try->last && *last - *first + 1 < window &&
@@ -307,6 +320,7 @@ static void ntmem_install(struct ntmem_try *try, unsigned long first,
 	}
 	spin_unlock(&try->region->state_lock);
 	ntmem_pages_held(held);
+	ntmem_count(try->region->space, NTMEM_COUNT_PAGES, held);
 	if (likely(held == nr))
 		return;
 	for (i = 0; i < nr; i++)
@@ -457,6 +471,7 @@ static int ntmem_unshare_page(struct ntmem_try *try)
 	ntmem_page_own(try->region, copy, try->index);
 	*slot = copy;
 	ntmem_pages_held(1);
+	ntmem_count(try->region->space, NTMEM_COUNT_COPIES, 1);
 	ntmem_page_put(page);
 	return 0;
 }
@@ -563,6 +578,24 @@ static void ntmem_note_refusal(struct ntmem_space *space,
 	ntmem_reason_note(space, &fault);
 }
 
+/*
+ * A guard that is refused to the kernel, who tries here and there, is nobody's
+ * news, nor is anything that a core dump finds on its way through all pages.
+ */
+static void ntmem_count_refusal(struct ntmem_space *space,
+				const struct ntmem_try *try)
+{
+	if (current->flags & PF_DUMPCORE)
+		return;
+	if (try->reason != NTMEM_FAULT_GUARD) {
+		ntmem_count(space, NTMEM_COUNT_REFUSED, 1);
+	} else if (try->vmf->flags & FAULT_FLAG_USER) {
+		ntmem_count(space, NTMEM_COUNT_GUARDS, 1);
+		ntmem_tell(space, NTMEM_EVENT_GUARD,
+			   try->vmf->address & PAGE_MASK, PAGE_SIZE);
+	}
+}
+
 /* Gets what the last attempt lacked; false when there is no memory. */
 static bool ntmem_next_try(struct ntmem_try *try)
 {
@@ -582,6 +615,7 @@ static vm_fault_t ntmem_handle(struct vm_fault *vmf)
 	struct ntmem_try try = {
 		.vmf = vmf, .index = vmf->address >> PAGE_SHIFT,
 	};
+	u64 start = ntmem_trace_begin();
 	u32 prot = 0;
 	vm_fault_t ret;
 
@@ -609,8 +643,13 @@ static vm_fault_t ntmem_handle(struct vm_fault *vmf)
 	}
 	if (unlikely(try.page))
 		__free_page(try.page);
-	if (unlikely(ret == VM_FAULT_SIGSEGV))
+	if (unlikely(ret == VM_FAULT_SIGSEGV)) {
 		ntmem_note_refusal(space, &try, prot);
+		ntmem_count_refusal(space, &try);
+	} else if (likely(!(ret & VM_FAULT_ERROR))) {
+		ntmem_count(space, NTMEM_COUNT_FAULTS, 1);
+	}
+	ntmem_trace_fault(vmf, try.reason, ret, start);
 	return ret;
 }
 

@@ -268,6 +268,7 @@ static struct ntmem_space *ntmem_fork_space(struct vm_area_struct *vma,
 		return NULL;
 	}
 	space->granularity = from->granularity;
+	space->limit = READ_ONCE(from->limit);
 	space->made = from->made;
 	ntmem_space_publish(space);
 	return space;

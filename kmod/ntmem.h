@@ -219,6 +219,23 @@ struct ntmem_user {
 	atomic_long_t committed;
 };
 
+/* What is counted of each space; see NTMEM_A_STATS_*. */
+enum ntmem_count {
+	NTMEM_COUNT_FAULTS,
+	NTMEM_COUNT_PAGES,
+	NTMEM_COUNT_COPIES,
+	NTMEM_COUNT_WATCHED,
+	NTMEM_COUNT_GUARDS,
+	NTMEM_COUNT_REFUSED,
+	NTMEM_COUNT_DROPPED,
+	NTMEM_COUNT_LIMITED,
+	NTMEM_NR_COUNTS
+};
+
+struct ntmem_counts {
+	unsigned long nr[NTMEM_NR_COUNTS];
+};
+
 /* Slots of space->recent; each stands for every so many granules. */
 #define NTMEM_RECENT	16
 
@@ -228,7 +245,7 @@ struct ntmem_user {
 /**
  * struct ntmem_space - the reservations of one address space
  * @mm: whose; pinned by mmgrab(), so that its address stays unique
- * @refs: open device files and VMAs
+ * @refs: open device files, handles of OPEN_SPACE and VMAs
  * @node: in the hash of spaces, by @mm
  * @file: pseudo file that the VMAs map; a forked child shares its parent's.
  *	Its offsets are the virtual addresses, so that unmap_mapping_pages()
@@ -242,6 +259,7 @@ struct ntmem_user {
  * @nr_arenas: how many
  * @top: last byte that a reservation may use
  * @granularity: of allocation, in bytes
+ * @limit: pages that may be charged, where ntmem_space_limit is not lower
  * @made: reservations made; above 0, @granularity is final
  * @dead: a fork could not even begin; every access is SIGBUS
  * @map_task: who maps @file just now; nobody else may, and at no other offset
@@ -250,6 +268,13 @@ struct ntmem_user {
  * @remap_end:	its ->close must release nothing
  * @remap_task: who does it
  * @user: who pays
+ * @id: number, by which all are found in turn
+ * @counts: what has happened, by CPU
+ * @pid: the process, once known; see ntmem_space_identify()
+ * @uid: its effective user then
+ * @limited: who was refused a charge at a limit last; see ntmem_tell_begin()
+ * @peak: most pages that were charged before some were not any more; may miss
+ *	what two threads did at once
  * @committed: pages charged
  * @reserved: pages of address space
  * @locked: pages locked
@@ -273,6 +298,7 @@ struct ntmem_space {
 	unsigned int nr_arenas;
 	unsigned long top;
 	unsigned long granularity;
+	unsigned long limit;
 	unsigned long made;
 	bool dead;
 	struct task_struct *map_task;
@@ -281,6 +307,12 @@ struct ntmem_space {
 	unsigned long remap_end;
 	struct task_struct *remap_task;
 	struct ntmem_user *user;
+	u32 id;
+	struct ntmem_counts __percpu *counts;
+	struct pid *pid;
+	kuid_t uid;
+	struct task_struct *limited;
+	unsigned long peak;
 	atomic_long_t committed ____cacheline_aligned_in_smp;
 	atomic_long_t reserved;
 	atomic_long_t locked;
@@ -323,6 +355,8 @@ bool ntmem_granularity_valid(u64 granularity);
 unsigned int ntmem_prot_to_state(u32 prot, u8 *state);
 u32 ntmem_state_to_prot(const struct ntmem_region *region, u8 state);
 long ntmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+long ntmem_ioctl_space(struct ntmem_space *space, unsigned int cmd,
+		       void __user *user);
 
 /* space.c */
 extern const struct vm_operations_struct ntmem_vm_ops;
@@ -504,6 +538,9 @@ static inline unsigned long ntmem_last(const struct ntmem_region *region)
 #define NTMEM_GFP_EASY	((NTMEM_GFP_WAIT | __GFP_NORETRY | __GFP_NOWARN) & \
 			 ~__GFP_DIRECT_RECLAIM)
 
+struct mem_cgroup *ntmem_charge_owner(struct mm_struct *mm,
+				      struct mem_cgroup **old);
+void ntmem_charge_owner_end(struct mem_cgroup *memcg, struct mem_cgroup *old);
 struct page *ntmem_page_alloc(struct mm_struct *mm, gfp_t gfp);
 unsigned int ntmem_pages_alloc(struct mm_struct *mm, struct page **pages,
 			       unsigned int nr);
@@ -545,18 +582,37 @@ static inline void ntmem_pte_wrprotect(struct mm_struct *mm,
 		ptep_set_wrprotect(mm, addr, ptep);
 }
 
+/* What user space is told of pages; no limit is all ones. */
+static inline u64 ntmem_bytes(unsigned long pages)
+{
+	return pages > ULONG_MAX >> PAGE_SHIFT ? U64_MAX :
+						 (u64)pages << PAGE_SHIFT;
+}
+
 /* charge.c */
 extern unsigned long ntmem_commit_limit;
 extern unsigned long ntmem_user_limit;
 extern unsigned long ntmem_space_limit;
+
+/* Pages that a space may commit; the lower of its own limit and that of all. */
+static inline unsigned long
+ntmem_space_limit_of(const struct ntmem_space *space)
+{
+	return min(READ_ONCE(space->limit), READ_ONCE(ntmem_space_limit));
+}
+
+int ntmem_set_limit(struct ntmem_space *space, const struct ntmem_limit *arg);
+int ntmem_limited(struct ntmem_space *space);
 int ntmem_charge_user(struct ntmem_user *user, unsigned long pages);
 void ntmem_uncharge_user(struct ntmem_user *user, unsigned long pages);
 int ntmem_charge(struct ntmem_space *space, unsigned long pages);
 int ntmem_charge_wait(struct ntmem_space *space, unsigned long pages);
 void ntmem_uncharge(struct ntmem_space *space, unsigned long pages);
+unsigned long ntmem_peak(const struct ntmem_space *space);
 int ntmem_charge_more(unsigned long pages);
 void ntmem_charge_idle(void);
 unsigned long ntmem_charged(void);
+kuid_t ntmem_payer(void);
 struct ntmem_user *ntmem_user_get(void);
 void ntmem_user_put(struct ntmem_user *user);
 int ntmem_charge_init(void);
@@ -613,7 +669,8 @@ struct ntmem_segment;
 bool ntmem_segment_is_committed(struct ntmem_segment *segment,
 				unsigned long index);
 unsigned long ntmem_segment_run(struct ntmem_segment *segment,
-				unsigned long first, unsigned long last);
+				unsigned long first, unsigned long last,
+				bool *committed);
 int ntmem_segment_commit_begin(struct ntmem_segment *segment,
 			       unsigned long first, unsigned long last,
 			       unsigned long *need);
@@ -638,6 +695,7 @@ bool ntmem_view_committed(const struct ntmem_region *region,
 			  const struct ntmem_pages *pages);
 bool ntmem_view_resident(struct ntmem_region *region,
 			 const struct ntmem_pages *pages);
+bool ntmem_view_is_own(struct ntmem_region *region, unsigned long index);
 u8 ntmem_view_state(struct ntmem_region *region, unsigned long index, u8 state);
 unsigned long ntmem_view_run(struct ntmem_region *region, unsigned long index,
 			     u8 *state);
@@ -648,13 +706,74 @@ int ntmem_view_fill(struct ntmem_region *region);
 void ntmem_view_empty(struct ntmem_region *region);
 
 /* query.c */
+void ntmem_query_region(struct ntmem_region *region, struct ntmem_query *query);
 int ntmem_query(struct ntmem_space *space, struct ntmem_query *query);
 void ntmem_info(struct ntmem_space *space, struct ntmem_info *info);
 
 /* watch.c */
 int ntmem_watch(struct ntmem_space *space, struct ntmem_watch *watch);
 
+/* stats.c */
+DECLARE_PER_CPU(struct ntmem_counts, ntmem_counts_of_all);
+int ntmem_stats_make(struct ntmem_space *space);
+void ntmem_stats_free(struct ntmem_space *space);
+bool ntmem_space_identify(struct ntmem_space *space);
+static __always_inline void ntmem_count(struct ntmem_space *space,
+					enum ntmem_count what,
+					unsigned long times)
+{
+	this_cpu_add(space->counts->nr[what], times);
+	this_cpu_add(ntmem_counts_of_all.nr[what], times);
+}
+
+/* netlink.c */
+int ntmem_netlink_init(void);
+void ntmem_netlink_exit(void);
+
+/* remote.c */
+
+/**
+ * struct ntmem_visit - a call on the space of another process, while it lasts
+ * @mm: the target's, with a reference to its users; NULL for the caller's own
+ * @memcg: the target's, which is charged
+ * @old_memcg: that before
+ * @cred: those of the target, which rule
+ * @old_cred: those before
+ */
+struct ntmem_visit {
+	struct mm_struct *mm;
+	struct mem_cgroup *memcg;
+	struct mem_cgroup *old_memcg;
+	const struct cred *cred;
+	const struct cred *old_cred;
+};
+
+int ntmem_visit_slow(struct ntmem_visit *visit, struct ntmem_space *space);
+void ntmem_visit_leave(struct ntmem_visit *visit);
+int ntmem_run_inside(struct ntmem_space *space, int (*run)(void *data),
+		     void *data);
+unsigned long ntmem_rlimit(struct mm_struct *mm, unsigned int which);
+long ntmem_ioctl_open_space(struct ntmem_space *space,
+			    struct ntmem_open_space __user *user);
+
+/* Around what works on a space that may be another process's; -ESRCH. */
+static inline int ntmem_visit_begin(struct ntmem_visit *visit,
+				    struct ntmem_space *space)
+{
+	visit->mm = NULL;
+	if (likely(space->mm == current->mm))
+		return 0;
+	return ntmem_visit_slow(visit, space);
+}
+
+static inline void ntmem_visit_end(struct ntmem_visit *visit)
+{
+	if (unlikely(visit->mm))
+		ntmem_visit_leave(visit);
+}
+
 /* fault.c */
+extern unsigned int ntmem_fault_window;
 vm_fault_t ntmem_fault(struct vm_fault *vmf);
 vm_fault_t ntmem_page_mkwrite(struct vm_fault *vmf);
 int ntmem_fault_init(void);

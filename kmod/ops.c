@@ -99,7 +99,8 @@ static int ntmem_gain_exec(struct ntmem_space *space,
 	bool needed;
 	int err = 0;
 
-	mutex_lock(&space->map_lock);
+	if (mutex_lock_killable(&space->map_lock))
+		return -EINTR;
 	region = ntmem_range_lock(space, pages, false);
 	if (!region) {
 		err = -ENOENT;
@@ -238,7 +239,7 @@ static noinline int ntmem_commit_any(struct ntmem_space *space,
 	bool write = false;
 	int err;
 
-	if (exec && ntmem_denies_exec())
+	if (exec && ntmem_denies_exec(space->mm))
 		return -EACCES;
 	for (;;) {
 		region = ntmem_range_lock(space, pages, write);
@@ -451,7 +452,7 @@ int ntmem_protect(struct ntmem_space *space, struct ntmem_protect *protect)
 	if (err)
 		return err;
 	exec = ntmem_rights[state & NTMEM_S_ACCESS] & NTMEM_R_EXEC;
-	if (exec && ntmem_denies_exec())
+	if (exec && ntmem_denies_exec(space->mm))
 		return -EACCES;
 
 	for (;;) {
@@ -521,8 +522,9 @@ static int ntmem_lock_locked(struct ntmem_region *region,
 	const struct ntmem_change change = {
 		.keep = (u8)~NTMEM_S_LOCKED, .set = NTMEM_S_LOCKED,
 	};
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	struct ntmem_space *space = region->space;
+	unsigned long limit = ntmem_rlimit(space->mm, RLIMIT_MEMLOCK) >>
+			      PAGE_SHIFT;
 	struct ntmem_scan scan;
 	unsigned long more;
 	int err;
@@ -554,18 +556,25 @@ static int ntmem_lock_locked(struct ntmem_region *region,
 	return 0;
 }
 
-/* Makes the pages resident; those that cannot be read are missing. */
-static int ntmem_populate(const struct ntmem_pages *pages, size_t *missing)
-{
-	unsigned long index, end;
+struct ntmem_populate {
+	struct ntmem_pages pages;
+	size_t missing;			/* bytes that cannot be read */
+};
 
-	for (index = pages->first; index <= pages->last; index = end + 1) {
-		end = min(pages->last, index | (NTMEM_CHUNK_PAGES - 1));
+/* Makes pages of the current mm resident. */
+static int ntmem_populate(void *data)
+{
+	struct ntmem_populate *populate = data;
+	unsigned long last = populate->pages.last, index, end;
+
+	for (index = populate->pages.first; index <= last; index = end + 1) {
+		end = min(last, index | (NTMEM_CHUNK_PAGES - 1));
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		*missing += fault_in_readable((const char __user *)
-					      (index << PAGE_SHIFT),
-					      (end - index + 1) << PAGE_SHIFT);
+		populate->missing +=
+			fault_in_readable((const char __user *)
+					  (index << PAGE_SHIFT),
+					  (end - index + 1) << PAGE_SHIFT);
 		cond_resched();
 	}
 	return 0;
@@ -573,23 +582,22 @@ static int ntmem_populate(const struct ntmem_pages *pages, size_t *missing)
 
 int ntmem_lock(struct ntmem_space *space, const struct ntmem_range *range)
 {
+	struct ntmem_populate populate = { };
 	struct ntmem_region *region;
-	struct ntmem_pages pages;
-	size_t missing = 0;
 	int err;
 
 	for (;;) {
-		region = ntmem_range_begin(space, range, &pages);
+		region = ntmem_range_begin(space, range, &populate.pages);
 		if (IS_ERR(region))
 			return PTR_ERR(region);
-		err = ntmem_lock_locked(region, &pages);
+		err = ntmem_lock_locked(region, &populate.pages);
 		ntmem_region_unlock(region, true);
 		if (err != -EAGAIN)
 			return err;
 		/* Nothing else was found to be in the way. */
-		if (missing)
+		if (populate.missing)
 			return -ENOMEM;
-		err = ntmem_populate(&pages, &missing);
+		err = ntmem_run_inside(space, ntmem_populate, &populate);
 		if (err)
 			return err;
 	}

@@ -39,11 +39,11 @@ unsigned long ntmem_pages_resident(void)
 }
 
 /*
- * Whoever faults in a page of another process, a debugger for instance, must
- * not pay for it: the owner's memory cgroup does.
+ * Whoever faults in a page of another process, a debugger for instance, or calls
+ * through a handle of it, must not pay for it: the owner's memory cgroup does.
  */
-static struct mem_cgroup *ntmem_charge_owner(struct mm_struct *mm,
-					     struct mem_cgroup **old)
+struct mem_cgroup *ntmem_charge_owner(struct mm_struct *mm,
+				      struct mem_cgroup **old)
 {
 	struct mem_cgroup *memcg;
 
@@ -54,8 +54,7 @@ static struct mem_cgroup *ntmem_charge_owner(struct mm_struct *mm,
 	return memcg;
 }
 
-static void ntmem_charge_owner_end(struct mem_cgroup *memcg,
-				   struct mem_cgroup *old)
+void ntmem_charge_owner_end(struct mem_cgroup *memcg, struct mem_cgroup *old)
 {
 	if (likely(!memcg))
 		return;

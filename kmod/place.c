@@ -83,23 +83,47 @@ static int ntmem_map_error(int err, unsigned long flags)
 	}
 }
 
+/* What vm_mmap() and vm_munmap() are to do to the mm of a space. */
+struct ntmem_mapping {
+	struct ntmem_space *space;
+	unsigned long start;
+	unsigned long end;
+	unsigned long flags;		/* MAP_* */
+	bool nofork;
+	bool exec;
+};
+
+/* With the space's mm as the current one. */
+static int ntmem_map_inside(void *data)
+{
+	const struct ntmem_mapping *map = data;
+	struct ntmem_space *space = map->space;
+	unsigned long addr;
+
+	space->map_nofork = map->nofork;
+	WRITE_ONCE(space->map_task, current);
+	addr = vm_mmap(space->file, map->start, map->end - map->start,
+		       PROT_READ | PROT_WRITE | (map->exec ? PROT_EXEC : 0),
+		       MAP_SHARED | map->flags, map->start);
+	WRITE_ONCE(space->map_task, NULL);
+	return IS_ERR_VALUE(addr) ? ntmem_map_error(addr, map->flags) : 0;
+}
+
 /*
  * Maps [start, end), nowhere else; -EEXIST when something is there. The
- * kernel's placement, limits and security checks of mmap(2) all apply.
+ * kernel's placement, limits and security checks of mmap(2) all apply, as they
+ * do to the process whose space it is.
  */
 static int ntmem_map(struct ntmem_space *space, unsigned long start,
 		     unsigned long end, unsigned long flags, bool nofork,
 		     bool exec)
 {
-	unsigned long addr;
+	struct ntmem_mapping map = {
+		.space = space, .start = start, .end = end, .flags = flags,
+		.nofork = nofork, .exec = exec,
+	};
 
-	space->map_nofork = nofork;
-	WRITE_ONCE(space->map_task, current);
-	addr = vm_mmap(space->file, start, end - start,
-		       PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0),
-		       MAP_SHARED | flags, start);
-	WRITE_ONCE(space->map_task, NULL);
-	return IS_ERR_VALUE(addr) ? ntmem_map_error(addr, flags) : 0;
+	return ntmem_run_inside(space, ntmem_map_inside, &map);
 }
 
 /*
@@ -446,21 +470,24 @@ void ntmem_arenas_free(struct ntmem_space *space)
  * Maps a range of ours anew; the core's ->close must not take it for lost. When
  * the core finds no memory after it has taken the old mapping away, it leaves
  * a gap, which nobody may be left with: that is mapped. -EEXIST there means
- * that the old mapping has stayed.
+ * that the old mapping has stayed. Who is killed while he waits for mmap_lock
+ * has changed nothing.
  */
-static int ntmem_remap(struct ntmem_space *space, unsigned long start,
-		       unsigned long end, bool nofork, bool exec)
+static int ntmem_remap_inside(void *data)
 {
+	struct ntmem_mapping map = *(struct ntmem_mapping *)data;
+	struct ntmem_space *space = map.space;
 	int err, gap, tries;
 
-	lockdep_assert_held(&space->map_lock);
-	space->remap_start = start;
-	space->remap_end = end;
+	space->remap_start = map.start;
+	space->remap_end = map.end;
 	WRITE_ONCE(space->remap_task, current);
-	err = ntmem_map(space, start, end, MAP_FIXED, nofork, exec);
-	for (tries = 0; err && tries < NTMEM_PLACE_TRIES; tries++) {
-		gap = ntmem_map(space, start, end, MAP_FIXED_NOREPLACE, nofork,
-				exec);
+	map.flags = MAP_FIXED;
+	err = ntmem_map_inside(&map);
+	map.flags = MAP_FIXED_NOREPLACE;
+	for (tries = 0; err && err != -EINTR && tries < NTMEM_PLACE_TRIES;
+	     tries++) {
+		gap = ntmem_map_inside(&map);
 		if (!gap)
 			err = 0;
 		else if (gap == -EEXIST)
@@ -468,18 +495,50 @@ static int ntmem_remap(struct ntmem_space *space, unsigned long start,
 	}
 	WRITE_ONCE(space->remap_task, NULL);
 	/* What was there may be gone all the same. */
-	if (err && !ntmem_is_covered(space, start, end))
-		ntmem_regions_unmapped(space, start, end);
+	if (err && err != -EINTR &&
+	    !ntmem_is_covered(space, map.start, map.end))
+		ntmem_regions_unmapped(space, map.start, map.end);
 	return err;
 }
 
-/* To split a mapping can take memory, too; the next time there may be some. */
-static void ntmem_unmap(unsigned long start, unsigned long end)
+static int ntmem_remap(struct ntmem_space *space, unsigned long start,
+		       unsigned long end, bool nofork, bool exec)
 {
+	struct ntmem_mapping map = {
+		.space = space, .start = start, .end = end,
+		.nofork = nofork, .exec = exec,
+	};
+
+	lockdep_assert_held(&space->map_lock);
+	return ntmem_run_inside(space, ntmem_remap_inside, &map);
+}
+
+/* To split a mapping can take memory, too; the next time there may be some. */
+static int ntmem_unmap_inside(void *data)
+{
+	const struct ntmem_mapping *map = data;
+	int tries, err = 0;
+
+	for (tries = 0; tries < NTMEM_PLACE_TRIES; tries++) {
+		err = vm_munmap(map->start, map->end - map->start);
+		if (err != -ENOMEM)
+			break;
+	}
+	return err;
+}
+
+/* What cannot be unmapped stays, with nothing in it, for who reserves there. */
+static void ntmem_unmap(struct ntmem_space *space, unsigned long start,
+			unsigned long end)
+{
+	struct ntmem_mapping map = {
+		.space = space, .start = start, .end = end,
+	};
 	int tries;
 
 	for (tries = 0; tries < NTMEM_PLACE_TRIES; tries++)
-		if (vm_munmap(start, end - start) != -ENOMEM)
+		if (ntmem_run_inside(space, ntmem_unmap_inside, &map) !=
+		    -ENOMEM)
 			break;
 }
 
@@ -523,7 +582,7 @@ static int ntmem_place_own(struct ntmem_space *space,
 	region->exec = place->exec;
 	err = ntmem_publish_at(region, addr, place->size);
 	if (err)
-		ntmem_unmap(addr, addr + place->size);
+		ntmem_unmap(space, addr, addr + place->size);
 	else if (!ntmem_is_covered(space, addr, addr + place->size))
 		err = ntmem_place_lost(region);
 	return err;
@@ -608,7 +667,8 @@ static bool ntmem_next_ours(struct ntmem_space *space, unsigned long *start,
 	struct vm_area_struct *vma;
 	bool found = false;
 
-	mmap_read_lock(mm);
+	if (mmap_read_lock_killable(mm))
+		return false;
 	for (vma = find_vma(mm, *start); vma && vma->vm_start < *end;
 	     vma = find_vma(mm, vma->vm_end)) {
 		found = ntmem_is_ours(space, vma);
@@ -730,12 +790,12 @@ void ntmem_unplace(struct ntmem_space *space, unsigned long start,
 		hi = end;
 		ntmem_next_arena(space, &lo, &hi);
 		if (lo > start)
-			ntmem_unmap(start, lo);
+			ntmem_unmap(space, start, lo);
 		if (lo < hi && exec &&
 		    ntmem_remap(space, lo, hi, false, false)) {
 			/* Never again, then. */
 			ntmem_arenas_lost(space, lo, hi);
-			ntmem_unmap(lo, hi);
+			ntmem_unmap(space, lo, hi);
 		}
 	}
 }

@@ -109,7 +109,9 @@ static int ntmem_replace_commit(struct ntmem_space *space,
 
 	if (!err)
 		return 0;
-	mutex_lock(&space->map_lock);
+	/* Who is killed cannot wait for a process that holds this for ever. */
+	if (mutex_lock_killable(&space->map_lock))
+		return err;
 	ntmem_replace_undo(region, back);
 	mutex_unlock(&space->map_lock);
 	return err;
@@ -144,7 +146,12 @@ int ntmem_replace(struct ntmem_space *space, struct ntmem_reserve *reserve,
 	err = segment ? ntmem_view_fill(region) : 0;
 	if (err)
 		goto put;
-	mutex_lock(&space->map_lock);
+	if (mutex_lock_killable(&space->map_lock)) {
+		err = -EINTR;
+		if (segment)
+			ntmem_view_empty(region);
+		goto put;
+	}
 	err = ntmem_replace_locked(space, region, back, exec);
 	mutex_unlock(&space->map_lock);
 	ntmem_stop_point("replaced");

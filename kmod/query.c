@@ -10,18 +10,39 @@
 #include "ntmem.h"
 #include "test.h"
 
-static void ntmem_query_region(struct ntmem_region *region,
-			       struct ntmem_query *query)
+/* The run of pages from index on that look alike, or one page; its last one. */
+static unsigned long ntmem_query_run(struct ntmem_region *region,
+				     unsigned long index, u32 flags, u8 *state)
 {
-	unsigned long last;
+	if (!(flags & NTMEM_QUERY_PAGE))
+		return region->segment ?
+		       ntmem_view_run(region, index, state) :
+		       ntmem_state_run(region, index, state);
+	*state = ntmem_state_get(region, index);
+	if (region->segment)
+		*state = ntmem_view_state(region, index, *state);
+	return index;
+}
+
+static u32 ntmem_query_marks(struct ntmem_region *region, unsigned long index,
+			     u8 state)
+{
+	u32 marks = state & NTMEM_S_LOCKED ? NTMEM_MARK_LOCKED : 0;
+
+	if (state && region->segment && !ntmem_view_is_own(region, index))
+		marks |= NTMEM_MARK_SHARED;
+	return marks;
+}
+
+/* What lies at query->base; the region is locked. */
+void ntmem_query_region(struct ntmem_region *region, struct ntmem_query *query)
+{
+	unsigned long index = query->base >> PAGE_SHIFT, last;
 	u8 state;
 
-	if (region->segment)
-		last = ntmem_view_run(region, query->base >> PAGE_SHIFT,
-				      &state);
-	else
-		last = ntmem_state_run(region, query->base >> PAGE_SHIFT,
-				       &state);
+	last = ntmem_query_run(region, index, query->flags, &state);
+	if (query->flags & NTMEM_QUERY_PAGE)
+		query->marks = ntmem_query_marks(region, index, state);
 	query->alloc_base = region->start;
 	query->size = ((last + 1) << PAGE_SHIFT) - query->base;
 	query->alloc_prot = region->alloc_prot;
@@ -123,7 +144,7 @@ int ntmem_query(struct ntmem_space *space, struct ntmem_query *query)
 	struct ntmem_region *region;
 	int err;
 
-	if (query->flags || query->pad)
+	if (query->flags & ~NTMEM_QUERY_PAGE || query->marks)
 		return -EINVAL;
 	query->base = query->addr & PAGE_MASK;
 	do {
@@ -139,12 +160,6 @@ int ntmem_query(struct ntmem_space *space, struct ntmem_query *query)
 	return err;
 }
 
-static u64 ntmem_limit_bytes(unsigned long pages)
-{
-	return pages > ULONG_MAX >> PAGE_SHIFT ? U64_MAX :
-						 (u64)pages << PAGE_SHIFT;
-}
-
 static u64 ntmem_counter_bytes(const atomic_long_t *counter)
 {
 	return (u64)atomic_long_read(counter) << PAGE_SHIFT;
@@ -156,15 +171,17 @@ void ntmem_info(struct ntmem_space *space, struct ntmem_info *info)
 		.version = NTMEM_API_VERSION,
 		.features = NTMEM_FEATURE_BATCH | NTMEM_FEATURE_COW_FORK |
 			    NTMEM_FEATURE_RESET | NTMEM_FEATURE_WATCH |
-			    NTMEM_FEATURE_PLACEHOLDER | NTMEM_FEATURE_SECTION,
+			    NTMEM_FEATURE_PLACEHOLDER | NTMEM_FEATURE_SECTION |
+			    NTMEM_FEATURE_LIMIT |
+			    (NTMEM_HAS_OWNERS ? NTMEM_FEATURE_REMOTE : 0),
 		.page_size = PAGE_SIZE,
 		.granularity = READ_ONCE(space->granularity),
 		.min_address = max(NTMEM_MIN_ADDRESS,
 				   READ_ONCE(space->granularity)),
 		.max_address = space->top,
-		.commit_limit = ntmem_limit_bytes(READ_ONCE(ntmem_commit_limit)),
-		.user_limit = ntmem_limit_bytes(READ_ONCE(ntmem_user_limit)),
-		.space_limit = ntmem_limit_bytes(READ_ONCE(ntmem_space_limit)),
+		.commit_limit = ntmem_bytes(READ_ONCE(ntmem_commit_limit)),
+		.user_limit = ntmem_bytes(READ_ONCE(ntmem_user_limit)),
+		.space_limit = ntmem_bytes(ntmem_space_limit_of(space)),
 		.committed = (u64)ntmem_charged() << PAGE_SHIFT,
 		.user_committed = ntmem_counter_bytes(&space->user->committed),
 		.space_committed = ntmem_counter_bytes(&space->committed),

@@ -12,21 +12,30 @@
 /* Threads that died without asking must not fill the kernel. */
 #define NTMEM_REASONS_MAX	1024
 
+/* Holds @thread, and so is no other's that gets its number. */
 struct ntmem_reason {
 	struct list_head node;
-	pid_t thread;
+	struct pid *thread;
 	struct ntmem_fault fault;
 };
 
 static struct ntmem_reason *ntmem_reason_find(struct ntmem_space *space)
 {
-	pid_t thread = task_pid_nr(current);
+	struct pid *thread = task_pid(current);
 	struct ntmem_reason *reason;
 
 	list_for_each_entry(reason, &space->reasons, node)
 		if (reason->thread == thread)
 			return reason;
 	return NULL;
+}
+
+static void ntmem_reason_free(struct ntmem_reason *reason)
+{
+	if (!reason)
+		return;
+	put_pid(reason->thread);
+	kfree(reason);
 }
 
 /* Puts a refusal in the place of the thread's last, if it has one. */
@@ -59,7 +68,7 @@ void ntmem_reason_note(struct ntmem_space *space,
 	new = kmalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return;
-	new->thread = task_pid_nr(current);
+	new->thread = get_pid(task_pid(current));
 	new->fault = *fault;
 
 	spin_lock(&space->reason_lock);
@@ -72,7 +81,7 @@ void ntmem_reason_note(struct ntmem_space *space,
 	}
 	list_add(&new->node, &space->reasons);
 	spin_unlock(&space->reason_lock);
-	kfree(old);
+	ntmem_reason_free(old);
 }
 
 /* LAST_FAULT: the calling thread's reason. */
@@ -100,13 +109,19 @@ void ntmem_reason_forget(struct ntmem_space *space)
 		space->nr_reasons--;
 	}
 	spin_unlock(&space->reason_lock);
-	kfree(reason);
+	ntmem_reason_free(reason);
 }
 
+/* No thread is left that could ask. */
 void ntmem_reasons_free(struct ntmem_space *space)
 {
 	struct ntmem_reason *reason, *next;
+	LIST_HEAD(gone);
 
-	list_for_each_entry_safe(reason, next, &space->reasons, node)
-		kfree(reason);
+	spin_lock(&space->reason_lock);
+	list_splice_init(&space->reasons, &gone);
+	space->nr_reasons = 0;
+	spin_unlock(&space->reason_lock);
+	list_for_each_entry_safe(reason, next, &gone, node)
+		ntmem_reason_free(reason);
 }

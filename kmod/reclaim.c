@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "compat.h"
+#include "event.h"
 #include "ntmem.h"
 #include "test.h"
 
@@ -143,6 +144,19 @@ static unsigned long ntmem_reclaim_region(struct ntmem_region *region,
 	return dropped;
 }
 
+static unsigned long ntmem_reclaim_some(struct ntmem_region *region,
+					unsigned long want, unsigned int *looks)
+{
+	unsigned long dropped = ntmem_reclaim_region(region, want, looks);
+
+	if (dropped) {
+		ntmem_count(region->space, NTMEM_COUNT_DROPPED, dropped);
+		ntmem_tell(region->space, NTMEM_EVENT_DROPPED, region->start,
+			   dropped << PAGE_SHIFT);
+	}
+	return dropped;
+}
+
 static enum lru_status ntmem_reclaim_take(struct list_head *item,
 					  struct list_lru_one *list,
 					  spinlock_t *lock, void *data)
@@ -198,7 +212,7 @@ static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
 		ntmem_stop_point("reclaim_found");
 		if (down_write_trylock(&region->lock)) {
 			if (!region->dying)
-				dropped += ntmem_reclaim_region(region,
+				dropped += ntmem_reclaim_some(region,
 						sc->nr_to_scan - dropped,
 						&looks);
 			ntmem_region_unlock(region, true);

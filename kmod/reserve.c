@@ -201,7 +201,9 @@ static int ntmem_reserve_locked(struct ntmem_space *space,
 void ntmem_reserve_undo(struct ntmem_space *space, unsigned long addr,
 			unsigned long size, u32 flags, bool view)
 {
-	mutex_lock(&space->map_lock);
+	/* Who is killed cannot wait for a process that holds this for ever. */
+	if (mutex_lock_killable(&space->map_lock))
+		return;
 	if (flags & NTMEM_RESERVE_REPLACE) {
 		ntmem_placeholder_preserve(space, addr, addr + size, view,
 					   GFP_KERNEL | __GFP_NOFAIL);
@@ -219,7 +221,8 @@ int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve)
 	u8 state;
 	int err;
 
-	mutex_lock(&space->map_lock);
+	if (mutex_lock_killable(&space->map_lock))
+		return -EINTR;
 	err = ntmem_check_reserve(space, reserve, &state);
 	if (!err && state & NTMEM_S_COPY)
 		err = -EINVAL;
@@ -261,7 +264,8 @@ int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 			return -EINVAL;
 		size = PAGE_ALIGN(range->addr + size) - addr;
 	}
-	mutex_lock(&space->map_lock);
+	if (mutex_lock_killable(&space->map_lock))
+		return -EINTR;
 	if (range->flags & NTMEM_RELEASE_PRESERVE)
 		err = ntmem_placeholder_preserve(space, addr, addr + size,
 						 false, GFP_KERNEL_ACCOUNT);
@@ -303,7 +307,8 @@ static int ntmem_map_segment(struct ntmem_space *space,
 	u8 state;
 	int err;
 
-	mutex_lock(&space->map_lock);
+	if (mutex_lock_killable(&space->map_lock))
+		return -EINTR;
 	err = ntmem_check_reserve(space, &reserve, &state);
 	/* A view shows what is asked for, and nothing in front of it. */
 	if (!err && reserve.addr && !(view->flags & NTMEM_RESERVE_REPLACE) &&
@@ -372,7 +377,8 @@ int ntmem_unmap_view(struct ntmem_space *space,
 
 	if (unmap->pad || unmap->flags & ~NTMEM_RELEASE_PRESERVE)
 		return -EINVAL;
-	mutex_lock(&space->map_lock);
+	if (mutex_lock_killable(&space->map_lock))
+		return -EINTR;
 	err = ntmem_view_find(space, unmap->addr, &pages);
 	if (!err && unmap->flags & NTMEM_RELEASE_PRESERVE)
 		err = ntmem_placeholder_preserve(space,
@@ -394,7 +400,8 @@ int ntmem_set_granularity(struct ntmem_space *space,
 	if (granularity->pad ||
 	    !ntmem_granularity_valid(granularity->granularity))
 		return -EINVAL;
-	mutex_lock(&space->map_lock);
+	if (mutex_lock_killable(&space->map_lock))
+		return -EINTR;
 	if (space->made)
 		err = -EBUSY;
 	else

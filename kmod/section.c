@@ -16,6 +16,7 @@
 #include <linux/ipc_namespace.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mount.h>
 #include <linux/nsproxy.h>
 #include <linux/slab.h>
 #include <linux/stringhash.h>
@@ -36,7 +37,9 @@ struct ntmem_span {
  * struct ntmem_name - what a segment is found by
  * @node: in the hash of names, while the segment has a handle
  * @uid: whose
- * @ipc: number of the IPC namespace
+ * @ipc: number of the IPC namespace; once it is gone, another one may get it
+ * @mqueue: its mount of message queues, NULL without CONFIG_POSIX_MQUEUE; held
+ *	while the name is in the hash, so that no other namespace has it
  * @len: in bytes
  * @segment: whose name it is
  * @text: any bytes
@@ -45,6 +48,7 @@ struct ntmem_name {
 	struct hlist_node node;
 	kuid_t uid;
 	unsigned int ipc;
+	struct vfsmount *mqueue;
 	unsigned int len;
 	struct ntmem_segment *segment;
 	char text[];
@@ -111,40 +115,45 @@ bool ntmem_segment_is_committed(struct ntmem_segment *segment,
 
 /**
  * ntmem_segment_run() - how far pages are committed, or are not
- * @segment: whose
+ * @segment: whose; without its lock pages may come to be committed meanwhile
  * @first: first page
  * @last: page to look up to
+ * @committed: whether they are
  *
- * Return: the last page up to @last that is committed if @first is.
+ * Return: the last page up to @last that is like @first was.
  */
 unsigned long ntmem_segment_run(struct ntmem_segment *segment,
-				unsigned long first, unsigned long last)
+				unsigned long first, unsigned long last,
+				bool *committed)
 {
-	bool committed = ntmem_segment_is_committed(segment, first);
-	unsigned long nr = first >> NTMEM_SPAN_SHIFT;
+	unsigned long nr = first >> NTMEM_SPAN_SHIFT, at = first;
 	unsigned long base, bit, end = last >> NTMEM_SPAN_SHIFT;
 	struct ntmem_span *span;
 
+	*committed = ntmem_segment_is_committed(segment, first);
 	if (!segment->reserve)
 		return last;
-	for (; nr <= end; nr++, first = nr << NTMEM_SPAN_SHIFT) {
+	ntmem_stop_point("segment_seen");
+	for (; nr <= end; nr++, at = nr << NTMEM_SPAN_SHIFT) {
 		span = xa_load(&segment->spans, nr);
-		if (!span && committed)
-			return first - 1;
+		if (!span && *committed)
+			return at - 1;
 		if (!span) {
+			ntmem_stop_point("segment_look");
 			span = xa_find(&segment->spans, &nr, end, XA_PRESENT);
 			if (!span)
 				return last;
-			first = nr << NTMEM_SPAN_SHIFT;
+			at = max(at, nr << NTMEM_SPAN_SHIFT);
 		}
 		base = nr << NTMEM_SPAN_SHIFT;
-		bit = committed ?
+		bit = *committed ?
 			find_next_zero_bit(span->committed, NTMEM_SPAN_PAGES,
-					   first - base) :
+					   at - base) :
 			find_next_bit(span->committed, NTMEM_SPAN_PAGES,
-				      first - base);
+				      at - base);
+		/* The first page itself may have come to be committed. */
 		if (bit < NTMEM_SPAN_PAGES)
-			return min(last, base + bit - 1);
+			return clamp(base + bit, first + 1, last + 1) - 1;
 		cond_resched();
 	}
 	return last;
@@ -155,10 +164,11 @@ static unsigned long ntmem_segment_missing(struct ntmem_segment *segment,
 					   unsigned long last)
 {
 	unsigned long end, sum = 0;
+	bool committed;
 
 	for (; first <= last; first = end + 1) {
-		end = ntmem_segment_run(segment, first, last);
-		if (!ntmem_segment_is_committed(segment, first))
+		end = ntmem_segment_run(segment, first, last, &committed);
+		if (!committed)
 			sum += end - first + 1;
 	}
 	return sum;
@@ -196,7 +206,7 @@ static int ntmem_spans_prepare(struct ntmem_segment *segment,
  *
  * The segment is locked until ntmem_segment_commit_end(), unless this fails.
  *
- * Return: 0; -ENOMEM; -EAGAIN like ntmem_charge().
+ * Return: 0; -ENOMEM; -EDQUOT at a limit; -EAGAIN like ntmem_charge().
  */
 int ntmem_segment_commit_begin(struct ntmem_segment *segment,
 			       unsigned long first, unsigned long last,
@@ -210,6 +220,8 @@ int ntmem_segment_commit_begin(struct ntmem_segment *segment,
 		return 0;
 	*need = ntmem_segment_missing(segment, first, last);
 	err = ntmem_charge_user(segment->user, *need);
+	if (err == -ENOMEM)
+		err = -EDQUOT;
 	if (err)
 		goto unlock;
 	err = ntmem_spans_prepare(segment, first, last);
@@ -226,13 +238,15 @@ void ntmem_segment_commit_end(struct ntmem_segment *segment,
 			      unsigned long first, unsigned long last,
 			      unsigned long need, bool commit)
 {
-	struct ntmem_span *span;
+	unsigned long end;
 
 	if (!commit)
 		ntmem_uncharge_user(segment->user, need);
-	for (; commit && need && first <= last; first++) {
-		span = ntmem_span(segment, first);
-		set_bit(first & (NTMEM_SPAN_PAGES - 1), span->committed);
+	for (; commit && need && first <= last; first = end + 1) {
+		end = min(last, first | (NTMEM_SPAN_PAGES - 1));
+		bitmap_set(ntmem_span(segment, first)->committed,
+			   first & (NTMEM_SPAN_PAGES - 1), end - first + 1);
+		cond_resched();
 	}
 	if (commit)
 		segment->charged += need;
@@ -322,8 +336,10 @@ static void ntmem_segment_free(struct ntmem_segment *segment)
 		ntmem_page_put(page);
 		cond_resched();
 	}
-	xa_for_each(&segment->spans, i, span)
+	xa_for_each(&segment->spans, i, span) {
 		kfree(span);
+		cond_resched();
+	}
 	xa_destroy(&segment->pages);
 	xa_destroy(&segment->spans);
 	ntmem_uncharge_user(segment->user, segment->charged);
@@ -360,7 +376,8 @@ static u32 ntmem_name_hash(const struct ntmem_name *name)
 static bool ntmem_name_equal(const struct ntmem_name *a,
 			     const struct ntmem_name *b)
 {
-	return uid_eq(a->uid, b->uid) && a->ipc == b->ipc && a->len == b->len &&
+	return uid_eq(a->uid, b->uid) && a->ipc == b->ipc &&
+	       a->mqueue == b->mqueue && a->len == b->len &&
 	       !memcmp(a->text, b->text, a->len);
 }
 
@@ -385,6 +402,7 @@ static struct ntmem_name *ntmem_name_read(const struct ntmem_section *section)
 	name->len = section->name_len;
 	name->uid = current_uid();
 	name->ipc = current->nsproxy->ipc_ns->ns.inum;
+	name->mqueue = current->nsproxy->ipc_ns->mq_mnt;
 	return name;
 }
 
@@ -429,6 +447,7 @@ static struct ntmem_segment *ntmem_name_enter(struct ntmem_segment *segment,
 		segment->name = name;
 		if (name) {
 			name->segment = segment;
+			mntget(name->mqueue);
 			hash_add(ntmem_names, &name->node,
 				 ntmem_name_hash(name));
 		}
@@ -448,11 +467,16 @@ static void ntmem_handle_got(struct ntmem_segment *segment)
 /* The last handle takes the name with it, though views may stay. */
 static void ntmem_handle_gone(struct ntmem_segment *segment)
 {
+	struct vfsmount *mqueue = NULL;
+
 	ntmem_stop_point("handle_gone");
 	mutex_lock(&ntmem_names_lock);
-	if (!--segment->handles && segment->name)
+	if (!--segment->handles && segment->name) {
 		hash_del(&segment->name->node);
+		mqueue = segment->name->mqueue;
+	}
 	mutex_unlock(&ntmem_names_lock);
+	mntput(mqueue);
 	ntmem_segment_put(segment);
 }
 
@@ -550,6 +574,7 @@ static bool ntmem_section_prot_valid(u32 prot)
 	}
 }
 
+/* -EDQUOT at a limit. */
 static int ntmem_segment_charge(struct ntmem_segment *segment)
 {
 	int err;
@@ -557,11 +582,12 @@ static int ntmem_segment_charge(struct ntmem_segment *segment)
 	while ((err = ntmem_charge_user(segment->user, segment->nr)) == -EAGAIN) {
 		err = ntmem_charge_more(segment->nr);
 		if (err)
-			break;
+			return err;
 	}
-	if (!err)
-		segment->charged = segment->nr;
-	return err;
+	if (err)
+		return -EDQUOT;
+	segment->charged = segment->nr;
+	return 0;
 }
 
 static struct ntmem_segment *
@@ -602,6 +628,8 @@ static struct file *ntmem_section_create(struct ntmem_space *space,
 		/* Whoever only opens it, needs no memory for it. */
 		found = name ? ntmem_name_open(name) : segment;
 		kfree(name);
+		if (segment == ERR_PTR(-EDQUOT) && IS_ERR(found))
+			return ERR_PTR(ntmem_limited(space));
 		if (IS_ERR(found))
 			return ERR_CAST(segment);
 	} else {

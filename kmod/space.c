@@ -16,6 +16,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "compat.h"
+#include "event.h"
 #include "ntmem.h"
 #include "test.h"
 
@@ -71,6 +72,8 @@ static void ntmem_vma_close(struct vm_area_struct *vma)
 	/* A handle may keep the space for long after its process. */
 	if (mtree_empty(&space->regions))
 		ntmem_spare_free(space);
+	if (!atomic_read(&vma->vm_mm->mm_users))
+		ntmem_reasons_free(space);
 	ntmem_space_put(space);
 }
 
@@ -227,10 +230,8 @@ struct ntmem_space *ntmem_space_make(struct mm_struct *mm, struct file *file)
 	if (!space)
 		return NULL;
 	space->user = ntmem_user_get();
-	if (!space->user) {
-		kfree(space);
-		return NULL;
-	}
+	if (!space->user)
+		goto free;
 	mmgrab(mm);
 	space->mm = mm;
 	space->file = file;
@@ -243,9 +244,20 @@ struct ntmem_space *ntmem_space_make(struct mm_struct *mm, struct file *file)
 	INIT_LIST_HEAD(&space->reasons);
 	spin_lock_init(&space->spare_lock);
 	space->top = ntmem_top(mm);
-	space->granularity = ntmem_granularity;
+	space->granularity = READ_ONCE(ntmem_granularity);
+	space->limit = ULONG_MAX;
+	/* From here on it can be found. */
+	if (ntmem_stats_make(space))
+		goto drop;
 	atomic_long_inc(&ntmem_nr_spaces);
 	return space;
+
+drop:
+	mmdrop(mm);
+	ntmem_user_put(space->user);
+free:
+	kfree(space);
+	return NULL;
 }
 
 /* Makes a space findable. */
@@ -284,8 +296,10 @@ struct ntmem_space *ntmem_space_open(void)
 	if (!space)
 		hlist_add_head(&new->node, ntmem_bucket(new->mm));
 	mutex_unlock(&ntmem_spaces_lock);
-	if (!space)
+	if (!space) {
+		ntmem_space_seen(new);
 		return new;
+	}
 	/* Another thread was faster. */
 	ntmem_space_put(new);
 	return space;
@@ -293,12 +307,15 @@ struct ntmem_space *ntmem_space_open(void)
 
 static void ntmem_space_free(struct ntmem_space *space)
 {
+	ntmem_stop_point("space_free");
+	ntmem_tell(space, NTMEM_EVENT_GONE, 0, 0);
 	WARN_ON_ONCE(!mtree_empty(&space->regions));
 	WARN_ON_ONCE(atomic_long_read(&space->committed));
 	mtree_destroy(&space->regions);
 	ntmem_arenas_free(space);
 	ntmem_reasons_free(space);
 	ntmem_spare_free(space);
+	ntmem_stats_free(space);
 	ntmem_user_put(space->user);
 	fput(space->file);
 	mmdrop(space->mm);

@@ -56,22 +56,29 @@ static u8 ntmem_copied(u8 state)
 	return (state & ~NTMEM_S_COPY) + 1;
 }
 
-static bool ntmem_is_private(struct ntmem_region *region, unsigned long index)
+bool ntmem_view_is_own(struct ntmem_region *region, unsigned long index)
 {
 	struct ntmem_block *block = ntmem_block_find(region, index);
 
 	return block && block->page[index & NTMEM_BLOCK_MASK];
 }
 
-/* The state that a page of a view has for who uses it: 0 if not committed. */
+/* The state that a committed page of a view has for who uses it. */
+static u8 ntmem_view_shown(struct ntmem_region *region, unsigned long index,
+			   u8 state)
+{
+	if (state & NTMEM_S_COPY && ntmem_view_is_own(region, index))
+		return ntmem_copied(state);
+	return state;
+}
+
+/* The same of any page: 0 if it is not committed. */
 u8 ntmem_view_state(struct ntmem_region *region, unsigned long index, u8 state)
 {
 	if (!ntmem_segment_is_committed(region->segment,
 					ntmem_view_index(region, index)))
 		return 0;
-	if (state & NTMEM_S_COPY && ntmem_is_private(region, index))
-		return ntmem_copied(state);
-	return state;
+	return ntmem_view_shown(region, index, state);
 }
 
 /* Are all pages of a range committed? */
@@ -80,9 +87,10 @@ bool ntmem_view_committed(const struct ntmem_region *region,
 {
 	unsigned long first = ntmem_view_index(region, pages->first);
 	unsigned long last = ntmem_view_index(region, pages->last);
+	bool committed;
 
-	return ntmem_segment_is_committed(region->segment, first) &&
-	       ntmem_segment_run(region->segment, first, last) == last;
+	return ntmem_segment_run(region->segment, first, last, &committed) ==
+	       last && committed;
 }
 
 /* Are all of them there, for good? A locked page is the one that is shown. */
@@ -92,7 +100,7 @@ bool ntmem_view_resident(struct ntmem_region *region,
 	unsigned long i;
 
 	for (i = pages->first; i <= pages->last; i++) {
-		if (!ntmem_is_private(region, i) &&
+		if (!ntmem_view_is_own(region, i) &&
 		    !ntmem_segment_page(region->segment,
 					ntmem_view_index(region, i)))
 			return false;
@@ -105,7 +113,7 @@ bool ntmem_view_resident(struct ntmem_region *region,
 static unsigned long ntmem_private_run(struct ntmem_region *region,
 				       unsigned long index, unsigned long last)
 {
-	bool private = ntmem_is_private(region, index);
+	bool private = ntmem_view_is_own(region, index);
 	struct ntmem_table *table;
 
 	while (index < last) {
@@ -115,7 +123,7 @@ static unsigned long ntmem_private_run(struct ntmem_region *region,
 			cond_resched();
 			continue;
 		}
-		if (ntmem_is_private(region, index + 1) != private)
+		if (ntmem_view_is_own(region, index + 1) != private)
 			break;
 		index++;
 		if (!(index & (NTMEM_CHUNK_PAGES - 1)))
@@ -131,12 +139,14 @@ static unsigned long ntmem_view_alike(struct ntmem_region *region,
 	unsigned long last = ntmem_state_run(region, index, state);
 	unsigned long first = ntmem_view_index(region, index);
 	unsigned long end;
+	bool committed;
 
-	end = ntmem_segment_run(region->segment, first, first + last - index);
+	end = ntmem_segment_run(region->segment, first, first + last - index,
+				&committed);
 	last = index + end - first;
 	if (*state & NTMEM_S_COPY)
 		last = ntmem_private_run(region, index, last);
-	*state = ntmem_view_state(region, index, *state);
+	*state = committed ? ntmem_view_shown(region, index, *state) : 0;
 	return last;
 }
 
@@ -227,8 +237,13 @@ int ntmem_view_change(struct ntmem_region *region,
 	if (err)
 		return err;
 	err = ntmem_segment_commit_begin(segment, first, last, need);
-	if (err)
+	if (err == -EDQUOT)
+		err = ntmem_limited(region->space);
+	if (err) {
+		/* Both at once is what there must be room for. */
+		*need += region->committed - before;
 		goto uncharge;
+	}
 	ntmem_stop_point("segment_commit");
 	err = ntmem_view_set(region, pages->first, pages->last, state);
 	ntmem_segment_commit_end(segment, first, last, *need, !err);
@@ -384,6 +399,7 @@ static int ntmem_view_copy(struct ntmem_try *try)
 	block->page[i] = copy;
 	block->resident |= BIT(i);
 	ntmem_pages_held(1);
+	ntmem_count(region->space, NTMEM_COUNT_COPIES, 1);
 	return 0;
 }
 
@@ -420,7 +436,7 @@ bool ntmem_view_attempt(struct ntmem_try *try, vm_fault_t *ret)
 		return true;
 	}
 	ntmem_stop_point("fault_look");
-	if (ntmem_is_private(region, try->index))
+	if (ntmem_view_is_own(region, try->index))
 		return false;
 	*ret = ntmem_view_map(try);
 	return true;

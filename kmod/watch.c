@@ -251,7 +251,7 @@ static struct ntmem_region *ntmem_watch_lock(struct ntmem_space *space,
 }
 
 /* One look, and the reset of what it found. */
-static int ntmem_watch_some(struct ntmem_space *space,
+static int ntmem_watch_look(struct ntmem_space *space,
 			    struct ntmem_finds *finds, bool reset)
 {
 	struct ntmem_region *region;
@@ -267,6 +267,19 @@ static int ntmem_watch_some(struct ntmem_space *space,
 	return err ?: fatal_signal_pending(current) ? -EINTR : 0;
 }
 
+static int ntmem_watch_some(struct ntmem_space *space,
+			    struct ntmem_finds *finds, bool reset)
+{
+	struct ntmem_visit visit;
+	int err = ntmem_visit_begin(&visit, space);
+
+	if (err)
+		return err;
+	err = ntmem_watch_look(space, finds, reset);
+	ntmem_visit_end(&visit);
+	return err;
+}
+
 /* Nobody was told: as if it had not been reset. */
 static void ntmem_watch_undo(struct ntmem_space *space,
 			     const struct ntmem_finds *finds)
@@ -275,12 +288,17 @@ static void ntmem_watch_undo(struct ntmem_space *space,
 		.first = finds->addr[0] >> PAGE_SHIFT,
 		.last = finds->left.last,
 	};
-	struct ntmem_region *region = ntmem_watch_lock(space, &pages, true);
+	struct ntmem_region *region;
+	struct ntmem_visit visit;
 
-	if (IS_ERR(region))
+	if (ntmem_visit_begin(&visit, space))
 		return;
-	ntmem_record_found(region, finds, false);
-	ntmem_region_unlock(region, true);
+	region = ntmem_watch_lock(space, &pages, true);
+	if (!IS_ERR(region)) {
+		ntmem_record_found(region, finds, false);
+		ntmem_region_unlock(region, true);
+	}
+	ntmem_visit_end(&visit);
 }
 
 static int ntmem_tell_found(struct ntmem_space *space,

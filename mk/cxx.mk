@@ -6,27 +6,27 @@
 
 CXX_FLAGS := -std=c++17 $(CFLAGS) -Wall -Wextra -pthread -Iinclude/ntmem
 
-CXX_TESTS := $(if $(SANITIZE)$(COVERAGE),,build/tests/cxx \
-	build/tests/cxx-replaced)
+CXX_TESTS := $(if $(SANITIZE),,$(OUT)/tests/cxx \
+	$(if $(COVERAGE),,build/tests/cxx-replaced))
 
 $(eval $(call have,cxx,program,$(CXX),g++))
-$(eval $(call remember,build/tests/cxx.flags,$(CXX) $(CXX_FLAGS) $(LDFLAGS)))
+$(eval $(call remember,$(OUT)/tests/cxx.flags,$(CXX) $(CXX_FLAGS) $(LDFLAGS)))
 
-cxx_objects = $(patsubst %,build/obj/tests/unit/cxx/%.o,$(1))
+cxx_objects = $(patsubst %,$(OUT)/obj/tests/unit/cxx/%.o,$(1))
 
-build/obj/tests/unit/cxx/%.o: tests/unit/cxx/%.cc build/tests/cxx.flags \
+$(OUT)/obj/tests/unit/cxx/%.o: tests/unit/cxx/%.cc $(OUT)/tests/cxx.flags \
 		| build/have/cxx
 	$(say) CXX $<
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
 
-build/tests/cxx: $(call cxx_objects,heap main new) \
-		$(call objects,$(MALLOC_SOURCES)) build/lib/libntmem.a
+$(OUT)/tests/cxx: $(call cxx_objects,heap main new) \
+		$(call objects,$(MALLOC_SOURCES)) $(OUT)/lib/libntmem.a
 build/tests/cxx-replaced: $(call cxx_objects,main replaced)
 
-build/tests/cxx build/tests/cxx-replaced:
+$(OUT)/tests/cxx build/tests/cxx-replaced:
 	$(say) LD $@
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(CXX_FLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CXX) $(CXX_FLAGS) $(if $(COVERAGE),--coverage) $(LDFLAGS) -o $@ $^
 
 tests: $(CXX_TESTS)

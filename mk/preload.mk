@@ -22,8 +22,8 @@ $(PRELOAD)/tests: $(PRELOAD_SOURCES) $(PRELOAD_READY)
 	$(Q)$(CC) $(PRELOAD_FLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
 
 # What needs no shared library, with the allocator linked to it.
-$(PRELOAD)/static: $(addprefix tests/preload/,main.c family.c info.c \
-		threads.c) $(call objects,$(MALLOC_SOURCES)) \
+$(PRELOAD)/static: $(addprefix tests/preload/,main.c family.c fork.c \
+		info.c threads.c) $(call objects,$(MALLOC_SOURCES)) \
 		build/lib/libntmem.a $(PRELOAD_READY)
 	$(say) CC $@
 	$(Q)$(CC) $(PRELOAD_FLAGS) $(LDFLAGS) -static -Wl,-w -o $@ \

@@ -11,6 +11,7 @@ BASE_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra -pthread \
 USER_FLAGS := $(BASE_FLAGS) -fPIC -fvisibility=hidden \
 	-Iinclude/uapi -Iinclude -Ilib
 TEST_FLAGS := $(BASE_FLAGS) -Iinclude/uapi -Iinclude/ntmem -Iinclude -Ilib
+LIBNL_FLAGS := -isystem /usr/include/libnl3
 KSELFTEST_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra -pthread \
 	-Iinclude/uapi -isystem build/kselftest -static
 
@@ -46,14 +47,16 @@ $(eval $(call remember,$(OUT)/tests/objects,$(UNIT_SOURCES) \
 
 COMPILE_READY := $(OUT)/flags | build/have/cc build/have/libc
 
-$(OUT)/obj/lib/%.o $(OUT)/obj/tools/%.o: FLAGS = $(USER_FLAGS)
+$(OUT)/obj/lib/%.o: FLAGS = $(USER_FLAGS)
 # What is malloc must not be taken for a call of it.
 $(OUT)/obj/lib/malloc/%.o: FLAGS = $(USER_FLAGS) -fno-builtin
 # The new_handler may throw, and names that a program replaces are the program's.
 $(OUT)/obj/lib/malloc/new.o: FLAGS = $(USER_FLAGS) -fno-builtin -fexceptions \
 	-fsemantic-interposition
 $(OUT)/obj/tests/%.o: FLAGS = $(TEST_FLAGS)
-$(OUT)/obj/tools/%.o: | build/have/json-c build/have/readline
+$(OUT)/obj/tools/%.o: FLAGS = $(USER_FLAGS) $(LIBNL_FLAGS)
+$(OUT)/obj/tools/%.o: | build/have/json-c build/have/readline \
+		build/have/libnl build/have/curses
 $(OUT)/obj/tests/unit/%.o: | build/have/check
 
 $(OUT)/obj/%.o: %.c $(COMPILE_READY)
@@ -92,8 +95,9 @@ $(OUT)/lib/libntmem-malloc.so: $(call objects,$(LIB_SOURCES) \
 		$(filter %.o,$^)
 	$(Q)ln -sf libntmem-malloc.so $@.$(SOVERSION)
 
-$(OUT)/bin/ntmem: LIBS := -ljson-c -lreadline
-$(OUT)/tests/unit: LIBS := -lcheck -lsubunit -lrt
+$(OUT)/bin/ntmem: LIBS := -ljson-c -lreadline -lncurses -lnl-genl-3 -lnl-3
+# The last one is loaded by pthread_exit(3): so it comes along into guests.
+$(OUT)/tests/unit: LIBS := -lcheck -lsubunit -lrt -Wl,--no-as-needed -lgcc_s
 $(OUT)/bin/ntmem: $(call objects,$(TOOL_SOURCES)) $(OUT)/bin/objects
 $(OUT)/tests/unit: $(call objects,$(UNIT_SOURCES)) $(OUT)/tests/objects
 $(OUT)/tests/differential: $(call objects,$(DIFFERENTIAL_SOURCES)) \

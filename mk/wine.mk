@@ -12,8 +12,8 @@ WINE_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -D_WIN32_WINNT=0x0A00 \
 WINE_SOURCES := $(sort $(wildcard tests/wine/*.c)) \
 	$(patsubst %,tests/unit/%.c,unit alloc alloc2 bstr crt exception free \
 	global guard heap heap_alloc heap_create heap_info heap_lock heap_model \
-	heap_realloc heap_walk hints lock placeholder protect query system \
-	thread watch)
+	heap_realloc heap_walk hints lock placeholder protect query section \
+	system thread watch workingset)
 WINE_LIBS := build/wine/libucrtbase.a build/wine/libkernelbase.a
 WINE_HEADERS := $(wildcard tests/wine/*.h tests/wine/*/*.h tests/unit/*.h)
 

@@ -54,8 +54,41 @@ WINBASEAPI LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
 				      DWORD flAllocationType, DWORD flProtect);
 
 /*
+ * VirtualAllocEx - VirtualAlloc in another process
+ * @hProcess: handle (PROCESS_VM_OPERATION), or GetCurrentProcess()
+ * All else as for VirtualAlloc, with that process's addresses and limits.
+ *
+ * Also this process's commit limits do not matter, and where the memory is short,
+ * it is that process's memory cgroup that pays.
+ *
+ * In this and all functions that take a handle of another process:
+ * ERROR_INVALID_HANDLE for what is none, ERROR_ACCESS_DENIED without the right
+ * that is named in brackets, when the process has ended, or when the kernel does
+ * not let this process attach to it any more; ERROR_NOT_SUPPORTED unless both
+ * processes use the kernel engine, which the other one does from its first call
+ * of this library on, and a child of fork(2) from its own first one. A process
+ * that executes another program stays the same process, and its memory is that of
+ * the new program. Microsoft's page: "VirtualAllocEx function (memoryapi.h)".
+ */
+WINBASEAPI LPVOID WINAPI VirtualAllocEx(HANDLE hProcess, LPVOID lpAddress,
+					SIZE_T dwSize, DWORD flAllocationType,
+					DWORD flProtect);
+
+/*
+ * VirtualAllocExNuma - the same, with a node of memory preferred
+ * @nndPreferred: one of this machine, or NUMA_NO_PREFERRED_NODE; checked, and
+ *	without effect
+ *
+ * Microsoft's page: "VirtualAllocExNuma function (memoryapi.h)".
+ */
+WINBASEAPI LPVOID WINAPI
+VirtualAllocExNuma(HANDLE hProcess, LPVOID lpAddress, SIZE_T dwSize,
+		   DWORD flAllocationType, DWORD flProtect,
+		   DWORD nndPreferred);
+
+/*
  * VirtualAlloc2 - VirtualAlloc that can be asked for more
- * @Process: GetCurrentProcess(), or NULL, which is the same
+ * @Process: as for VirtualAllocEx, or NULL for this process
  * @BaseAddress: as for VirtualAlloc, but to reserve it must be a multiple of
  *	the allocation granularity; of a page with MEM_REPLACE_PLACEHOLDER
  * @Size: not 0; to reserve at an address, a multiple of the page size
@@ -80,8 +113,8 @@ WINBASEAPI LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
  * extended parameters, ERROR_NOACCESS for requirements at NULL,
  * ERROR_INVALID_ADDRESS when what is to be replaced is not exactly one
  * placeholder, or what is to be committed is one, ERROR_NOT_ENOUGH_MEMORY (8)
- * when nothing fits, ERROR_INVALID_HANDLE for another process. Other extended
- * parameters and flags: ERROR_NOT_SUPPORTED. Microsoft's page: "VirtualAlloc2
+ * when nothing fits. Other extended parameters and flags: ERROR_NOT_SUPPORTED.
+ * In another process also as VirtualAllocEx. Microsoft's page: "VirtualAlloc2
  * function (memoryapi.h)".
  */
 WINBASEAPI PVOID WINAPI
@@ -129,6 +162,16 @@ WINBASEAPI BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize,
 				   DWORD dwFreeType);
 
 /*
+ * VirtualFreeEx - VirtualFree in another process
+ * @hProcess: handle (PROCESS_VM_OPERATION)
+ *
+ * Errors as VirtualFree and VirtualAllocEx. Microsoft's page: "VirtualFreeEx
+ * function (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI VirtualFreeEx(HANDLE hProcess, LPVOID lpAddress,
+				     SIZE_T dwSize, DWORD dwFreeType);
+
+/*
  * VirtualProtect - change the protection of committed pages
  * @lpAddress, @dwSize: the range, rounded outwards to pages; all of it must
  *	be committed and in one reservation (ERROR_INVALID_ADDRESS)
@@ -141,6 +184,17 @@ WINBASEAPI BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize,
 WINBASEAPI BOOL WINAPI VirtualProtect(LPVOID lpAddress, SIZE_T dwSize,
 				      DWORD flNewProtect,
 				      PDWORD lpflOldProtect);
+
+/*
+ * VirtualProtectEx - VirtualProtect in another process
+ * @hProcess: handle (PROCESS_VM_OPERATION)
+ *
+ * Errors as VirtualProtect and VirtualAllocEx. Microsoft's page:
+ * "VirtualProtectEx function (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI VirtualProtectEx(HANDLE hProcess, LPVOID lpAddress,
+					SIZE_T dwSize, DWORD flNewProtect,
+					PDWORD lpflOldProtect);
 
 /*
  * VirtualQuery - the run of equal pages that begins at an address
@@ -159,6 +213,64 @@ WINBASEAPI BOOL WINAPI VirtualProtect(LPVOID lpAddress, SIZE_T dwSize,
 WINBASEAPI SIZE_T WINAPI VirtualQuery(LPCVOID lpAddress,
 				      PMEMORY_BASIC_INFORMATION lpBuffer,
 				      SIZE_T dwLength);
+
+/*
+ * VirtualQueryEx - VirtualQuery of another process
+ * @hProcess: handle (PROCESS_QUERY_INFORMATION)
+ *
+ * Works for every process and on both engines. Where one of the processes is not
+ * on the kernel engine, what the other one's library has reserved shows as
+ * what it is to Linux, mappings.
+ *
+ * Errors as VirtualQuery and VirtualAllocEx, but for ERROR_NOT_SUPPORTED.
+ * Microsoft's page: "VirtualQueryEx function (memoryapi.h)".
+ */
+WINBASEAPI SIZE_T WINAPI VirtualQueryEx(HANDLE hProcess, LPCVOID lpAddress,
+					PMEMORY_BASIC_INFORMATION lpBuffer,
+					SIZE_T dwLength);
+
+/*
+ * ReadProcessMemory - copy from another process's memory
+ * @hProcess: handle (PROCESS_VM_READ), also GetCurrentProcess()
+ * @lpBaseAddress: in that process, any mapping of it
+ * @lpBuffer, @nSize: where to, and how many bytes; 0 is fine
+ * @lpNumberOfBytesRead: gets how many; may be NULL
+ *
+ * FALSE on failure: ERROR_PARTIAL_COPY (299) when a page there cannot be read,
+ * and the count is what lies in front of it, in the own process 0;
+ * ERROR_NOACCESS when lpBuffer cannot be written to. Handles: see
+ * VirtualAllocEx. Works for every process and on both engines; may be called
+ * from any thread. Microsoft's page: "ReadProcessMemory function
+ * (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI ReadProcessMemory(HANDLE hProcess,
+					 LPCVOID lpBaseAddress,
+					 LPVOID lpBuffer, SIZE_T nSize,
+					 SIZE_T *lpNumberOfBytesRead);
+
+/*
+ * WriteProcessMemory - copy into another process's memory
+ * @hProcess: handle (PROCESS_VM_WRITE and PROCESS_VM_OPERATION), also
+ *	GetCurrentProcess()
+ * @lpBaseAddress: in that process
+ * @lpBuffer, @nSize: where from, and how many bytes; 0 is fine
+ * @lpNumberOfBytesWritten: gets how many; may be NULL
+ *
+ * A range of PAGE_EXECUTE or PAGE_EXECUTE_READ is written to nevertheless, and
+ * then has its protection again. Where something else than memory of the kernel
+ * engine is so protected, the process gets a copy of the page for itself.
+ *
+ * FALSE on failure: ERROR_NOACCESS (998) when the first page cannot be written
+ * to, and the count stays as it is; ERROR_PARTIAL_COPY (299) when a later one
+ * cannot, with the count of what lies in front of it, and when lpBuffer cannot
+ * be read, with a count of 0. Handles: see VirtualAllocEx. Works for every process
+ * and on both engines; may be called from any thread. Microsoft's page:
+ * "WriteProcessMemory function (memoryapi.h)".
+ */
+WINBASEAPI BOOL WINAPI WriteProcessMemory(HANDLE hProcess,
+					  LPVOID lpBaseAddress,
+					  LPCVOID lpBuffer, SIZE_T nSize,
+					  SIZE_T *lpNumberOfBytesWritten);
 
 /*
  * VirtualLock - make pages resident and keep them so
@@ -197,12 +309,13 @@ WINBASEAPI DWORD WINAPI DiscardVirtualMemory(PVOID VirtualAddress,
 
 /*
  * PrefetchVirtualMemory - hint that ranges will be needed
- * @hProcess: GetCurrentProcess()
+ * @hProcess: any handle of a process; of another one the kernel wants
+ *	CAP_SYS_NICE, without which nothing happens
  * @NumberOfEntries: not 0
  * @VirtualAddresses: the ranges; any addresses, no range of 0 bytes
  * @Flags: 0
  *
- * ERROR_NOACCESS for a NULL array, ERROR_INVALID_HANDLE for another process.
+ * ERROR_NOACCESS for a NULL array, ERROR_INVALID_HANDLE for what is no handle.
  * Microsoft's page: "PrefetchVirtualMemory function (memoryapi.h)".
  */
 WINBASEAPI BOOL WINAPI
@@ -256,17 +369,21 @@ WINBASEAPI UINT WINAPI ResetWriteWatch(LPVOID lpBaseAddress,
 #define FILE_MAP_READ			SECTION_MAP_READ
 #define FILE_MAP_ALL_ACCESS		SECTION_ALL_ACCESS
 #define FILE_MAP_EXECUTE		SECTION_MAP_EXECUTE_EXPLICIT
+#define FILE_MAP_LARGE_PAGES		0x20000000
 
 /*
  * CreateFileMappingW - make a section, memory for views in any process
- * @hFile: INVALID_HANDLE_VALUE. A file is ERROR_NOT_SUPPORTED in this version.
+ * @hFile: INVALID_HANDLE_VALUE for memory, or a file: what
+ *	ntmem_file_handle_from_fd() (ntmem.h) made of an open descriptor
  * @lpFileMappingAttributes: NULL, or whether exec(2) keeps the handle
  * @flProtect: PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY or one of the three
  *	with EXECUTE: the most that a view can have; and SEC_COMMIT (the
  *	default), or SEC_RESERVE: VirtualAlloc with MEM_COMMIT in any view
  *	commits pages for all. SEC_NOCACHE and SEC_WRITECOMBINE are taken and
- *	have no effect; SEC_LARGE_PAGES is ERROR_NOT_SUPPORTED.
- * @dwMaximumSizeHigh, @dwMaximumSizeLow: bytes, not 0; rounds up to pages
+ *	have no effect. SEC_COMMIT | SEC_LARGE_PAGES: see below
+ * @dwMaximumSizeHigh, @dwMaximumSizeLow: bytes, not 0; rounds up to pages. Of a
+ *	file 0 is all it has, and the size stays as it is, to the byte; more
+ *	than that makes the file longer, where the section may be written
  * @lpName: NULL, or up to MAX_PATH characters, of which upper and lower case
  *	differ. A name is this user's own; "Local\" in front of it is no part
  *	of it, and any other '\' but in "Global\" is ERROR_PATH_NOT_FOUND. It
@@ -278,7 +395,36 @@ WINBASEAPI UINT WINAPI ResetWriteWatch(LPVOID lpBaseAddress,
  *
  * Returns a handle, NULL on failure: ERROR_COMMITMENT_LIMIT,
  * ERROR_NOT_ENOUGH_MEMORY for more SEC_RESERVE than there are addresses,
- * ERROR_FILENAME_EXCED_RANGE. On the embedded engine: ERROR_NOT_SUPPORTED.
+ * ERROR_FILENAME_EXCED_RANGE.
+ *
+ * With a file: it must be open for reading, for writing too if the section is to
+ * be written, and on a file system that is not noexec if it is to be executed
+ * (ERROR_ACCESS_DENIED). ERROR_FILE_INVALID for size 0 of an empty one,
+ * ERROR_NOT_ENOUGH_MEMORY for more than it has and may become, ERROR_DISK_FULL
+ * when it cannot become as long, ERROR_BAD_EXE_FORMAT for what is no regular
+ * file, and for SEC_IMAGE. SEC_COMMIT and SEC_RESERVE make no
+ * difference. Nobody keeps others from making the file shorter: what is behind its
+ * end then is SIGBUS. Without a name only this process and its children can map
+ * views. With one all of this user's processes can that open it: they get the file
+ * by /proc from one that has a handle, which they must be allowed to look into, and
+ * open it anew: ERROR_ACCESS_DENIED where it may not be opened so,
+ * ERROR_NOT_SUPPORTED where it is not found. ERROR_INVALID_HANDLE (6) when the name is
+ * that of something that this engine has not made.
+ *
+ * With SEC_LARGE_PAGES the size is a multiple of GetLargePageMinimum(), and the
+ * pages are of those that the machine has set aside (/proc/sys/vm/nr_hugepages):
+ * ERROR_NO_SYSTEM_RESOURCES (1450) when too few are left, ERROR_NOT_SUPPORTED
+ * where Linux has none. No privilege is needed, and no commit is charged. As a
+ * section of a file it can be mapped by this process and its children, and with
+ * a name by the user's others. Views lie at, begin at and are multiples of a large
+ * page, FILE_MAP_LARGE_PAGES or not; they cannot be WRITECOPY, and VirtualProtect
+ * in them is ERROR_INVALID_ADDRESS.
+ *
+ * On the embedded engine the commit charge is that of this process, until it has
+ * no handle and no view of the section any more; pages committed later are
+ * charged to who commits them. Names, of sections of files on either engine, are
+ * files in a directory in /dev/shm that is this user's; ERROR_NOT_SUPPORTED where
+ * there cannot be one.
  * Microsoft's page: "CreateFileMappingW function (memoryapi.h)".
  */
 WINBASEAPI HANDLE WINAPI
@@ -310,7 +456,8 @@ CreateFileMapping2(HANDLE File, SECURITY_ATTRIBUTES *SecurityAttributes,
  * @bInheritHandle: exec(2) keeps the handle
  * @lpName: as in CreateFileMappingW
  *
- * Returns a handle, NULL on failure: ERROR_FILE_NOT_FOUND (2). Microsoft's page:
+ * Returns a handle, NULL on failure: ERROR_FILE_NOT_FOUND (2); of a section of a
+ * file ERROR_ACCESS_DENIED and ERROR_NOT_SUPPORTED as above. Microsoft's page:
  * "OpenFileMappingW function (memoryapi.h)".
  */
 WINBASEAPI HANDLE WINAPI OpenFileMappingW(DWORD dwDesiredAccess,
@@ -322,6 +469,7 @@ WINBASEAPI HANDLE WINAPI OpenFileMappingW(DWORD dwDesiredAccess,
  * @dwDesiredAccess: FILE_MAP_WRITE (reads as well), FILE_MAP_READ, or
  *	FILE_MAP_COPY alone: a page that is written to becomes the view's own;
  *	0 is a view without access. With FILE_MAP_EXECUTE it may execute, too.
+ *	FILE_MAP_LARGE_PAGES: ERROR_INVALID_PARAMETER for a section of small ones
  * @dwFileOffsetHigh, @dwFileOffsetLow: multiple of the allocation granularity
  * @dwNumberOfBytesToMap: rounds up to a page; 0 for all up to the end
  *
@@ -358,7 +506,7 @@ WINBASEAPI LPVOID WINAPI MapViewOfFileEx(HANDLE hFileMappingObject,
 /*
  * MapViewOfFile3 - map a view, also in the place of a placeholder
  * @FileMapping: handle of a section
- * @Process: NULL or GetCurrentProcess(); others ERROR_INVALID_HANDLE
+ * @Process: handle (PROCESS_VM_OPERATION), or NULL for this process
  * @BaseAddress: NULL, or as in MapViewOfFileEx; with MEM_REPLACE_PLACEHOLDER
  *	the base of one
  * @Offset: multiple of the allocation granularity; in a placeholder, of a page
@@ -379,6 +527,29 @@ WINBASEAPI PVOID WINAPI MapViewOfFile3(HANDLE FileMapping, HANDLE Process,
 				       ULONG ParameterCount);
 
 /*
+ * MapViewOfFileNuma2, MapViewOfFile2 - the same, with less to say
+ * @PreferredNode: as for VirtualAllocExNuma
+ *
+ * Microsoft's pages: "MapViewOfFileNuma2 function", "MapViewOfFile2 function
+ * (memoryapi.h)".
+ */
+WINBASEAPI PVOID WINAPI
+MapViewOfFileNuma2(HANDLE FileMappingHandle, HANDLE ProcessHandle,
+		   ULONG64 Offset, PVOID BaseAddress, SIZE_T ViewSize,
+		   ULONG AllocationType, ULONG PageProtection,
+		   ULONG PreferredNode);
+
+static inline PVOID MapViewOfFile2(HANDLE FileMappingHandle,
+				   HANDLE ProcessHandle, ULONG64 Offset,
+				   PVOID BaseAddress, SIZE_T ViewSize,
+				   ULONG AllocationType, ULONG PageProtection)
+{
+	return MapViewOfFileNuma2(FileMappingHandle, ProcessHandle, Offset,
+				  BaseAddress, ViewSize, AllocationType,
+				  PageProtection, (ULONG)-1);
+}
+
+/*
  * UnmapViewOfFile - end a view
  * @lpBaseAddress: any address in it
  *
@@ -393,7 +564,7 @@ WINBASEAPI BOOL WINAPI UnmapViewOfFile(LPCVOID lpBaseAddress);
  * @UnmapFlags: MEM_PRESERVE_PLACEHOLDER: there is a placeholder again, as the
  *	view had replaced one (else ERROR_INVALID_ADDRESS);
  *	MEM_UNMAP_WITH_TRANSIENT_BOOST: no effect
- * @Process: GetCurrentProcess(); others ERROR_INVALID_HANDLE
+ * @Process: handle (PROCESS_VM_OPERATION)
  *
  * Microsoft's pages: "UnmapViewOfFileEx function", "UnmapViewOfFile2 function
  * (memoryapi.h)".
@@ -406,8 +577,10 @@ WINBASEAPI BOOL WINAPI UnmapViewOfFile2(HANDLE Process, PVOID BaseAddress,
  * FlushViewOfFile - write a view to its file
  * @lpBaseAddress, @dwNumberOfBytesToFlush: a range of a view
  *
- * There is no file, so that all there is to do is done. ERROR_INVALID_ADDRESS
- * outside of views. Microsoft's page: "FlushViewOfFile function
+ * A size of 0 is up to the view's end. What was changed of a file is begun to be
+ * written, and not waited for: fsync(2) does that. Where there is no file, all
+ * there is to do is done. ERROR_INVALID_ADDRESS for what is not in one view,
+ * ERROR_GEN_FAILURE when writing failed. Microsoft's page: "FlushViewOfFile function
  * (memoryapi.h)".
  */
 WINBASEAPI BOOL WINAPI FlushViewOfFile(LPCVOID lpBaseAddress,
@@ -421,8 +594,10 @@ WINBASEAPI BOOL WINAPI FlushViewOfFile(LPCVOID lpBaseAddress,
 /*
  * GetLargePageMinimum - size of a large page
  *
- * 0: this version has no large pages. Microsoft's page: "GetLargePageMinimum
- * function (memoryapi.h)".
+ * Returns 2 MiB, or 0 where Linux has no such pages (hugetlbfs). They are for
+ * sections; VirtualAlloc with MEM_LARGE_PAGES is ERROR_NOT_SUPPORTED yet. May be
+ * called from any thread. Microsoft's page: "GetLargePageMinimum function
+ * (memoryapi.h)".
  */
 WINBASEAPI SIZE_T WINAPI GetLargePageMinimum(VOID);
 

@@ -14,6 +14,7 @@
 #include "memoryapi.h"
 #include "minwinbase.h"
 #include "processthreadsapi.h"
+#include "synchapi.h"
 #include "sysinfoapi.h"
 
 #ifdef __cplusplus

@@ -2,12 +2,15 @@
 /*
  * The embedded engine: its table, its accounts, and what fork does to it.
  */
-#include <ctype.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/embedded.h"
+#include "engine/env.h"
+#include "engine/forkorder.h"
+#include "engine/segment.h"
 #include "engine/segv.h"
 
 struct embedded embedded = {
@@ -26,7 +29,8 @@ static int embedded_info(struct ntmem_info *info)
 	memset(info, 0, sizeof(*info));
 	info->version = NTMEM_API_VERSION;
 	info->features = NTMEM_FEATURE_BATCH | NTMEM_FEATURE_COW_FORK |
-			 NTMEM_FEATURE_WATCH | NTMEM_FEATURE_PLACEHOLDER;
+			 NTMEM_FEATURE_WATCH | NTMEM_FEATURE_PLACEHOLDER |
+			 NTMEM_FEATURE_SECTION;
 	info->page_size = PAGE_BYTES;
 	info->min_address = LOWEST_ADDRESS;
 	info->max_address = USER_END - 1;
@@ -38,7 +42,7 @@ static int embedded_info(struct ntmem_info *info)
 	info->space_limit = embedded.limit;
 	info->committed = embedded.committed;
 	info->user_committed = embedded.committed;
-	info->space_committed = embedded.committed;
+	info->space_committed = embedded.committed - embedded.sections;
 	info->space_reserved = embedded.reserved;
 	ntmem_lock_give(&embedded.lock, &held);
 	if (info->min_address < info->granularity)
@@ -46,7 +50,7 @@ static int embedded_info(struct ntmem_info *info)
 	return 0;
 }
 
-static int embedded_set_granularity(const struct ntmem_granularity *arg)
+int embedded_set_granularity(const struct ntmem_granularity *arg)
 {
 	struct ntmem_held held;
 	int error = 0;
@@ -68,6 +72,7 @@ static void before_fork(void)
 {
 	struct ntmem_held held;
 
+	section_before_fork();
 	ntmem_lock_take(&embedded.lock, &held);
 	fork_held = held;
 	watch_before_fork();
@@ -80,6 +85,7 @@ static void after_fork_in_parent(void)
 
 	ntmem_segv_after_fork();
 	ntmem_lock_give(&embedded.lock, &held);
+	section_after_fork();
 }
 
 /* Memory locks are not inherited, nor are reservations that asked not to. */
@@ -101,8 +107,10 @@ static void after_fork_in_child(void)
 					  res_end(res), RUN_LOCKED, 0);
 	}
 	embedded.locked = 0;
+	segment_leave_charges();
 	watch_after_fork();
 	ntmem_lock_give(&embedded.lock, &held);
+	section_after_fork();
 }
 
 /*
@@ -110,29 +118,25 @@ static void after_fork_in_child(void)
  * theirs: so the lock is taken after their handlers have run, and they may
  * still call the library.
  */
-__attribute__((constructor)) static void register_fork_handlers(void)
+__attribute__((constructor(FORK_ORDER_ENGINE)))
+static void register_fork_handlers(void)
 {
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-/* Not there yet: what several processes share. */
-static int no_section(struct ntmem_section *section)
+static void close_section(int fd)
 {
-	(void)section;
-	return -EOPNOTSUPP;
+	if (!embedded_close_section(fd))
+		close(fd);
 }
 
-static int no_view(struct ntmem_map_view *view)
+/* Nobody but the process itself can do what this engine does. */
+static int no_remote(int space, unsigned long request, void *arg)
 {
-	(void)view;
+	(void)space;
+	(void)request;
+	(void)arg;
 	return -EOPNOTSUPP;
-}
-
-/* There is none to unmap. */
-static int no_view_to_unmap(const struct ntmem_unmap_view *unmap)
-{
-	(void)unmap;
-	return -ENOENT;
 }
 
 static const struct ntmem_engine embedded_engine = {
@@ -152,52 +156,28 @@ static const struct ntmem_engine embedded_engine = {
 	.batch = embedded_batch,
 	.last_fault = embedded_last_fault,
 	.watch = embedded_watch,
-	.create_section = no_section,
-	.open_section = no_section,
-	.query_section = no_section,
-	.map_view = no_view,
-	.unmap_view = no_view_to_unmap,
+	.create_section = embedded_create_section,
+	.open_section = embedded_open_section,
+	.query_section = embedded_query_section,
+	.create_file_section = embedded_create_file_section,
+	.flush_view = embedded_flush_view,
+	.adopt_section = embedded_adopt_section,
+	.close_section = close_section,
+	.map_view = embedded_map_view,
+	.unmap_view = embedded_unmap_view,
+	.remote = no_remote,
 	.drop = embedded_drop,
 };
 
-/* NTMEM_COMMIT_LIMIT: bytes, or with a suffix K, M, G or T. False if bad. */
-static bool parse_limit(const char *text, uint64_t *limit)
-{
-	static const char suffixes[] = "KMGT";
-	const char *suffix;
-	char *rest;
-	uint64_t value;
-	unsigned int shift = 0;
-
-	if (!isdigit((unsigned char)*text))
-		return false;
-	errno = 0;
-	value = strtoull(text, &rest, 0);
-	if (errno)
-		return false;
-	if (*rest) {
-		suffix = strchr(suffixes, toupper((unsigned char)*rest));
-		if (!suffix || rest[1])
-			return false;
-		shift = 10 * (suffix - suffixes + 1);
-	}
-	if (value > UINT64_MAX >> shift)
-		return false;
-	*limit = value << shift;
-	return true;
-}
-
 const struct ntmem_engine *ntmem_engine_open_embedded(int *error)
 {
-	const char *text = getenv("NTMEM_COMMIT_LIMIT");
-	const char *watch = getenv("NTMEM_WATCH");
+	const char *watch = secure_getenv("NTMEM_WATCH");
 	uint64_t limit = UINT64_MAX;
 	struct ntmem_held held;
-	bool good = true;
+	bool good;
 
 	ntmem_lock_take(&embedded.lock, &held);
-	if (text && *text)
-		good = parse_limit(text, &limit);
+	good = ntmem_env_size("NTMEM_COMMIT_LIMIT", &limit);
 	if (watch && *watch) {
 		good &= !strcmp(watch, "protect");
 		embedded.watch_mode = WATCH_BY_PROTECTION;

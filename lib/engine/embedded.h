@@ -15,14 +15,16 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "engine/foreign.h"
 #include "engine/lock.h"
 #include "engine/pool.h"
+#include "engine/prot.h"
 #include "engine/runs.h"
 #include "engine/skiplist.h"
 
 #define PAGE_BYTES	4096ULL
 /* As on Windows: 47 bits less the last 64 KiB, which Linux cuts short. */
-#define USER_END	0x7fffffff0000ULL
+#define USER_END	FOREIGN_END
 #define LOWEST_ADDRESS	0x10000ULL
 #define MAX_GRANULARITY	(1ULL << 30)
 
@@ -34,10 +36,17 @@
 				 NTMEM_RESERVE_PLACEHOLDER | \
 				 NTMEM_RESERVE_REPLACE)
 
+struct segment;
+struct section_handle;
+struct section_name;
+
 struct reservation {
 	struct ntmem_runs pages;	/* ends where the reservation ends */
-	uint32_t prot;			/* given to RESERVE */
+	uint32_t prot;			/* given to RESERVE or MAP_VIEW */
 	uint32_t flags;			/* NTMEM_RESERVE_*, RESERVATION_FLAGS */
+	struct segment *segment;	/* what it is a view of, or NULL */
+	uint64_t offset;		/* in the section, of a view */
+	uint64_t copies;		/* bytes charged for copies, of a view */
 	struct ntmem_skip_node node;	/* its key is the base; last member */
 };
 
@@ -58,10 +67,13 @@ struct embedded {
 	uint64_t hole_start;	/* or in here, unless it is empty */
 	uint64_t hole_end;
 	uint64_t limit;		/* of committed bytes */
-	uint64_t committed;	/* bytes */
+	uint64_t committed;	/* bytes, with those of sections */
+	uint64_t sections;	/* bytes committed of sections alone */
 	uint64_t reserved;	/* bytes in reservations */
 	uint64_t locked;	/* bytes */
 	uint64_t watched;	/* reservations */
+	uint64_t views;		/* reservations */
+	uint64_t changes;	/* of protections so far */
 	enum watch_mode watch_mode;
 	bool used;		/* has had a reservation */
 };
@@ -104,10 +116,25 @@ static inline bool is_placeholder(const struct reservation *res)
 	return res->flags & NTMEM_RESERVE_PLACEHOLDER;
 }
 
+/* The protection of a page in this state; 0 = not committed. */
+static inline uint32_t page_prot(const struct reservation *res, uint32_t state)
+{
+	uint32_t prot = state & RUN_PROT;
+
+	if (!res->segment)
+		return prot;
+	if (!(state & RUN_SHOWN))
+		return 0;
+	/* Of a page that was copied it is READWRITE, with EXECUTE or without. */
+	if (state & RUN_COPIED && prot & PROT_COPIES)
+		return (prot & ~PROT_COPIES) | (prot & PROT_COPIES) >> 1;
+	return prot;
+}
+
 /* The protection that is reported for a page in this state. */
 static inline uint32_t res_prot(const struct reservation *res, uint32_t state)
 {
-	uint32_t prot = state & RUN_PROT;
+	uint32_t prot = page_prot(res, state);
 
 	if (!prot || prot == NTMEM_PAGE_NOACCESS)
 		return prot;
@@ -115,12 +142,17 @@ static inline uint32_t res_prot(const struct reservation *res, uint32_t state)
 				    NTMEM_PAGE_WRITECOMBINE));
 }
 
+/* embedded.c */
+int embedded_set_granularity(const struct ntmem_granularity *arg);
+
 /* embedded_reserve.c */
 struct reservation *reservation_of(struct ntmem_skip_node *node);
 struct reservation *reservation_at(uint64_t addr);
 struct reservation *reservation_new(uint32_t prot, uint32_t flags);
 void reservation_free(struct reservation *res);
 void reservation_forget(struct reservation *res);
+int reservation_end(struct reservation *res);
+int reserve_locked(struct ntmem_reserve *r);
 void count_watched(const struct reservation *res, int n);
 int embedded_reserve(struct ntmem_reserve *reserve);
 int embedded_release(const struct ntmem_range *range);
@@ -128,6 +160,40 @@ int embedded_release(const struct ntmem_range *range);
 /* embedded_placeholder.c */
 int replace_placeholder(const struct ntmem_reserve *reserve, uint32_t state);
 int release_placeholder(const struct ntmem_range *range);
+void placeholder_again(struct reservation *res, uint32_t flags);
+
+/* embedded_section.c */
+int embedded_create_section(struct ntmem_section *section);
+int embedded_open_section(struct ntmem_section *section);
+int embedded_query_section(struct ntmem_section *section);
+int embedded_take_name(uint64_t text, uint32_t len, struct section_name *name);
+int embedded_tell_section(struct ntmem_section *section, int fd);
+int embedded_open_found(int dir, const struct section_name *name,
+			uint32_t prot, bool file);
+void embedded_adopt_section(int fd);
+bool embedded_close_section(int fd);
+
+/* embedded_file.c */
+int file_section_join(int section, const struct section_handle *handle);
+int file_section_create(struct ntmem_file_section *section,
+			int (*find)(const struct section_name *name, int dir));
+int embedded_create_file_section(struct ntmem_file_section *section);
+bool embedded_is_file_section(int fd);
+bool embedded_has_view(uint64_t addr);
+int embedded_flush_view(const struct ntmem_range *range);
+
+/* embedded_view.c */
+int embedded_map_view(struct ntmem_map_view *view);
+int embedded_unmap_view(const struct ntmem_unmap_view *unmap);
+int view_look(struct reservation *res, uint64_t start, uint64_t end);
+int view_run(struct reservation *res, uint64_t addr, uint64_t *end);
+uint64_t view_committed(const struct reservation *res, uint64_t start,
+			uint64_t end);
+bool view_takes(const struct reservation *res, uint32_t prot);
+int view_change(struct reservation *res, uint64_t start, uint64_t end,
+		uint32_t prot, bool commit);
+int view_clear_guard(struct reservation *res, uint64_t page);
+void view_leave(struct reservation *res);
 
 /* embedded_place.c: address space from Linux; *addr is 0 or the wanted one. */
 int place_reservation(const struct ntmem_reserve *reserve, int linux_prot,

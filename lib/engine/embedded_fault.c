@@ -20,6 +20,7 @@
 struct thread_faults {
 	struct ntmem_fault last;	/* reason 0 = none */
 	uint64_t retried;		/* address that was found accessible */
+	uint64_t changes;		/* of protections, until then */
 	unsigned int retries;
 };
 
@@ -35,11 +36,31 @@ static bool watching;
  */
 static bool retry(uint64_t addr)
 {
-	if (faults.retried != addr) {
+	uint64_t changes = __atomic_load_n(&embedded.changes,
+					   __ATOMIC_RELAXED);
+
+	if (faults.retried != addr || faults.changes != changes) {
 		faults.retried = addr;
+		faults.changes = changes;
 		faults.retries = 0;
 	}
 	return ++faults.retries <= RETRIES;
+}
+
+/*
+ * What of a view is otherwise than it was when the access faulted: another
+ * process may have committed the page; or a change of protections that failed
+ * could not give back what it had taken.
+ */
+static void look_at_view(struct reservation *res, const struct ntmem_segv *segv)
+{
+	uint64_t page = page_down(segv->addr);
+	struct ntmem_skip_node *run;
+
+	view_look(res, page, page + PAGE_BYTES);
+	run = ntmem_runs_at(&res->pages, page);
+	if (ntmem_prot_allows(res_prot(res, run->value), segv->access))
+		reapply(res, run->key, ntmem_run_end(&res->pages, run));
 }
 
 static bool fault_locked(const struct ntmem_segv *segv,
@@ -50,6 +71,8 @@ static bool fault_locked(const struct ntmem_segv *segv,
 
 	if (!res)
 		return false;
+	if (res->segment)
+		look_at_view(res, segv);
 	state = ntmem_runs_at(&res->pages, segv->addr)->value;
 	fault->addr = segv->addr;
 	fault->access = segv->access;

@@ -46,6 +46,8 @@ int free_range(const struct ntmem_range *range, struct reservation **res,
 	*res = reservation_at(*start);
 	if (!*res)
 		return -ENOENT;
+	if ((*res)->segment)
+		return -EPERM;
 	if (!range->size) {
 		*end = res_end(*res);
 		return *start == res_base(*res) ? 0 : -EADDRNOTAVAIL;
@@ -110,17 +112,40 @@ int change_access(struct reservation *res, uint64_t start, uint64_t end,
 	return error;
 }
 
+/*
+ * The range of a COMMIT or PROTECT, if it may have this protection: what only
+ * views can have is wrong anywhere else.
+ */
+static int changed_range(const struct ntmem_range *range,
+			 struct reservation **res, uint64_t *start,
+			 uint64_t *end)
+{
+	bool copies = range->prot & PROT_COPIES;
+	int error;
+
+	if (!ntmem_view_prot_valid(range->prot))
+		return -EINVAL;
+	error = range_in_one(range->addr, range->size, res, start, end);
+	if (error)
+		return error == -ENOENT && copies ? -EINVAL : error;
+	if ((*res)->segment)
+		return view_takes(*res, range->prot) ? 0 : -EINVAL;
+	return copies ? -EINVAL : 0;
+}
+
 static int commit_locked(const struct ntmem_range *range)
 {
 	struct reservation *res;
 	uint64_t start, end, fresh;
 	int error;
 
-	if (range->flags || !ntmem_prot_valid(range->prot))
+	if (range->flags)
 		return -EINVAL;
-	error = range_in_one(range->addr, range->size, &res, &start, &end);
+	error = changed_range(range, &res, &start, &end);
 	if (error)
 		return error;
+	if (res->segment)
+		return view_change(res, start, end, range->prot, true);
 	if (is_placeholder(res))
 		return -EEXIST;
 	fresh = end - start - ntmem_runs_count(&res->pages, start, end,
@@ -308,17 +333,31 @@ int embedded_drop(const struct ntmem_range *ranges, unsigned int count)
 	return error;
 }
 
-static int protect_locked(struct ntmem_protect *protect, uint32_t *old)
+static int protect_view(struct reservation *res, uint64_t start, uint64_t end,
+			uint32_t prot, uint32_t *old)
 {
-	struct reservation *res;
-	uint64_t start, end;
-	int error;
+	int error = view_look(res, start, start + PAGE_BYTES);
 
-	if (!ntmem_prot_valid(protect->prot))
-		return -EINVAL;
-	error = range_in_one(protect->addr, protect->size, &res, &start, &end);
 	if (error)
 		return error;
+	*old = res_prot(res, ntmem_runs_at(&res->pages, start)->value);
+	return view_change(res, start, end, prot, false);
+}
+
+static int protect_locked(struct ntmem_protect *protect, uint32_t *old)
+{
+	const struct ntmem_range range = {
+		.addr = protect->addr, .size = protect->size,
+		.prot = protect->prot,
+	};
+	struct reservation *res;
+	uint64_t start, end;
+	int error = changed_range(&range, &res, &start, &end);
+
+	if (error)
+		return error;
+	if (res->segment)
+		return protect_view(res, start, end, protect->prot, old);
 	if (ntmem_runs_count(&res->pages, start, end, RUN_PROT) < end - start)
 		return -ENODATA;
 	error = watch_faults(res, protect->prot);
@@ -353,6 +392,8 @@ int clear_guard(struct reservation *res, uint64_t page)
 	uint32_t prot = ntmem_runs_at(&res->pages, page)->value & RUN_PROT;
 	int error;
 
+	if (res->segment)
+		return view_clear_guard(res, page);
 	error = change_access(res, page, page + PAGE_BYTES,
 			      prot & ~NTMEM_PAGE_GUARD);
 	if (error)

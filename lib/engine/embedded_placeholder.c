@@ -196,6 +196,13 @@ int replace_placeholder(const struct ntmem_reserve *r, uint32_t state)
 	return 0;
 }
 
+/* As it was: nothing has been committed there, nor mapped. */
+void placeholder_again(struct reservation *res, uint32_t flags)
+{
+	res->flags = flags;
+	let_fork(res);
+}
+
 /* The content goes, with all that was said of pages. */
 static int give_back(struct reservation *res)
 {
@@ -219,7 +226,11 @@ static int preserve(uint64_t start, uint64_t end)
 {
 	struct reservation *res = reservation_at(start);
 
-	if (!res || end > res_end(res))
+	if (!res)
+		return -ENOENT;
+	if (res->segment)
+		return -EPERM;
+	if (end > res_end(res))
 		return -ENOENT;
 	if (is_whole(res, start, end))
 		return res->flags & NTMEM_RESERVE_REPLACE ? give_back(res) :

@@ -3,74 +3,77 @@
  * QUERY in the embedded engine: what lies at an address.
  */
 #include "engine/embedded.h"
-#include "engine/maps.h"
-#include "engine/prot.h"
+#include "engine/foreign.h"
+#include "engine/segment.h"
 
-static void query_reservation(const struct reservation *res,
-			      struct ntmem_query *query)
+/* Runs may differ in what QUERY does not show. */
+static uint64_t end_of_run(const struct reservation *res, uint64_t addr)
 {
-	struct ntmem_skip_node *run = ntmem_runs_at(&res->pages, query->base);
+	struct ntmem_skip_node *run = ntmem_runs_at(&res->pages, addr);
 	uint32_t prot = run->value & RUN_PROT;
 
-	/* Runs may differ in what QUERY does not show. */
 	while (run->next[0] && (run->next[0]->value & RUN_PROT) == prot)
 		run = run->next[0];
-	query->size = ntmem_run_end(&res->pages, run) - query->base;
+	return ntmem_run_end(&res->pages, run);
+}
+
+/* What is asked for alone is looked at alone. */
+static int find_end(struct reservation *res, const struct ntmem_query *query,
+		    uint64_t *end)
+{
+	if (query->flags & NTMEM_QUERY_PAGE) {
+		*end = query->base + PAGE_BYTES;
+		return res->segment ? view_look(res, query->base, *end) : 0;
+	}
+	if (res->segment)
+		return view_run(res, query->base, end);
+	*end = end_of_run(res, query->base);
+	return 0;
+}
+
+static uint32_t marks_of(const struct reservation *res, uint32_t state)
+{
+	uint32_t marks = state & RUN_LOCKED ? NTMEM_MARK_LOCKED : 0;
+
+	if (res->segment && state & RUN_SHOWN && !(state & RUN_COPIED))
+		marks |= NTMEM_MARK_SHARED;
+	if (res->segment && section_is_large(&res->segment->shape))
+		marks |= MARK_LARGE_PAGE;
+	return marks;
+}
+
+static int query_reservation(struct reservation *res,
+			     struct ntmem_query *query)
+{
+	uint32_t state;
+	uint64_t end;
+	int error = find_end(res, query, &end);
+
+	if (error)
+		return error;
+	state = ntmem_runs_at(&res->pages, query->base)->value;
+	if (query->flags & NTMEM_QUERY_PAGE)
+		query->marks = marks_of(res, state);
+	query->size = end - query->base;
 	query->alloc_base = res_base(res);
 	query->alloc_prot = res->prot;
-	query->state = prot ? NTMEM_STATE_COMMIT : NTMEM_STATE_RESERVE;
-	query->prot = res_prot(res, run->value);
-	query->type = NTMEM_TYPE_PRIVATE;
+	query->prot = res_prot(res, state);
+	query->state = query->prot ? NTMEM_STATE_COMMIT : NTMEM_STATE_RESERVE;
+	query->type = res->segment ? NTMEM_TYPE_MAPPED : NTMEM_TYPE_PRIVATE;
+	return 0;
 }
 
-static void query_free(struct ntmem_query *query, uint64_t end)
-{
-	query->size = end - query->base;
-	query->alloc_base = 0;
-	query->alloc_prot = 0;
-	query->state = NTMEM_STATE_FREE;
-	query->prot = NTMEM_PAGE_NOACCESS;
-	query->type = 0;
-}
-
-static uint32_t foreign_type(const struct ntmem_mapping *map)
-{
-	if (map->file && (map->prot & PROT_EXEC))
-		return NTMEM_TYPE_IMAGE;
-	return map->file || map->shared ? NTMEM_TYPE_MAPPED :
-					  NTMEM_TYPE_PRIVATE;
-}
-
-/*
- * Between reservations. The kernel may have merged a reservation with a
- * foreign neighbour into one mapping: [low, high), the gap between two
- * reservations, cuts it.
- */
+/* Between reservations. */
 static int query_gap(struct ntmem_query *query, uint64_t low, uint64_t high)
 {
-	struct ntmem_mapping map;
 	struct ntmem_maps maps;
-	int found = ntmem_maps_open(&maps);
+	int error = ntmem_maps_open(&maps);
 
-	if (found)
-		return found;
-	found = ntmem_maps_next(&maps, query->base, &map);
+	if (error)
+		return error;
+	error = ntmem_foreign_query(&maps, query, low, high);
 	ntmem_maps_close(&maps);
-	if (found < 0)
-		return found;
-	if (!found || map.start > query->base) {
-		if (query->base >= USER_END)
-			return -EINVAL;
-		query_free(query, found && map.start < high ? map.start : high);
-		return 0;
-	}
-	query->alloc_base = map.start > low ? map.start : low;
-	query->size = (map.end < high ? map.end : high) - query->base;
-	query->prot = ntmem_prot_from_linux(map.prot);
-	query->alloc_prot = query->prot;
-	query->state = NTMEM_STATE_FOREIGN;
-	query->type = foreign_type(&map);
-	return 0;
+	return error;
 }
 
 static int query_locked(struct ntmem_query *query)
@@ -88,10 +91,8 @@ static int query_locked(struct ntmem_query *query)
 	node = ntmem_skip_floor(&embedded.reservations, query->base);
 	if (node) {
 		low = res_end(reservation_of(node));
-		if (query->base < low) {
-			query_reservation(reservation_of(node), query);
-			return 0;
-		}
+		if (query->base < low)
+			return query_reservation(reservation_of(node), query);
 	}
 	return query_gap(query, low, high);
 }
@@ -102,7 +103,7 @@ int embedded_query(struct ntmem_query *query)
 	struct ntmem_held held;
 	int error;
 
-	if (query->flags || query->pad)
+	if (query->flags & ~NTMEM_QUERY_PAGE || query->marks)
 		return -EINVAL;
 	ntmem_lock_take(&embedded.lock, &held);
 	error = query_locked(&answer);

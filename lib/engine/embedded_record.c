@@ -42,9 +42,11 @@ bool is_tracked(const struct reservation *res)
 /* How Linux maps a page in this state. */
 int linux_prot_of(const struct reservation *res, uint32_t state)
 {
-	int prot = ntmem_prot_to_linux(state & RUN_PROT);
+	int prot = ntmem_prot_to_linux(page_prot(res, state));
 
 	if (is_write_protected(res) && !(state & RUN_WRITTEN))
+		prot &= ~PROT_WRITE;
+	if (state & RUN_AMISS)
 		prot &= ~PROT_WRITE;
 	return prot;
 }

@@ -64,8 +64,9 @@ static void uncount(const struct reservation *res, uint64_t start,
 		    uint64_t end)
 {
 	embedded.reserved -= end - start;
-	embedded.committed -= ntmem_runs_count(&res->pages, start, end,
-					       RUN_PROT);
+	if (!res->segment)
+		embedded.committed -= ntmem_runs_count(&res->pages, start, end,
+						       RUN_PROT);
 	if (embedded.locked)
 		embedded.locked -= ntmem_runs_count(&res->pages, start, end,
 						    RUN_LOCKED);
@@ -74,6 +75,7 @@ static void uncount(const struct reservation *res, uint64_t start,
 void reservation_forget(struct reservation *res)
 {
 	uncount(res, res_base(res), res_end(res));
+	view_leave(res);
 	ntmem_skip_remove(&embedded.reservations, &res->node);
 	ntmem_runs_clear(&res->pages);
 	reservation_free(res);
@@ -170,7 +172,7 @@ static int map_reservation(const struct reservation *res, uint32_t state,
 	return error;
 }
 
-static int reserve_locked(struct ntmem_reserve *r)
+int reserve_locked(struct ntmem_reserve *r)
 {
 	uint32_t state = 0;
 	struct reservation *res;
@@ -271,6 +273,18 @@ free:
 	return error;
 }
 
+/* All of it, addresses included. */
+int reservation_end(struct reservation *res)
+{
+	uint64_t start = res_base(res), end = res_end(res);
+
+	if (munmap((void *)(uintptr_t)start, end - start))
+		return -errno;
+	note_hole(start, end);
+	reservation_forget(res);
+	return 0;
+}
+
 static int release_locked(const struct ntmem_range *range)
 {
 	struct reservation *res;
@@ -284,11 +298,7 @@ static int release_locked(const struct ntmem_range *range)
 		return error;
 	if (start > res_base(res) || end < res_end(res))
 		return release_part(res, start, end);
-	if (munmap((void *)(uintptr_t)start, end - start))
-		return -errno;
-	note_hole(start, end);
-	reservation_forget(res);
-	return 0;
+	return reservation_end(res);
 }
 
 int embedded_release(const struct ntmem_range *range)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/embedded.h"
+#include "engine/segment.h"
 
 /*
  * The calls themselves, since the sanitizers replace libc's mlock by one that
@@ -28,8 +29,8 @@ static int call_munlock(uint64_t start, uint64_t end)
 #define MADV_POPULATE_READ	22
 #endif
 
-/* mlock would write to the pages to make them resident. */
-static int lock_tracked(uint64_t start, uint64_t end)
+/* mlock would write to the pages, or copy them, to make them resident. */
+static int lock_unwritten(uint64_t start, uint64_t end)
 {
 	if (syscall(SYS_mlock2, start, end - start, MLOCK_ONFAULT))
 		return -errno;
@@ -57,9 +58,12 @@ static int check_lockable(struct reservation *res, uint64_t start,
 			  uint64_t end)
 {
 	struct ntmem_skip_node *run;
-	int error;
+	uint32_t committed = res->segment ? RUN_SHOWN : RUN_PROT;
+	int error = res->segment ? view_look(res, start, end) : 0;
 
-	if (ntmem_runs_count(&res->pages, start, end, RUN_PROT) < end - start)
+	if (error)
+		return error;
+	if (ntmem_runs_count(&res->pages, start, end, committed) < end - start)
 		return -ENODATA;
 	if (ntmem_runs_count(&res->pages, start, end, NTMEM_PAGE_NOACCESS))
 		return -EACCES;
@@ -87,8 +91,8 @@ static int lock_locked(const struct ntmem_range *range)
 		error = ntmem_runs_isolate(&res->pages, start, end);
 	if (error)
 		return error;
-	error = is_tracked(res) ? lock_tracked(start, end) :
-				  call_mlock(start, end);
+	error = is_tracked(res) || res->segment ? lock_unwritten(start, end) :
+						  call_mlock(start, end);
 	if (error) {
 		undo_lock(res, start, end);
 		ntmem_runs_merge(&res->pages, start, end);
@@ -167,6 +171,10 @@ static int check_reset(const struct ntmem_range *range)
 		return -EINVAL;
 	ntmem_lock_take(&embedded.lock, &held);
 	error = range_in_one(range->addr, range->size, &res, &start, &end);
+	/* The file has the content. */
+	if (!error && res->segment &&
+	    res->segment->shape.kind == SECTION_FILE)
+		error = -EALREADY;
 	ntmem_lock_give(&embedded.lock, &held);
 	return error;
 }

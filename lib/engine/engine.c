@@ -8,13 +8,32 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "engine/env.h"
 
 static const struct ntmem_engine *chosen;
 static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
 
+/*
+ * NTMEM_GRANULARITY is for a process as a whole: an engine that has it already, or
+ * cannot have it any more, was opened by somebody else. False if it is not had.
+ */
+static bool has_granularity(const struct ntmem_engine *engine)
+{
+	struct ntmem_granularity wanted = { 0 };
+	uint64_t size = UINT64_MAX;
+	struct ntmem_info info;
+
+	if (!ntmem_env_size("NTMEM_GRANULARITY", &size))
+		return false;
+	wanted.granularity = size;
+	return size == UINT64_MAX || !engine->set_granularity(&wanted) ||
+	       (!engine->info(&info) &&
+		info.granularity == wanted.granularity);
+}
+
 static void choose(void)
 {
-	const char *forced = getenv("NTMEM_ENGINE");
+	const char *forced = secure_getenv("NTMEM_ENGINE");
 	const struct ntmem_engine *engine = NULL;
 	int saved_errno = errno;
 	int error;
@@ -28,6 +47,8 @@ static void choose(void)
 	} else if (!strcmp(forced, "embedded")) {
 		engine = ntmem_engine_open_embedded(&error);
 	}
+	if (engine && !has_granularity(engine))
+		engine = NULL;
 	__atomic_store_n(&chosen, engine, __ATOMIC_RELEASE);
 	errno = saved_errno;
 }

@@ -17,6 +17,40 @@
 
 #include <linux/ntmem.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A section of a file, which is mapped by plain mappings on either engine. Its
+ * views are as those of other sections; COMMIT and RESET in them are EALREADY.
+ * @size: in bytes, not 0; a file that may be written to becomes as long, or EFBIG;
+ *	what lies behind the file's end faults
+ * @prot: as CREATE_SECTION has it, and the file is open for
+ * @file: a descriptor of the file, which stays the caller's
+ * @name, @name_len: as CREATE_SECTION has them: what has the name already is
+ *	opened, be it of a file or not
+ * @flags: 0, or SECTION_LARGE_PAGES for a file of large pages, of which there must be
+ *	enough (ENOBUFS): size, and views'
+ *	offsets, addresses and sizes are multiples of LARGE_PAGE_BYTES (EINVAL),
+ *	views are as they were mapped, without WRITECOPY and GUARD, and PROTECT
+ *	in them is ENOENT; out: the same, and NTMEM_SECTION_EXISTED
+ * @fd: out: the handle; without a name only this process and its children can
+ *	map it, EOPNOTSUPP in others; with one all of the user's own
+ */
+struct ntmem_file_section {
+	uint64_t size;
+	uint64_t name;
+	uint32_t name_len;
+	uint32_t prot;
+	uint32_t flags;
+	int file;
+	int fd;
+};
+
+/* What QUERY_SECTION and QUERY say beside what the ioctls do. */
+#define SECTION_LARGE_PAGES	(1U << 31)
+#define MARK_LARGE_PAGE		(1U << 31)
+
+#define LARGE_PAGE_BYTES	(2ULL << 20)
 
 struct ntmem_engine {
 	const char *name;	/* "kernel" or "embedded" */
@@ -41,6 +75,30 @@ struct ntmem_engine {
 	int (*query_section)(struct ntmem_section *section);
 	int (*map_view)(struct ntmem_map_view *view);
 	int (*unmap_view)(const struct ntmem_unmap_view *unmap);
+
+	int (*create_file_section)(struct ntmem_file_section *section);
+
+	/*
+	 * Begins to write to its file what was changed in a view; size 0: up to
+	 * the view's end. ENOENT for what is not in one view, EIO.
+	 */
+	int (*flush_view)(const struct ntmem_range *range);
+
+	/*
+	 * The descriptors of sections that the process takes over and gives up.
+	 * What CREATE and OPEN make is taken over. To close cannot fail,
+	 * whatever the descriptor is.
+	 */
+	void (*adopt_section)(int fd);
+	void (*close_section)(int fd);
+
+	/*
+	 * One of those above in another process: @space is a handle of it (see
+	 * OPEN_SPACE, which says which ones), @request the ioctl's number, @arg
+	 * its argument. ESRCH when that process has ended, or has another
+	 * program.
+	 */
+	int (*remote)(int space, unsigned long request, void *arg);
 
 	/*
 	 * The one that is no ioctl: the content of committed pages, that are

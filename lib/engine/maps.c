@@ -39,16 +39,26 @@ struct procmap {
 #define PROCMAP_SHARED		0x08
 #define PROCMAP_OR_NEXT		0x10
 
-int ntmem_maps_open(struct ntmem_maps *maps)
+static int opened(struct ntmem_maps *maps, int fd)
 {
-	maps->fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	if (maps->fd < 0)
+	if (fd < 0)
 		return -errno;
+	maps->fd = fd;
 	maps->by_ioctl = true;
 	maps->error = 0;
 	maps->pos = 0;
 	maps->len = 0;
 	return 0;
+}
+
+int ntmem_maps_open(struct ntmem_maps *maps)
+{
+	return opened(maps, open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
+}
+
+int ntmem_maps_open_of(struct ntmem_maps *maps, int proc)
+{
+	return opened(maps, openat(proc, "maps", O_RDONLY | O_CLOEXEC));
 }
 
 void ntmem_maps_close(struct ntmem_maps *maps)
@@ -119,6 +129,19 @@ static char next_number(struct ntmem_maps *maps, unsigned int base,
 	}
 }
 
+/* What is left of a line, without the blanks in front of it. */
+static void next_name(struct ntmem_maps *maps, char c)
+{
+	unsigned int len = 0;
+
+	while (c == ' ')
+		c = next_char(maps);
+	for (; c && c != '\n'; c = next_char(maps))
+		if (len < sizeof(maps->name) - 1)
+			maps->name[len++] = c;
+	maps->name[len] = '\0';
+}
+
 /* One line: "start-end rwxp offset major:minor inode   name". */
 static int next_line(struct ntmem_maps *maps, struct ntmem_mapping *mapping)
 {
@@ -142,8 +165,7 @@ static int next_line(struct ntmem_maps *maps, struct ntmem_mapping *mapping)
 	next_number(maps, 16, &ignored);
 	c = next_number(maps, 10, &inode);
 	mapping->file = inode;
-	while (c && c != '\n')
-		c = next_char(maps);
+	next_name(maps, c);
 	return 1;
 }
 
@@ -162,4 +184,14 @@ int ntmem_maps_next(struct ntmem_maps *maps, uint64_t addr,
 		found = next_line(maps, mapping);
 	} while (found && mapping->end <= addr);
 	return maps->error ? maps->error : found;
+}
+
+int ntmem_maps_find(struct ntmem_maps *maps, const char *name,
+		    struct ntmem_mapping *mapping)
+{
+	maps->by_ioctl = false;
+	while (next_line(maps, mapping))
+		if (!strcmp(maps->name, name))
+			return 1;
+	return maps->error;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What Linux itself has mapped in this process: reading the kernel's list of
+ * What Linux itself has mapped in a process: reading the kernel's list of
  * mappings, without malloc or stdio, also from a signal handler.
  */
 #ifndef NTMEM_MAPS_H
@@ -25,10 +25,13 @@ struct ntmem_maps {
 	unsigned int pos;	/* of the text not yet looked at */
 	unsigned int len;
 	char text[1024];
+	char name[64];		/* of the last line of text, cut off */
 };
 
-/* Returns 0 or a negative errno. */
+/* Those of this process. Returns 0 or a negative errno. */
 int ntmem_maps_open(struct ntmem_maps *maps);
+/* Those of the process whose directory of /proc is open as proc. */
+int ntmem_maps_open_of(struct ntmem_maps *maps, int proc);
 void ntmem_maps_close(struct ntmem_maps *maps);
 
 /*
@@ -36,6 +39,10 @@ void ntmem_maps_close(struct ntmem_maps *maps);
  * pass. Returns 1 when found, 0 at the end, or a negative errno.
  */
 int ntmem_maps_next(struct ntmem_maps *maps, uint64_t addr,
+		    struct ntmem_mapping *mapping);
+
+/* The first mapping of a file of this name, in one pass; returns the same. */
+int ntmem_maps_find(struct ntmem_maps *maps, const char *name,
 		    struct ntmem_mapping *mapping);
 
 #endif

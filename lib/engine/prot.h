@@ -15,6 +15,8 @@
 #define PROT_WRITES	(NTMEM_PAGE_READWRITE | NTMEM_PAGE_EXECUTE_READWRITE)
 #define PROT_EXECUTES	(NTMEM_PAGE_EXECUTE | NTMEM_PAGE_EXECUTE_READ | \
 			 NTMEM_PAGE_EXECUTE_READWRITE)
+/* Of views: what is written to becomes their own. */
+#define PROT_COPIES	(NTMEM_PAGE_WRITECOPY | NTMEM_PAGE_EXECUTE_WRITECOPY)
 /* Properties of a reservation, not of a page. */
 #define PROT_CACHE	(NTMEM_PAGE_NOCACHE | NTMEM_PAGE_WRITECOMBINE)
 
@@ -26,7 +28,7 @@ static inline bool ntmem_prot_valid(uint32_t prot)
 
 	if (!base || (base & (base - 1)))
 		return false;
-	if (base & (NTMEM_PAGE_WRITECOPY | NTMEM_PAGE_EXECUTE_WRITECOPY))
+	if (base & PROT_COPIES)
 		return false;
 	if (modifiers & ~(NTMEM_PAGE_GUARD | PROT_CACHE))
 		return false;
@@ -55,9 +57,9 @@ static inline bool ntmem_prot_allows(uint32_t prot, uint32_t access)
 	if (!prot || (prot & (NTMEM_PAGE_NOACCESS | NTMEM_PAGE_GUARD)))
 		return false;
 	if (access == NTMEM_ACCESS_WRITE)
-		return prot & PROT_WRITES;
+		return prot & (PROT_WRITES | PROT_COPIES);
 	if (access == NTMEM_ACCESS_EXECUTE)
-		return prot & PROT_EXECUTES;
+		return prot & (PROT_EXECUTES | NTMEM_PAGE_EXECUTE_WRITECOPY);
 	return true;
 }
 

@@ -18,6 +18,10 @@
 #define RUN_PROT	0x0ffffu	/* NTMEM_PAGE_*; 0 = not committed */
 #define RUN_LOCKED	0x10000u
 #define RUN_WRITTEN	0x20000u	/* recorded for WATCH; reserved pages too */
+/* Of views, see embedded_view.c. */
+#define RUN_COPIED	0x40000u	/* the view's own page, for good */
+#define RUN_SHOWN	0x80000u	/* known to be committed, and mapped so */
+#define RUN_AMISS	0x100000u	/* mapped otherwise, and not for writing */
 
 struct ntmem_runs {
 	struct ntmem_skip list;

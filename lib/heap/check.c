@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the environment asks for. See check.h.
+ * What the environment asks for, of a program that has no more rights than its
+ * caller. See check.h.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "heap/check.h"
@@ -27,7 +29,7 @@ static char **environment(void)
 /* name ends with a =. */
 static const char *value(const char *name)
 {
-	char **variable = environment();
+	char **variable = getauxval(AT_SECURE) ? NULL : environment();
 
 	for (; variable && *variable; variable++)
 		if (!strncmp(*variable, name, strlen(name)))
@@ -53,4 +55,9 @@ bool check_is_wanted(const char *word)
 bool check_purge_is(const char *word)
 {
 	return !strcmp(value("NTMEM_HEAP_PURGE="), word);
+}
+
+bool check_report_is_allowed(void)
+{
+	return !strcmp(value("NTMEM_HEAP_REPORT="), "1");
 }

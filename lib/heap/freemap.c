@@ -87,15 +87,22 @@ static bool mark_mixed(struct freemap *map, const struct span *span,
 	       mark(map, offset / GRAIN);
 }
 
+/* More than all mixed slices of the shard have: the list leads to itself. */
+static size_t too_many(const struct span *span)
+{
+	return span_shard(span)->mixed_slices * (SLICE / GRAIN) + 1;
+}
+
 /* The lists are of all mixed slices of the shard. */
 static bool mark_mixed_list(struct freemap *map, const struct span *span,
 			    const struct block *block, size_t size)
 {
+	size_t left = too_many(span);
 	const struct span *other;
 
 	for (; block; block = block_next(block)) {
 		other = table_find(block);
-		if (!other || other->kind != SPAN_MIXED ||
+		if (!--left || !other || other->kind != SPAN_MIXED ||
 		    !mixed_has_block(other, block) ||
 		    (size && mixed_size(other, block) != size))
 			return false;

@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <sys/random.h>
 
+#include "engine/forkorder.h"
 #include "heap/announce.h"
 #include "heap/fast.h"
 #include "heap/fill.h"
@@ -16,6 +17,7 @@
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/huge.h"
+#include "heap/inventory.h"
 #include "heap/meta.h"
 #include "heap/mixed.h"
 #include "heap/purge.h"
@@ -224,6 +226,23 @@ bool heap_unlock(struct heap *heap)
 		return false;
 	heap_take(heap);
 	heap_open(heap);
+	return true;
+}
+
+/* Who closes it for one call holds the lock all the time, so that is waited for. */
+bool heap_close_unless_locked(struct heap *heap)
+{
+	if (!heap_is_held(heap)) {
+		heap_mutex_take(&heap->lock);
+		if (!serves(heap)) {
+			heap_mutex_give(&heap->lock);
+			return false;
+		}
+		set_holder(heap, &thread_self);
+	}
+	heap->depth++;
+	heap_close(heap);
+	heap_give(heap);
 	return true;
 }
 
@@ -536,24 +555,17 @@ bool heap_is_live(const struct heap *heap)
 }
 
 /* Malloc's heap is not in the list: it comes last. */
-static struct heap *next_heap(struct heap *heap)
+struct heap *heaps_next(struct heap *heap)
 {
 	if (heap == &heap_malloc)
 		return NULL;
 	return heap->next ? heap->next : &heap_malloc;
 }
 
-void heaps_compact(void)
-{
-	struct heap *heap;
-
-	heaps_take();
-	for (heap = &heap_process; heap; heap = next_heap(heap))
-		heap_compact(heap);
-	heaps_give();
-}
-
-/* Not one that a thread has locked: it may keep it for long. */
+/*
+ * Not one that a thread has locked: it may keep it for long, and need the list of
+ * heaps before it gives it back.
+ */
 static bool try_close(struct heap *heap)
 {
 	if (!heap_take_unless_closed(heap))
@@ -563,13 +575,27 @@ static bool try_close(struct heap *heap)
 	return true;
 }
 
+void heaps_compact(void)
+{
+	struct heap *heap;
+
+	heaps_take();
+	for (heap = &heap_process; heap; heap = heaps_next(heap)) {
+		if (!try_close(heap))
+			continue;
+		heap_compact(heap);
+		heap_open(heap);
+	}
+	heaps_give();
+}
+
 /* Closes a heap with too much that this pass has not looked at, or NULL. */
 static struct heap *close_next(uint32_t pass, bool *more)
 {
 	struct heap *heap;
 
 	heaps_take();
-	for (heap = &heap_process; heap; heap = next_heap(heap)) {
+	for (heap = &heap_process; heap; heap = heaps_next(heap)) {
 		if (!__atomic_load_n(&heap->purge, __ATOMIC_SEQ_CST) ||
 		    heap->purge_pass == pass)
 			continue;
@@ -651,10 +677,29 @@ bool heaps_purge(void)
 
 /* ------------------------------------------------------------------- fork --- */
 
+/* The heap that another thread has locked, with none claimed; NULL: all are. */
+static struct heap *claim_all(void)
+{
+	struct heap *heap, *claimed;
+
+	for (heap = &heap_process; heap; heap = heaps_next(heap)) {
+		if (!heap_take_unless_closed(heap))
+			break;
+		claim(heap);
+		heap_give(heap);
+	}
+	for (claimed = &heap_process; heap && claimed != heap;
+	     claimed = heaps_next(claimed))
+		heap_open(claimed);
+	return heap;
+}
+
 /*
- * With all heaps closed no other thread is inside one, or in the store: the
- * child finds everything whole. The handlers of others, which may run after
- * this one, can go on using heaps.
+ * With all heaps closed, and the stores entered, no other thread is inside any:
+ * the child finds everything whole. The handlers of others, which may run after
+ * this one, can go on using heaps. Who has locked a heap may make another before
+ * he unlocks it, so the list is not kept from him; a heap that is destroyed
+ * meanwhile stays a lock that can be waited for.
  */
 static void before_fork(void)
 {
@@ -662,10 +707,14 @@ static void before_fork(void)
 
 	heap_init();
 	heaps_take();
-	for (heap = &heap_process; heap; heap = next_heap(heap))
-		claim(heap);
+	while ((heap = claim_all())) {
+		heaps_give();
+		heap_wait(heap);
+		heaps_take();
+	}
+	store_enter();
 	threads_revoke(NULL, true);
-	for (heap = &heap_process; heap; heap = next_heap(heap))
+	for (heap = &heap_process; heap; heap = heaps_next(heap))
 		flush_shards(heap);
 }
 
@@ -673,7 +722,8 @@ static void after_fork(void)
 {
 	struct heap *heap;
 
-	for (heap = &heap_process; heap; heap = next_heap(heap))
+	store_leave();
+	for (heap = &heap_process; heap; heap = heaps_next(heap))
 		heap_open(heap);
 	heaps_give();
 }
@@ -686,14 +736,16 @@ static void after_fork_in_child(void)
 	threads_after_fork();
 	guarded_after_fork();
 	purge_after_fork();
-	for (heap = &heap_process; heap; heap = next_heap(heap))
+	for (heap = &heap_process; heap; heap = heaps_next(heap))
 		for (shard = heap->shards; shard; shard = shard->next)
 			if (shard->thread != &thread_self)
 				shard->thread = NULL;
 	after_fork();
 }
 
-__attribute__((constructor)) static void register_fork_handlers(void)
+__attribute__((constructor(FORK_ORDER_HEAP)))
+static void register_fork_handlers(void)
 {
 	pthread_atfork(before_fork, after_fork, after_fork_in_child);
+	inventory_begin();
 }

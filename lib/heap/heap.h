@@ -83,6 +83,8 @@ void heap_take(struct heap *heap);
 void heap_give(struct heap *heap);
 /* Takes it, or is false at once where another thread has closed the heap. */
 bool heap_take_unless_closed(struct heap *heap);
+/* Closes it, or is false where another thread has locked it with HeapLock. */
+bool heap_close_unless_locked(struct heap *heap);
 void heap_close(struct heap *heap);
 void heap_open(struct heap *heap);
 /* Does the calling thread hold it? */

@@ -13,6 +13,9 @@ void heaps_give(void);
 /* The process's heap and those created, from heap_process by next. */
 uint32_t heaps_count(void);
 
+/* From heap_process on, all those and malloc's; NULL at the end. */
+struct heap *heaps_next(struct heap *heap);
+
 /* Gives back all that no block of any heap needs. */
 void heaps_compact(void);
 

@@ -63,9 +63,11 @@ static bool pass(void)
 {
 	bool more = heaps_purge();
 
+	store_enter();
 	more |= store_purge(&store_data);
 	more |= store_purge(&store_code);
 	more |= huge_purge();
+	store_leave();
 	return more;
 }
 

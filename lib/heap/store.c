@@ -11,6 +11,7 @@
 #include "heap/poison.h"
 #include "heap/purge.h"
 #include "heap/table.h"
+#include "heap/thread.h"
 
 #define SLACK_LEAST	16		/* slices that may be warm in any case */
 #define SLACK_SHARE	48		/* and one of so many that are in use */
@@ -449,10 +450,35 @@ bool store_undrop(struct store *store, const struct page_range *range)
 
 /* ---------------------------------------------------------------- the rest --- */
 
+static struct {
+	struct heap_mutex lock;
+	const void *owner;		/* address of its thread_self */
+	unsigned int depth;
+} outside;
+
+void store_enter(void)
+{
+	if (__atomic_load_n(&outside.owner, __ATOMIC_RELAXED) != &thread_self) {
+		heap_mutex_take(&outside.lock);
+		__atomic_store_n(&outside.owner, &thread_self,
+				 __ATOMIC_RELAXED);
+	}
+	outside.depth++;
+}
+
+void store_leave(void)
+{
+	if (--outside.depth)
+		return;
+	__atomic_store_n(&outside.owner, NULL, __ATOMIC_RELAXED);
+	heap_mutex_give(&outside.lock);
+}
+
 void store_stats(struct store *store, struct store_stats *stats)
 {
 	struct arena *arena;
 
+	store_enter();
 	heap_mutex_take(&store->lock);
 	stats->reserved = 0;
 	for (arena = store->arenas; arena; arena = arena->next)
@@ -460,4 +486,5 @@ void store_stats(struct store *store, struct store_stats *stats)
 	stats->in_use = store->in_use * SLICE;
 	stats->warm = store->warm * SLICE;
 	heap_mutex_give(&store->lock);
+	store_leave();
 }

@@ -68,10 +68,19 @@ bool store_purge(struct store *store);
 /* Makes all that is free cold; bytes. */
 size_t store_trim(struct store *store);
 
+/*
+ * Around what a thread does with stores, or with the cache of huge blocks, while it
+ * has no heap closed: fork waits for that, too. Nothing is allocated meanwhile. May
+ * be nested.
+ */
+void store_enter(void);
+void store_leave(void);
+
 struct store_stats {
 	size_t reserved, in_use, warm;	/* bytes */
 };
 
+/* As if entered. */
 void store_stats(struct store *store, struct store_stats *stats);
 
 /*

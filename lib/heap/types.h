@@ -17,6 +17,7 @@
  *
  *	heaps.lock		the list of heaps; fork
  *	heap->lock		a heap: its shards, its life
+ *	outside.lock		stores, by who has no heap; fork
  *	threads.lock		the list of threads, their views
  *	shard->lock
  *	store->lock		slices

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * VirtualAlloc and VirtualFree, and what VirtualAlloc2 has of them.
+ * VirtualAlloc and VirtualFree, also in other processes, and what VirtualAlloc2
+ * has of them.
  */
 #include <errno.h>
 
@@ -88,8 +89,7 @@ static uint32_t reserve_flags(DWORD type, bool placed)
 	return value;
 }
 
-static void *reserve(const struct ntmem_engine *engine,
-		     const struct virtual_alloc *alloc)
+static void *reserve(struct target *target, const struct virtual_alloc *alloc)
 {
 	struct ntmem_reserve request = {
 		.addr = alloc->addr, .size = alloc->size,
@@ -99,12 +99,12 @@ static void *reserve(const struct ntmem_engine *engine,
 		.align = alloc->align,
 	};
 
-	if (!ntmem_result(engine->reserve(&request)))
+	if (!ntmem_result(target_reserve(target, &request)))
 		return NULL;
 	return (void *)(uintptr_t)request.addr;
 }
 
-static void *change_range(const struct ntmem_engine *engine,
+static void *change_range(struct target *target,
 			  const struct virtual_alloc *alloc)
 {
 	struct ntmem_range range = { .addr = alloc->addr, .size = alloc->size };
@@ -112,18 +112,17 @@ static void *change_range(const struct ntmem_engine *engine,
 
 	if (alloc->type & MEM_COMMIT) {
 		range.prot = alloc->protect;
-		error = engine->commit(&range);
+		error = target_commit(target, &range);
 	} else if (alloc->type & MEM_RESET) {
-		error = engine->reset(&range);
+		error = target_reset(target, &range);
 	} else {
-		error = engine->reset_undo(&range);
+		error = target_reset_undo(target, &range);
 	}
 	return ntmem_result(error) ?
 	       (void *)(uintptr_t)virtual_page(alloc->addr) : NULL;
 }
 
-void *virtual_alloc(const struct ntmem_engine *engine,
-		    const struct virtual_alloc *alloc)
+void *virtual_alloc(struct target *target, const struct virtual_alloc *alloc)
 {
 	if (alloc->type & MISSING_TYPES) {
 		SetLastError(ERROR_NOT_SUPPORTED);
@@ -131,8 +130,16 @@ void *virtual_alloc(const struct ntmem_engine *engine,
 	}
 	if ((alloc->type & MEM_RESERVE) ||
 	    ((alloc->type & MEM_COMMIT) && !alloc->addr))
-		return reserve(engine, alloc);
-	return change_range(engine, alloc);
+		return reserve(target, alloc);
+	return change_range(target, alloc);
+}
+
+/* What VirtualAlloc has, and not VirtualAlloc2 alone. */
+static bool plain_valid(const struct virtual_alloc *alloc)
+{
+	if (!(alloc->type & VIRTUAL_PLACEHOLDERS) && virtual_alloc_valid(alloc))
+		return true;
+	return ntmem_refuse(ERROR_INVALID_PARAMETER);
 }
 
 LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
@@ -143,15 +150,40 @@ LPVOID WINAPI VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize,
 		.addr = (uintptr_t)lpAddress, .size = dwSize,
 		.type = flAllocationType, .protect = flProtect,
 	};
+	struct target own = target_own(engine);
 
-	if (!engine)
+	return engine && plain_valid(&alloc) ? virtual_alloc(&own, &alloc) :
+					       NULL;
+}
+
+LPVOID WINAPI VirtualAllocEx(HANDLE hProcess, LPVOID lpAddress, SIZE_T dwSize,
+			     DWORD flAllocationType, DWORD flProtect)
+{
+	struct virtual_alloc alloc = {
+		.addr = (uintptr_t)lpAddress, .size = dwSize,
+		.type = flAllocationType, .protect = flProtect,
+	};
+	struct target target;
+	void *base;
+
+	if (!plain_valid(&alloc) ||
+	    !target_take(&target, hProcess, PROCESS_VM_OPERATION))
 		return NULL;
-	if ((alloc.type & VIRTUAL_PLACEHOLDERS) ||
-	    !virtual_alloc_valid(&alloc)) {
+	base = virtual_alloc(&target, &alloc);
+	target_give(&target);
+	return base;
+}
+
+LPVOID WINAPI VirtualAllocExNuma(HANDLE hProcess, LPVOID lpAddress,
+				 SIZE_T dwSize, DWORD flAllocationType,
+				 DWORD flProtect, DWORD nndPreferred)
+{
+	if (!virtual_is_node(nndPreferred)) {
 		SetLastError(ERROR_INVALID_PARAMETER);
 		return NULL;
 	}
-	return virtual_alloc(engine, &alloc);
+	return VirtualAllocEx(hProcess, lpAddress, dwSize, flAllocationType,
+			      flProtect);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -172,12 +204,30 @@ static bool free_valid(DWORD type, SIZE_T size)
 }
 
 /* Views, among which is the program itself, are not freed but unmapped. */
-static bool is_view(const struct ntmem_engine *engine, uint64_t addr)
+static bool is_view(struct target *target, uint64_t addr)
 {
 	struct ntmem_query query = { .addr = addr };
 
-	return !engine->query(&query) && query.state == NTMEM_STATE_FOREIGN &&
-	       query.type != MEM_PRIVATE;
+	return !target_query(target, &query) &&
+	       query.state == NTMEM_STATE_FOREIGN && query.type != MEM_PRIVATE;
+}
+
+static BOOL virtual_free(struct target *target, struct ntmem_range *range,
+			 DWORD type)
+{
+	int error;
+
+	if (type & MEM_PRESERVE_PLACEHOLDER)
+		range->flags = NTMEM_RELEASE_PRESERVE;
+	else if (type & MEM_COALESCE_PLACEHOLDERS)
+		range->flags = NTMEM_RELEASE_COALESCE;
+	if (type == MEM_DECOMMIT)
+		error = target_decommit(target, range);
+	else
+		error = target_release(target, range);
+	if (error == -ENOENT && is_view(target, range->addr))
+		return ntmem_refuse(ERROR_INVALID_PARAMETER);
+	return ntmem_result(error);
 }
 
 BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize, DWORD dwFreeType)
@@ -186,21 +236,29 @@ BOOL WINAPI VirtualFree(LPVOID lpAddress, SIZE_T dwSize, DWORD dwFreeType)
 	struct ntmem_range range = {
 		.addr = (uintptr_t)lpAddress, .size = dwSize,
 	};
-	int error;
+	struct target own = target_own(engine);
 
 	if (!engine)
 		return FALSE;
 	if (!free_valid(dwFreeType, dwSize))
 		return ntmem_refuse(ERROR_INVALID_PARAMETER);
-	if (dwFreeType & MEM_PRESERVE_PLACEHOLDER)
-		range.flags = NTMEM_RELEASE_PRESERVE;
-	else if (dwFreeType & MEM_COALESCE_PLACEHOLDERS)
-		range.flags = NTMEM_RELEASE_COALESCE;
-	if (dwFreeType == MEM_DECOMMIT)
-		error = engine->decommit(&range);
-	else
-		error = engine->release(&range);
-	if (error == -ENOENT && is_view(engine, range.addr))
+	return virtual_free(&own, &range, dwFreeType);
+}
+
+BOOL WINAPI VirtualFreeEx(HANDLE hProcess, LPVOID lpAddress, SIZE_T dwSize,
+			  DWORD dwFreeType)
+{
+	struct ntmem_range range = {
+		.addr = (uintptr_t)lpAddress, .size = dwSize,
+	};
+	struct target target;
+	BOOL done;
+
+	if (!free_valid(dwFreeType, dwSize))
 		return ntmem_refuse(ERROR_INVALID_PARAMETER);
-	return ntmem_result(error);
+	if (!target_take(&target, hProcess, PROCESS_VM_OPERATION))
+		return FALSE;
+	done = virtual_free(&target, &range, dwFreeType);
+	target_give(&target);
+	return done;
 }

@@ -5,7 +5,7 @@
 #ifndef NTMEM_VIRTUAL_ALLOC_H
 #define NTMEM_VIRTUAL_ALLOC_H
 
-#include "virtual/virtual.h"
+#include "virtual/target.h"
 
 /* Types that only VirtualAlloc2 knows. */
 #define VIRTUAL_PLACEHOLDERS	(MEM_RESERVE_PLACEHOLDER | \
@@ -30,11 +30,13 @@ DWORD virtual_take_parameters(struct virtual_alloc *alloc,
 			      const MEM_EXTENDED_PARAMETER *parameters,
 			      ULONG count);
 
+/* Is it a node of this machine, or none in particular? */
+bool virtual_is_node(DWORD node);
+
 /* The checks that come before any look at the address space. */
 bool virtual_alloc_valid(const struct virtual_alloc *alloc);
 
 /* Does what is valid. NULL, with the last error set, when it fails. */
-void *virtual_alloc(const struct ntmem_engine *engine,
-		    const struct virtual_alloc *alloc);
+void *virtual_alloc(struct target *target, const struct virtual_alloc *alloc);
 
 #endif

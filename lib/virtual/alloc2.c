@@ -35,7 +35,7 @@ static DWORD take_requirements(struct virtual_alloc *alloc,
 }
 
 /* Linux counts its nodes from 0, and always has that one. */
-static bool is_node(DWORD node)
+bool virtual_is_node(DWORD node)
 {
 	int saved_errno = errno;
 	char path[64];
@@ -64,8 +64,8 @@ static DWORD take_parameter(struct virtual_alloc *alloc,
 	case MemExtendedParameterAddressRequirements:
 		return take_requirements(alloc, parameter->Pointer);
 	case MemExtendedParameterNumaNode:
-		return is_node(parameter->ULong) ? ERROR_SUCCESS :
-						   ERROR_INVALID_PARAMETER;
+		return virtual_is_node(parameter->ULong) ?
+		       ERROR_SUCCESS : ERROR_INVALID_PARAMETER;
 	case MemExtendedParameterAttributeFlags:
 		return check_attributes(parameter->ULong64);
 	/* There are no partitions, no physical pages, no images here. */
@@ -105,43 +105,59 @@ DWORD virtual_take_parameters(struct virtual_alloc *alloc,
  * requirements beside it, and that there is one to replace, is the engine's to
  * see.
  */
-static bool base_valid(const struct ntmem_engine *engine,
-		       const struct virtual_alloc *alloc)
+static bool base_valid(struct target *target, const struct virtual_alloc *alloc)
 {
-	bool limited = alloc->lowest || alloc->highest || alloc->align;
 	struct ntmem_info info = { .granularity = 64 * 1024 };
 	uint64_t align = VIRTUAL_PAGE;
 
-	if (limited && !(alloc->type & MEM_RESERVE))
-		return false;
 	if (!alloc->addr || !(alloc->type & MEM_RESERVE))
 		return true;
 	if (!(alloc->type & MEM_REPLACE_PLACEHOLDER)) {
-		engine->info(&info);
+		target_info(target, &info);
 		align = info.granularity;
 	}
 	return !(alloc->addr % align) && !(alloc->size % VIRTUAL_PAGE);
 }
 
+/* The checks that need no look at the process; 0, or the error code. */
+static DWORD check(const struct virtual_alloc *alloc, DWORD code)
+{
+	bool limited = alloc->lowest || alloc->highest || alloc->align;
+
+	if (code && code != ERROR_NOT_SUPPORTED)
+		return code;
+	if (!virtual_alloc_valid(alloc) ||
+	    (limited && !(alloc->type & MEM_RESERVE)))
+		return ERROR_INVALID_PARAMETER;
+	return code;
+}
+
 static void *alloc_with(HANDLE process, struct virtual_alloc *alloc,
 			const MEM_EXTENDED_PARAMETER *parameters, ULONG count)
 {
-	const struct ntmem_engine *engine = virtual_engine();
+	struct target target;
+	void *base = NULL;
 	DWORD code;
 
-	if (!engine)
+	if (!virtual_engine())
 		return NULL;
-	code = virtual_take_parameters(alloc, parameters, count);
-	if ((!code || code == ERROR_NOT_SUPPORTED) &&
-	    (!virtual_alloc_valid(alloc) || !base_valid(engine, alloc)))
-		code = ERROR_INVALID_PARAMETER;
-	if (!code && process && process != GetCurrentProcess())
-		code = ERROR_INVALID_HANDLE;
-	if (code) {
+	code = check(alloc,
+		     virtual_take_parameters(alloc, parameters, count));
+	if (code && code != ERROR_NOT_SUPPORTED) {
 		SetLastError(code);
 		return NULL;
 	}
-	return virtual_alloc(engine, alloc);
+	if (!target_take(&target, process ? process : GetCurrentProcess(),
+			 PROCESS_VM_OPERATION))
+		return NULL;
+	if (!base_valid(&target, alloc))
+		code = ERROR_INVALID_PARAMETER;
+	if (code)
+		SetLastError(code);
+	else
+		base = virtual_alloc(&target, alloc);
+	target_give(&target);
+	return base;
 }
 
 PVOID WINAPI VirtualAlloc2(HANDLE Process, PVOID BaseAddress, SIZE_T Size,

@@ -10,6 +10,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "engine/forkorder.h"
 #include "engine/lock.h"
 #include "engine/pool.h"
 #include "engine/segv.h"
@@ -102,7 +103,8 @@ static void after_fork(void)
 	ntmem_lock_give(&handlers.lock, &held);
 }
 
-__attribute__((constructor)) static void register_fork_handlers(void)
+__attribute__((constructor(FORK_ORDER_EXCEPTION)))
+static void register_fork_handlers(void)
 {
 	pthread_atfork(before_fork, after_fork, after_fork);
 }

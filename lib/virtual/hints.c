@@ -5,8 +5,9 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
-#include "virtual/virtual.h"
+#include "virtual/process.h"
 
 /* 0, or the error code why pages from addr to end cannot be discarded. */
 static DWORD check_discard(const struct ntmem_engine *engine, uint64_t addr,
@@ -54,16 +55,22 @@ DWORD WINAPI DiscardVirtualMemory(PVOID VirtualAddress, SIZE_T Size)
  * Only a hint, so that its failure does not matter; and one that reads in what
  * was swapped out, but does not make untouched pages resident.
  */
-static void prefetch(const WIN32_MEMORY_RANGE_ENTRY *entry)
+static void prefetch(const struct process *process,
+		     const WIN32_MEMORY_RANGE_ENTRY *entry)
 {
 	uint64_t addr = (uintptr_t)entry->VirtualAddress;
 	uint64_t start = virtual_page(addr);
 	int saved_errno = errno;
+	struct iovec range;
 
 	if (!virtual_in_user_space(addr, entry->NumberOfBytes))
 		return;
-	madvise((void *)(uintptr_t)start, addr + entry->NumberOfBytes - start,
-		MADV_WILLNEED);
+	range.iov_base = (void *)(uintptr_t)start;
+	range.iov_len = addr + entry->NumberOfBytes - start;
+	if (process->own)
+		madvise(range.iov_base, range.iov_len, MADV_WILLNEED);
+	else
+		process_madvise(process->pidfd, &range, 1, MADV_WILLNEED, 0);
 	errno = saved_errno;
 }
 
@@ -71,6 +78,7 @@ BOOL WINAPI PrefetchVirtualMemory(HANDLE hProcess, ULONG_PTR NumberOfEntries,
 				  PWIN32_MEMORY_RANGE_ENTRY VirtualAddresses,
 				  ULONG Flags)
 {
+	struct process process;
 	ULONG_PTR i;
 
 	if (Flags || !NumberOfEntries)
@@ -80,9 +88,9 @@ BOOL WINAPI PrefetchVirtualMemory(HANDLE hProcess, ULONG_PTR NumberOfEntries,
 	for (i = 0; i < NumberOfEntries; i++)
 		if (!VirtualAddresses[i].NumberOfBytes)
 			return ntmem_refuse(ERROR_INVALID_PARAMETER);
-	if (hProcess != GetCurrentProcess())
-		return ntmem_refuse(ERROR_INVALID_HANDLE);
+	if (!process_look(hProcess, 0, &process))
+		return FALSE;
 	for (i = 0; i < NumberOfEntries; i++)
-		prefetch(&VirtualAddresses[i]);
+		prefetch(&process, &VirtualAddresses[i]);
 	return TRUE;
 }

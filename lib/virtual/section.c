@@ -138,13 +138,13 @@ static DWORD protect_of(DWORD access)
 	return execute ? PAGE_EXECUTE_READ : PAGE_READONLY;
 }
 
-static HANDLE opened(struct ntmem_section *section, DWORD access, bool inherit)
+static HANDLE opened(int made, DWORD access, bool inherit)
 {
-	int fd = ntmem_highfd(section->fd);
-	HANDLE handle = handle_make(fd, access);
+	int fd = ntmem_highfd(made);
+	HANDLE handle = handle_make(HANDLE_SECTION, fd, access);
 
 	if (!handle)
-		close(fd);
+		virtual_engine()->close_section(fd);
 	else if (inherit)
 		handle_inherit(fd, true);
 	return handle;
@@ -155,9 +155,19 @@ static DWORD open_error(int error)
 	switch (error) {
 	case -ENOENT:
 		return ERROR_FILE_NOT_FOUND;
+	case -EEXIST:
+		return ERROR_INVALID_HANDLE;
+	case -EACCES:
+		return ERROR_ACCESS_DENIED;
 	case -EMFILE:
 	case -ENFILE:
 		return ERROR_TOO_MANY_OPEN_FILES;
+	case -ETIMEDOUT:
+		return ERROR_TIMEOUT;
+	case -EFBIG:
+		return ERROR_DISK_FULL;
+	case -ENOBUFS:
+		return ERROR_NO_SYSTEM_RESOURCES;
 	default:
 		return ntmem_win32_of(ntmem_status_of(error));
 	}
@@ -177,14 +187,14 @@ HANDLE section_handle(const char *name, int fd, DWORD access, bool inherit)
 	error = engine->open_section(&section);
 	/* Of a section that has less, a handle may have rights to more. */
 	if (error == -EACCES) {
-		section.prot = 0;
+		section.prot = PAGE_READONLY;
 		error = engine->open_section(&section);
 	}
 	if (error) {
 		SetLastError(open_error(error));
 		return NULL;
 	}
-	return opened(&section, access, inherit);
+	return opened(section.fd, access, inherit);
 }
 
 /* --------------------------------------------------------------- create --- */
@@ -218,8 +228,9 @@ static DWORD check_kind(DWORD kind, uint64_t size)
 	case SEC_COMMIT | SEC_WRITECOMBINE:
 		break;
 	case SEC_COMMIT | SEC_LARGE_PAGES:
-		return size % (2 << 20) ? ERROR_INVALID_PARAMETER :
-					  ERROR_NOT_SUPPORTED;
+		if (size % LARGE_PAGE_BYTES)
+			return ERROR_INVALID_PARAMETER;
+		break;
 	default:
 		return ERROR_INVALID_PARAMETER;
 	}
@@ -250,8 +261,23 @@ static DWORD check_request(const struct request *request)
 	if (!request->file)
 		return ERROR_INVALID_HANDLE;
 	if (request->file != INVALID_HANDLE_VALUE)
-		return ERROR_NOT_SUPPORTED;
+		return section_file_kind(request->kind);
 	return check_kind(request->kind, request->size);
+}
+
+/* The handle of what was made; its descriptor has no more rights than it. */
+static HANDLE made(int fd, const struct request *request)
+{
+	bool inherit = request->attributes &&
+		       request->attributes->bInheritHandle;
+	DWORD maps = SECTION_MAP_READ | SECTION_MAP_WRITE | MAP_EXECUTES;
+	HANDLE handle;
+
+	if (!(section_access_of(request->protect) & maps & ~request->access))
+		return opened(fd, request->access, inherit);
+	handle = section_handle(NULL, fd, request->access, inherit);
+	virtual_engine()->close_section(fd);
+	return handle;
 }
 
 static HANDLE create(const struct request *request, const char *name)
@@ -263,8 +289,6 @@ static HANDLE create(const struct request *request, const char *name)
 		.flags = request->kind & SEC_RESERVE ? NTMEM_SECTION_RESERVE :
 						       0,
 	};
-	bool inherit = request->attributes &&
-		       request->attributes->bInheritHandle;
 	HANDLE handle;
 	int error;
 
@@ -275,10 +299,66 @@ static HANDLE create(const struct request *request, const char *name)
 		SetLastError(open_error(error));
 		return NULL;
 	}
-	handle = opened(&section, request->access, inherit);
+	handle = made(section.fd, request);
 	if (handle)
 		SetLastError(section.flags & NTMEM_SECTION_EXISTED ?
 			     ERROR_ALREADY_EXISTS : ERROR_SUCCESS);
+	return handle;
+}
+
+static HANDLE create_on_file(const struct request *request,
+			     struct ntmem_file_section *section)
+{
+	int error = virtual_engine()->create_file_section(section);
+	HANDLE handle;
+
+	if (error) {
+		SetLastError(open_error(error));
+		return NULL;
+	}
+	handle = made(section->fd, request);
+	if (handle)
+		SetLastError(section->flags & NTMEM_SECTION_EXISTED ?
+			     ERROR_ALREADY_EXISTS : ERROR_SUCCESS);
+	return handle;
+}
+
+static HANDLE create_of_file(const struct request *request, const char *name)
+{
+	struct ntmem_file_section section = {
+		.size = request->size, .name = (uintptr_t)name,
+		.name_len = name ? strlen(name) : 0, .prot = request->protect,
+	};
+	DWORD code;
+
+	if (!virtual_engine())
+		return NULL;
+	code = section_file_look(request->file, &section);
+	if (!code)
+		return create_on_file(request, &section);
+	SetLastError(code);
+	return NULL;
+}
+
+static HANDLE create_large(const struct request *request, const char *name)
+{
+	struct ntmem_file_section section = {
+		.size = request->size, .name = (uintptr_t)name,
+		.name_len = name ? strlen(name) : 0, .prot = request->protect,
+		.flags = SECTION_LARGE_PAGES,
+	};
+	HANDLE handle;
+	DWORD code;
+
+	if (!virtual_engine())
+		return NULL;
+	code = section_large_file(section.size, &section.file);
+	if (code) {
+		SetLastError(code);
+		return NULL;
+	}
+	handle = create_on_file(request, &section);
+	close(section.file);
 	return handle;
 }
 
@@ -286,6 +366,10 @@ static HANDLE create(const struct request *request, const char *name)
 static HANDLE create_named(const struct request *request, struct name *name,
 			   DWORD code)
 {
+	int saved_errno = errno;
+	const char *text = NULL;
+	HANDLE handle;
+
 	if (!code)
 		code = check_request(request);
 	if (!code && name)
@@ -294,7 +378,16 @@ static HANDLE create_named(const struct request *request, struct name *name,
 		SetLastError(code);
 		return NULL;
 	}
-	return create(request, name && *name->text ? name->text : NULL);
+	if (name && *name->text)
+		text = name->text;
+	if (request->file != INVALID_HANDLE_VALUE)
+		handle = create_of_file(request, text);
+	else if (request->kind & SEC_LARGE_PAGES)
+		handle = create_large(request, text);
+	else
+		handle = create(request, text);
+	errno = saved_errno;
+	return handle;
 }
 
 static struct request request_of(HANDLE file, LPSECURITY_ATTRIBUTES attributes,

@@ -10,11 +10,6 @@
 
 #include "virtual/virtual.h"
 
-HANDLE WINAPI GetCurrentProcess(VOID)
-{
-	return (HANDLE)(LONG_PTR)-1;
-}
-
 /* The family, and model and stepping in two bytes, as cpuid has them. */
 static void processor_version(LPSYSTEM_INFO info)
 {
@@ -77,5 +72,10 @@ VOID WINAPI GetNativeSystemInfo(LPSYSTEM_INFO lpSystemInfo)
 
 SIZE_T WINAPI GetLargePageMinimum(VOID)
 {
-	return 0;
+	static const char path[] = "/sys/kernel/mm/hugepages/hugepages-2048kB";
+	int saved_errno = errno;
+	bool has = !access(path, F_OK);
+
+	errno = saved_errno;
+	return has ? LARGE_PAGE_BYTES : 0;
 }

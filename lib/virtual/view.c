@@ -61,29 +61,27 @@ static DWORD map_error(int error)
 }
 
 /* Offset and address, which have the granularity, but in a placeholder. */
-static bool is_aligned(const struct ntmem_engine *engine,
-		       const struct view *view)
+static bool is_aligned(struct target *target, const struct view *view)
 {
 	struct ntmem_info info = { .granularity = 64 * 1024 };
 	uint64_t align = VIRTUAL_PAGE;
 
 	if (!(view->type & MEM_REPLACE_PLACEHOLDER)) {
-		engine->info(&info);
+		target_info(target, &info);
 		align = info.granularity;
 	}
 	return !(view->offset % align) && !(view->addr % align);
 }
 
-static DWORD check_view(const struct ntmem_engine *engine,
-			const struct view *view, int *fd)
+static DWORD check_view(struct target *target, const struct view *view, int *fd)
 {
 	DWORD access;
 
-	if (!handle_look(view->section, fd, &access))
+	if (!handle_look(HANDLE_SECTION, view->section, fd, &access))
 		return ERROR_INVALID_HANDLE;
 	if (!ntmem_view_prot_valid(view->protect))
 		return ERROR_INVALID_PARAMETER;
-	if (!is_aligned(engine, view))
+	if (!is_aligned(target, view))
 		return ERROR_MAPPED_ALIGNMENT;
 	if (view->addr && (view->addr < VIRTUAL_LOWEST ||
 			   !virtual_in_user_space(view->addr,
@@ -93,33 +91,67 @@ static DWORD check_view(const struct ntmem_engine *engine,
 	       ERROR_SUCCESS : ERROR_ACCESS_DENIED;
 }
 
-static void *map(const struct view *view)
+static bool is_large(int fd)
 {
-	const struct ntmem_engine *engine = virtual_engine();
+	struct ntmem_section section = { .fd = fd };
+
+	return !virtual_engine()->query_section(&section) &&
+	       section.flags & SECTION_LARGE_PAGES;
+}
+
+/* That of a section of large pages says nothing against smaller ones. */
+static DWORD check_large(const struct view *view, int fd)
+{
+	if (!(view->type & MEM_LARGE_PAGES))
+		return ERROR_SUCCESS;
+	return is_large(fd) ? ERROR_SUCCESS : ERROR_INVALID_PARAMETER;
+}
+
+static DWORD large_error(const struct view *view, int fd, DWORD code)
+{
+	return code == ERROR_INVALID_PARAMETER && is_large(fd) &&
+	       (view->offset | view->addr) % LARGE_PAGE_BYTES ?
+	       ERROR_MAPPED_ALIGNMENT : code;
+}
+
+static void *map_in(struct target *target, const struct view *view)
+{
 	struct ntmem_map_view request = {
 		.prot = view->protect, .offset = view->offset,
 		.addr = view->addr, .size = view->size,
 		.min_addr = view->lowest, .max_addr = view->highest,
 	};
-	DWORD code;
+	DWORD code = check_view(target, view, &request.fd);
 	int error;
 
-	if (!engine)
-		return NULL;
-	code = check_view(engine, view, &request.fd);
 	if (view->type & MEM_REPLACE_PLACEHOLDER)
 		request.flags = NTMEM_RESERVE_REPLACE;
 	else if (view->type & MEM_TOP_DOWN && !view->addr)
 		request.flags = NTMEM_RESERVE_TOP_DOWN;
+	if (!code)
+		code = check_large(view, request.fd);
 	if (!code) {
-		error = engine->map_view(&request);
-		code = error ? map_error(error) : ERROR_SUCCESS;
+		error = target_map_view(target, &request);
+		if (error)
+			code = large_error(view, request.fd, map_error(error));
 	}
 	if (code) {
 		SetLastError(code);
 		return NULL;
 	}
 	return (void *)(uintptr_t)request.addr;
+}
+
+static void *map(HANDLE process, const struct view *view)
+{
+	struct target target;
+	void *base;
+
+	if (!target_take(&target, process, PROCESS_VM_OPERATION))
+		return NULL;
+	base = map_in(&target, view);
+	target_give(&target);
+	return base;
 }
 
 /* The protection of a view by the rights that it is asked for with. */
@@ -144,11 +176,13 @@ LPVOID WINAPI MapViewOfFileEx(HANDLE hFileMappingObject, DWORD dwDesiredAccess,
 	const struct view view = {
 		.section = hFileMappingObject,
 		.protect = protect_of(dwDesiredAccess),
+		.type = dwDesiredAccess & FILE_MAP_LARGE_PAGES ?
+			MEM_LARGE_PAGES : 0,
 		.offset = (uint64_t)dwFileOffsetHigh << 32 | dwFileOffsetLow,
 		.addr = (uintptr_t)lpBaseAddress, .size = dwNumberOfBytesToMap,
 	};
 
-	return map(&view);
+	return map(GetCurrentProcess(), &view);
 }
 
 LPVOID WINAPI MapViewOfFile(HANDLE hFileMappingObject, DWORD dwDesiredAccess,
@@ -160,11 +194,8 @@ LPVOID WINAPI MapViewOfFile(HANDLE hFileMappingObject, DWORD dwDesiredAccess,
 			       dwNumberOfBytesToMap, NULL);
 }
 
-static DWORD check_types(HANDLE process, DWORD type,
-			 const struct virtual_alloc *limits)
+static DWORD check_types(DWORD type, const struct virtual_alloc *limits)
 {
-	if (process && process != GetCurrentProcess())
-		return ERROR_INVALID_HANDLE;
 	/* There is nothing to reserve around what lives in the page file. */
 	if (type & ~(DWORD)VIEW_TYPES || type & MEM_RESERVE || limits->align)
 		return ERROR_INVALID_PARAMETER;
@@ -172,7 +203,7 @@ static DWORD check_types(HANDLE process, DWORD type,
 		return ERROR_INVALID_PARAMETER;
 	if (limits->addr && (limits->lowest || limits->highest))
 		return ERROR_INVALID_PARAMETER;
-	return type & MEM_LARGE_PAGES ? ERROR_NOT_SUPPORTED : ERROR_SUCCESS;
+	return ERROR_SUCCESS;
 }
 
 PVOID WINAPI MapViewOfFile3(HANDLE FileMapping, HANDLE Process,
@@ -191,14 +222,28 @@ PVOID WINAPI MapViewOfFile3(HANDLE FileMapping, HANDLE Process,
 					     ParameterCount);
 
 	if (!code)
-		code = check_types(Process, AllocationType, &limits);
+		code = check_types(AllocationType, &limits);
 	if (code) {
 		SetLastError(code);
 		return NULL;
 	}
 	view.lowest = limits.lowest;
 	view.highest = limits.highest;
-	return map(&view);
+	return map(Process ? Process : GetCurrentProcess(), &view);
+}
+
+PVOID WINAPI MapViewOfFileNuma2(HANDLE FileMappingHandle, HANDLE ProcessHandle,
+				ULONG64 Offset, PVOID BaseAddress,
+				SIZE_T ViewSize, ULONG AllocationType,
+				ULONG PageProtection, ULONG PreferredNode)
+{
+	if (!virtual_is_node(PreferredNode)) {
+		SetLastError(ERROR_INVALID_PARAMETER);
+		return NULL;
+	}
+	return MapViewOfFile3(FileMappingHandle, ProcessHandle, BaseAddress,
+			      Offset, ViewSize, AllocationType, PageProtection,
+			      NULL, 0);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -206,44 +251,50 @@ PVOID WINAPI MapViewOfFile3(HANDLE FileMapping, HANDLE Process,
 #define UNMAP_FLAGS	(MEM_UNMAP_WITH_TRANSIENT_BOOST | \
 			 MEM_PRESERVE_PLACEHOLDER)
 
+static BOOL unmap(HANDLE process, const void *addr, ULONG flags)
+{
+	struct ntmem_unmap_view request = { .addr = (uintptr_t)addr };
+	struct target target;
+	BOOL done;
+
+	if (!target_take(&target, process, PROCESS_VM_OPERATION))
+		return FALSE;
+	if (flags & MEM_PRESERVE_PLACEHOLDER)
+		request.flags = NTMEM_RELEASE_PRESERVE;
+	done = flags & ~(ULONG)UNMAP_FLAGS ?
+	       ntmem_refuse(ERROR_INVALID_PARAMETER) :
+	       ntmem_result(target_unmap_view(&target, &request));
+	target_give(&target);
+	return done;
+}
+
 BOOL WINAPI UnmapViewOfFileEx(PVOID BaseAddress, ULONG UnmapFlags)
 {
-	const struct ntmem_engine *engine = virtual_engine();
-	struct ntmem_unmap_view unmap = { .addr = (uintptr_t)BaseAddress };
-
-	if (!engine)
-		return FALSE;
-	if (UnmapFlags & ~(ULONG)UNMAP_FLAGS)
-		return ntmem_refuse(ERROR_INVALID_PARAMETER);
-	if (UnmapFlags & MEM_PRESERVE_PLACEHOLDER)
-		unmap.flags = NTMEM_RELEASE_PRESERVE;
-	return ntmem_result(engine->unmap_view(&unmap));
+	return unmap(GetCurrentProcess(), BaseAddress, UnmapFlags);
 }
 
 BOOL WINAPI UnmapViewOfFile(LPCVOID lpBaseAddress)
 {
-	return UnmapViewOfFileEx((PVOID)(uintptr_t)lpBaseAddress, 0);
+	return unmap(GetCurrentProcess(), lpBaseAddress, 0);
 }
 
 BOOL WINAPI UnmapViewOfFile2(HANDLE Process, PVOID BaseAddress,
 			     ULONG UnmapFlags)
 {
-	if (Process != GetCurrentProcess())
-		return ntmem_refuse(ERROR_INVALID_HANDLE);
-	return UnmapViewOfFileEx(BaseAddress, UnmapFlags);
+	return unmap(Process, BaseAddress, UnmapFlags);
 }
 
-/* There is no file: only whether it is a view has to be found out. */
 BOOL WINAPI FlushViewOfFile(LPCVOID lpBaseAddress, SIZE_T dwNumberOfBytesToFlush)
 {
 	const struct ntmem_engine *engine = virtual_engine();
-	struct ntmem_query query = { .addr = (uintptr_t)lpBaseAddress };
+	struct ntmem_range range = {
+		.addr = (uintptr_t)lpBaseAddress,
+		.size = dwNumberOfBytesToFlush,
+	};
 
-	(void)dwNumberOfBytesToFlush;
 	if (!engine)
 		return FALSE;
-	if (query.addr > VIRTUAL_HIGHEST || engine->query(&query) ||
-	    query.type != MEM_MAPPED)
+	if (range.addr > VIRTUAL_HIGHEST)
 		return ntmem_refuse(ERROR_INVALID_ADDRESS);
-	return TRUE;
+	return ntmem_result(engine->flush_view(&range));
 }

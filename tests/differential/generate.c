@@ -509,9 +509,11 @@ static void make_query(struct generator *g, struct ntmem_query *q)
 	q->addr += one_in(g, 2) ? odd_bytes(g) : 0;
 	if (one_in(g, 60))
 		q->addr = nowhere(g);
-	q->flags = bad_bits(g, 0);
+	q->flags = bad_bits(g, NTMEM_QUERY_PAGE);
+	if (one_in(g, 4))
+		q->flags |= NTMEM_QUERY_PAGE;
 	if (one_in(g, 120))
-		q->pad = 1;
+		q->marks = 1;
 }
 
 static void make_protect(struct generator *g, struct ntmem_protect *p)
@@ -678,6 +680,107 @@ static void make_operation(struct generator *g, struct op *op)
 		make_range(g, op);
 }
 
+/* ----------------------------------------------------------------- views */
+
+static uint32_t view_prot(struct generator *g)
+{
+	static const u64 copies[] = {
+		NTMEM_PAGE_WRITECOPY, NTMEM_PAGE_EXECUTE_WRITECOPY,
+		NTMEM_PAGE_WRITECOPY | NTMEM_PAGE_GUARD,
+	};
+
+	return one_in(g, 3) ? PICK(g, copies) : some_prot(g);
+}
+
+static bool is_of_view(const struct generator *g, const struct page *page,
+		       int tried)
+{
+	(void)tried;
+	return reservation_of(g, page)->section;
+}
+
+static u64 view_page(struct generator *g)
+{
+	return search(g, used_page, is_of_view, 60);
+}
+
+static void make_map(struct generator *g, struct op *op)
+{
+	struct ntmem_map_view *v = &op->view;
+	u64 granularity = g->model->granularity, end;
+	u64 granules = (g->window_end - WINDOW_BASE) / granularity;
+
+	op->nt.op = OP_MAP;
+	op->arg = below(g, SECTIONS);
+	v->offset = below(g, SECTION_PAGES) * PAGE;
+	v->size = (1 + below(g, SECTION_PAGES)) * PAGE;
+	v->addr = WINDOW_BASE + below(g, granules) * granularity;
+	v->prot = view_prot(g);
+	if (one_in(g, 3)) {
+		extent(g, placeholder_page(g), &v->addr, &end);
+		v->flags = NTMEM_RESERVE_REPLACE;
+		v->size = end - v->addr;
+	}
+	if (!one_in(g, 8) && v->size > SECTION_PAGES * PAGE - v->offset)
+		v->offset = v->size < SECTION_PAGES * PAGE ?
+			    SECTION_PAGES * PAGE - v->size : 0;
+	if (one_in(g, 6) && !v->flags)
+		v->size = one_in(g, 2) ? 0 : v->size - odd_bytes(g);
+	if (one_in(g, 8))
+		v->flags |= NTMEM_RESERVE_NOFORK;
+	if (one_in(g, 30))
+		v->addr += one_in(g, 2) ? PAGE : odd_bytes(g);
+	if (one_in(g, 30))
+		v->offset += odd_bytes(g);
+	v->flags |= bad_bits(g, NTMEM_RESERVE_TOP_DOWN);
+}
+
+/* COMMIT, PROTECT and the rest, where it is likely that something is shown. */
+static void make_in_view(struct generator *g, struct op *op)
+{
+	static const u64 kinds[] = {
+		NTMEM_NR_COMMIT, NTMEM_NR_COMMIT, NTMEM_NR_PROTECT,
+		NTMEM_NR_PROTECT, NTMEM_NR_PROTECT, NTMEM_NR_QUERY,
+		NTMEM_NR_LOCK, NTMEM_NR_UNLOCK, NTMEM_NR_RESET,
+		NTMEM_NR_DECOMMIT, NTMEM_NR_RELEASE,
+	};
+
+	op->nt.op = PICK(g, kinds);
+	if (op->nt.op == NTMEM_NR_PROTECT) {
+		range_at(g, view_page(g), &op->nt.protect.addr,
+			 &op->nt.protect.size);
+		op->nt.protect.prot = view_prot(g);
+	} else if (op->nt.op == NTMEM_NR_QUERY) {
+		op->nt.query.addr = view_page(g) + odd_bytes(g);
+	} else {
+		range_at(g, view_page(g), &op->nt.range.addr,
+			 &op->nt.range.size);
+		if (op->nt.op == NTMEM_NR_COMMIT)
+			op->nt.range.prot = view_prot(g);
+	}
+}
+
+static void make_of_views(struct generator *g, struct op *op)
+{
+	u64 what = below(g, 20);
+
+	if (what < 4) {
+		make_map(g, op);
+	} else if (what < 6) {
+		op->nt.op = OP_UNMAP;
+		op->addr = (one_in(g, 8) ? used_page(g) : view_page(g)) +
+			   odd_bytes(g);
+		op->arg = one_in(g, 3) ? NTMEM_RELEASE_PRESERVE :
+					 bad_bits(g, 0);
+	} else if (what < 12) {
+		op->nt.op = what < 9 ? OP_WRITE : OP_READ;
+		op->addr = view_page(g) + below(g, PAGE);
+		op->stamp = 1 + below(g, 0xffffffff);
+	} else {
+		make_in_view(g, op);
+	}
+}
+
 static void make_access(struct generator *g, struct op *op)
 {
 	static const u64 kinds[] = { OP_READ, OP_READ, OP_WRITE, OP_WRITE,
@@ -737,7 +840,17 @@ static bool play(struct generator *g, const struct op *op)
 		if (model_access(g->model, op->addr, kind, &access))
 			return false;
 		if (access.allowed && nt.op == OP_WRITE)
-			model_page(g->model, op->addr)->stamp = op->stamp;
+			model_wrote(g->model, op->addr, op->stamp);
+	} else if (nt.op == OP_MAP) {
+		struct ntmem_map_view view = op->view;
+
+		if (model_map(g->model, op->arg, &view) == UNSPECIFIED)
+			return false;
+	} else if (nt.op == OP_UNMAP) {
+		const struct ntmem_unmap_view unmap = { op->addr, op->arg, 0 };
+
+		if (model_unmap(g->model, &unmap) == UNSPECIFIED)
+			return false;
 	} else if (nt.op == OP_WATCH) {
 		if (!play_watch(g, op))
 			return false;
@@ -798,8 +911,14 @@ static void make_fork(struct generator *g)
 static void make_step(struct generator *g)
 {
 	struct op op = { 0 };
-	u64 what = below(g, 1000);
+	u64 what;
 
+	if (g->model->sections && one_in(g, 4)) {
+		make_of_views(g, &op);
+		play(g, &op);
+		return;
+	}
+	what = below(g, 1000);
 	if (what < 4 && g->depth < FORK_DEPTH) {
 		make_fork(g);
 	} else if (what < 30) {
@@ -849,6 +968,9 @@ static void make_sequence(struct generator *g, unsigned int round, size_t steps)
 	g->model = model_new(seq->granularity, size, 0x7fffffffefffULL,
 			     seq->commit_limit ? seq->commit_limit : ~0ULL);
 	model_add_foreign(g->model, seq->foreign, seq->foreign_size);
+	/* Chosen bytes keep what they have meant. */
+	if (!g->bytes && !seq->commit_limit)
+		model_add_sections(g->model);
 	make_steps(g, steps);
 	model_free(g->model);
 }

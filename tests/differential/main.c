@@ -17,6 +17,7 @@
 
 #include "../options.h"
 #include "generate.h"
+#include "pair.h"
 #include "run.h"
 #include "selftest.h"
 #include "shrink.h"
@@ -31,6 +32,7 @@ struct options {
 	unsigned long seconds;
 	unsigned long threads;
 	unsigned int engines;
+	bool pairs;
 	bool verbose;
 	bool print;
 	bool no_shrink;
@@ -152,10 +154,30 @@ static bool run_together(u64 seed, const struct options *options)
 	return ok;
 }
 
+/* Of one granularity, and without a limit, so that there are sections. */
+static bool run_pair(u64 seed, const struct options *options)
+{
+	struct sequence seqs[2];
+	bool ok;
+
+	for (int i = 0; i < 2; i++)
+		generate(&seqs[i], seed * 2 + i, seed % 3, options->steps);
+	ok = pair_run(seqs, options->engines);
+	for (int i = 0; i < 2; i++)
+		sequence_free(&seqs[i]);
+	return ok;
+}
+
 static void run_round(u64 seed, const struct options *options)
 {
 	struct sequence seq;
 
+	if (options->pairs) {
+		result(run_pair(seed, options),
+		       "a random sequence in each of two processes, seed %llu",
+		       seed);
+		return;
+	}
 	if (options->threads) {
 		result(run_together(seed, options),
 		       "%lu random sequences at once, seed %llu",
@@ -217,6 +239,8 @@ static const struct argp_option table[] = {
 	  "begin no round after so many; no other limit", 0 },
 	{ "threads", 'j', "N", 0,
 	  "N sequences at once in each round, and no corpus", 0 },
+	{ "pairs", 'P', NULL, 0,
+	  "two sequences, in processes that take turns, and no corpus", 0 },
 	{ "verbose", 'v', NULL, 0, "print each call and its result", 0 },
 	{ "print", 'p', NULL, 0,
 	  "print the sequences instead of running them", 0 },
@@ -253,6 +277,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->threads = option_number(arg, state);
 		if (o->threads > THREADS_MAX)
 			argp_error(state, "at most %d threads", THREADS_MAX);
+		break;
+	case 'P':
+		o->pairs = true;
 		break;
 	case 'v':
 		o->verbose = true;
@@ -311,7 +338,7 @@ int main(int argc, char **argv)
 		if (!o.only_selftest) {
 			printf("# engines: %s, first seed %llu\n",
 			       engines_name(o.engines), o.seed);
-			if (!o.threads)
+			if (!o.threads && !o.pairs)
 				run_corpus(&o);
 			run_rounds(&o);
 		}

@@ -5,11 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#include "model.h"
-
-#define BASE_PROT	0xffU
-#define CACHE_PROT	(NTMEM_PAGE_NOCACHE | NTMEM_PAGE_WRITECOMBINE)
+#include "model_inside.h"
 
 /* ------------------------------------------------------------ the pages */
 
@@ -33,7 +31,7 @@ struct page *model_page(struct model *m, u64 addr)
 }
 
 /* Free pages of an area may be given away by the system: nothing is known. */
-static bool known(struct model *m, u64 addr)
+bool known(struct model *m, u64 addr)
 {
 	struct area *area = area_of(m, addr);
 	struct page *page = model_page(m, addr);
@@ -41,19 +39,19 @@ static bool known(struct model *m, u64 addr)
 	return area && (area == &m->areas[0] || page->reservation);
 }
 
-static uint32_t reservation_at(struct model *m, u64 addr)
+uint32_t id_at(struct model *m, u64 addr)
 {
 	struct page *page = model_page(m, addr);
 
 	return page ? page->reservation : 0;
 }
 
-static u64 reservation_end(struct model *m, u64 addr)
+u64 id_end(struct model *m, u64 addr)
 {
-	uint32_t id = reservation_at(m, addr);
+	uint32_t id = id_at(m, addr);
 	u64 end = page_down(addr);
 
-	while (reservation_at(m, end) == id)
+	while (id_at(m, end) == id)
 		end += PAGE;
 	return end;
 }
@@ -99,6 +97,7 @@ struct model *model_copy(const struct model *from)
 	if (!m)
 		abort();
 	*m = *from;
+	m->borrowed = true;
 	m->reservations = malloc(size);
 	if (!m->reservations)
 		abort();
@@ -119,6 +118,8 @@ void model_free(struct model *m)
 {
 	for (int i = 0; i < AREAS; i++)
 		free(m->areas[i].pages);
+	if (m->sections && !m->borrowed)
+		munmap(m->sections, SECTIONS * sizeof(*m->sections));
 	free(m->reservations);
 	free(m);
 }
@@ -129,7 +130,7 @@ void model_add_foreign(struct model *m, u64 addr, u64 size)
 		model_page(m, a)->state = PAGE_FOREIGN;
 }
 
-static void drop_empty_areas(struct model *m)
+void drop_empty_areas(struct model *m)
 {
 	for (int i = 1; i < AREAS; i++) {
 		struct area *area = &m->areas[i];
@@ -161,7 +162,16 @@ void model_fork(struct model *m)
 	drop_empty_areas(m);
 }
 
-static u64 count_pages(const struct model *m, enum page_state least)
+/* Pages of views are their sections', unless they may be copied. */
+static bool is_charged(const struct model *m, const struct page *page)
+{
+	const struct reservation *of = &m->reservations[page->reservation];
+
+	return page->reservation && of->section ?
+	       of->charged : page->state == PAGE_COMMITTED;
+}
+
+u64 model_committed(const struct model *m)
 {
 	u64 n = 0;
 
@@ -169,19 +179,22 @@ static u64 count_pages(const struct model *m, enum page_state least)
 		const struct area *area = &m->areas[i];
 
 		for (u64 p = 0; area->pages && p < area->count; p++)
-			n += area->pages[p].state >= least;
+			n += is_charged(m, &area->pages[p]);
 	}
-	return n;
-}
-
-u64 model_committed(const struct model *m)
-{
-	return count_pages(m, PAGE_COMMITTED) * PAGE;
+	return n * PAGE;
 }
 
 u64 model_reserved(const struct model *m)
 {
-	return count_pages(m, PAGE_RESERVED) * PAGE;
+	u64 n = 0;
+
+	for (int i = 0; i < AREAS; i++) {
+		const struct area *area = &m->areas[i];
+
+		for (u64 p = 0; area->pages && p < area->count; p++)
+			n += area->pages[p].state >= PAGE_RESERVED;
+	}
+	return n * PAGE;
 }
 
 /* ------------------------------------------------------------ protection */
@@ -209,12 +222,15 @@ bool model_prot_valid(uint32_t prot)
 
 uint32_t model_reported_prot(struct model *m, const struct page *page)
 {
-	uint32_t cache;
+	uint32_t prot = page->prot, cache;
 
 	if (page->state != PAGE_COMMITTED)
 		return 0;
+	if (page->copied && prot & COPY_PROT)
+		prot = (prot & ~BASE_PROT) | (prot & BASE_PROT) >> 1;
+	/* Of NOACCESS pages they are left open, as for private memory. */
 	cache = m->reservations[page->reservation].prot & CACHE_PROT;
-	return page->prot | cache;
+	return prot | cache;
 }
 
 static bool base_is(const struct page *page, uint32_t any)
@@ -231,13 +247,14 @@ bool model_readable(const struct page *page)
 bool model_writable(const struct page *page)
 {
 	return base_is(page, NTMEM_PAGE_READWRITE |
-			     NTMEM_PAGE_EXECUTE_READWRITE);
+			     NTMEM_PAGE_EXECUTE_READWRITE | COPY_PROT);
 }
 
 bool model_executable(const struct page *page)
 {
 	return base_is(page, NTMEM_PAGE_EXECUTE | NTMEM_PAGE_EXECUTE_READ |
-			     NTMEM_PAGE_EXECUTE_READWRITE);
+			     NTMEM_PAGE_EXECUTE_READWRITE |
+			     NTMEM_PAGE_EXECUTE_WRITECOPY);
 }
 
 /* --------------------------------------------------------------- ranges */
@@ -246,7 +263,7 @@ bool model_executable(const struct page *page)
  * 0, or EINVAL when [addr, addr + size) is no range of user space. Nobody
  * knows how near the end of user space an area is.
  */
-static int check_bounds(struct model *m, u64 addr, u64 size)
+int check_bounds(struct model *m, u64 addr, u64 size)
 {
 	struct area *area = area_of(m, addr);
 
@@ -266,21 +283,21 @@ static int check_bounds(struct model *m, u64 addr, u64 size)
 static int check_inside(struct model *m, u64 start, u64 end,
 			int crosses)
 {
-	uint32_t id = reservation_at(m, start);
+	uint32_t id = id_at(m, start);
 
 	if (!known(m, start))
 		return start < 0x10000 ? -ENOENT : UNSPECIFIED;
 	if (!id)
 		return -ENOENT;
 	for (u64 a = start; a < end; a += PAGE) {
-		if (reservation_at(m, a) != id)
+		if (id_at(m, a) != id)
 			return crosses;
 	}
 	return 0;
 }
 
 /* The common start of all operations on pages: rounded outwards. */
-static int check_range(struct model *m, const struct ntmem_range *r,
+int check_range(struct model *m, const struct ntmem_range *r,
 		       u64 *start, u64 *end)
 {
 	int err = check_bounds(m, r->addr, r->size);
@@ -306,14 +323,16 @@ static int check_free_range(struct model *m, const struct ntmem_range *r,
 		return err;
 	*start = page_down(r->addr);
 	*end = page_up(r->addr + r->size);
+	if (view_at(m, *start))
+		return -EPERM;
 	if (r->size)
 		return check_inside(m, *start, *end, -ERANGE);
 	err = check_inside(m, *start, *start + PAGE, 0);
 	if (err)
 		return err;
-	if (m->reservations[reservation_at(m, *start)].base != *start)
+	if (m->reservations[id_at(m, *start)].base != *start)
 		return -EADDRNOTAVAIL;
-	*end = reservation_end(m, *start);
+	*end = id_end(m, *start);
 	return 0;
 }
 
@@ -370,7 +389,7 @@ static int check_reserve(struct model *m, const struct ntmem_reserve *r)
 }
 
 /* 0 when all pages are free, EEXIST, or UNSPECIFIED. */
-static int check_free(struct model *m, u64 start, u64 end)
+int check_free(struct model *m, u64 start, u64 end)
 {
 	struct area *window = &m->areas[0];
 
@@ -402,7 +421,7 @@ static int find_hole(struct model *m, const struct ntmem_reserve *r,
 	return found ? 0 : -ENOSPC;
 }
 
-static void take(struct model *m, u64 base, u64 size,
+void take(struct model *m, u64 base, u64 size,
 		 const struct ntmem_reserve *r)
 {
 	uint32_t id = m->next_reservation++;
@@ -449,12 +468,12 @@ static int place(struct model *m, const struct ntmem_reserve *r,
 }
 
 /* Is [start, end) all of a reservation? */
-static bool is_whole(struct model *m, u64 start, u64 end)
+bool is_whole(struct model *m, u64 start, u64 end)
 {
-	uint32_t id = reservation_at(m, start);
+	uint32_t id = id_at(m, start);
 
 	return id && m->reservations[id].base == start &&
-	       reservation_end(m, start) == end;
+	       id_end(m, start) == end;
 }
 
 /* A new reservation over a placeholder, which has no pages to lose. */
@@ -468,7 +487,7 @@ static int do_replace(struct model *m, struct ntmem_reserve *r)
 		return -EINVAL;
 	if (!known(m, start))
 		return UNSPECIFIED;
-	old = &m->reservations[reservation_at(m, start)];
+	old = &m->reservations[id_at(m, start)];
 	if (!old->placeholder || !is_whole(m, start, end))
 		return -ENOENT;
 	if (m->next_reservation == RESERVATIONS)
@@ -534,12 +553,12 @@ static int do_commit(struct model *m, const struct ntmem_range *r)
 	u64 start, end, more = 0;
 	int err;
 
-	if (!model_prot_valid(r->prot))
-		return -EINVAL;
-	err = check_range(m, r, &start, &end);
+	err = check_change(m, r, &start, &end);
 	if (err)
 		return err;
-	if (m->reservations[reservation_at(m, start)].placeholder)
+	if (view_at(m, start))
+		return change_view(m, start, end, r->prot, true);
+	if (m->reservations[id_at(m, start)].placeholder)
 		return -EEXIST;
 	for (u64 a = start; a < end; a += PAGE)
 		more += model_page(m, a)->state != PAGE_COMMITTED;
@@ -578,8 +597,8 @@ static int do_decommit(struct model *m, const struct ntmem_range *r)
 /* What lies from @start on becomes a reservation, like the one it is in. */
 static void split_at(struct model *m, u64 start)
 {
-	uint32_t id = reservation_at(m, start), behind;
-	u64 end = reservation_end(m, start);
+	uint32_t id = id_at(m, start), behind;
+	u64 end = id_end(m, start);
 
 	if (m->reservations[id].base == start)
 		return;
@@ -593,10 +612,12 @@ static void split_at(struct model *m, u64 start)
 /* A part of a placeholder, or all of what has taken the place of one. */
 static int do_preserve(struct model *m, u64 start, u64 end)
 {
-	struct reservation *of = &m->reservations[reservation_at(m, start)];
+	struct reservation *of = &m->reservations[id_at(m, start)];
 	int err = check_inside(m, start, end, -ENOENT);
 	bool whole = is_whole(m, start, end);
 
+	if (view_at(m, start))
+		return -EPERM;
 	if (err)
 		return err;
 	if (of->placeholder ? whole : !of->replaced || !whole)
@@ -605,12 +626,12 @@ static int do_preserve(struct model *m, u64 start, u64 end)
 		return UNSPECIFIED;
 	if (of->placeholder) {
 		split_at(m, start);
-		if (reservation_at(m, end) == reservation_at(m, start))
+		if (id_at(m, end) == id_at(m, start))
 			split_at(m, end);
 		return 0;
 	}
 	for (u64 a = start; a < end; a += PAGE) {
-		uint32_t id = reservation_at(m, a);
+		uint32_t id = id_at(m, a);
 
 		memset(model_page(m, a), 0, sizeof(struct page));
 		model_page(m, a)->state = PAGE_RESERVED;
@@ -626,16 +647,16 @@ static int do_preserve(struct model *m, u64 start, u64 end)
 /* Two placeholders or more that are exactly the range become the first one. */
 static int do_coalesce(struct model *m, u64 start, u64 end)
 {
-	uint32_t first = reservation_at(m, start), count = 0;
+	uint32_t first = id_at(m, start), count = 0;
 	bool nofork = false;
 
-	for (u64 a = start; a < end; a = reservation_end(m, a)) {
-		uint32_t id = reservation_at(m, a);
+	for (u64 a = start; a < end; a = id_end(m, a)) {
+		uint32_t id = id_at(m, a);
 
 		if (!known(m, a))
 			return UNSPECIFIED;
 		if (!m->reservations[id].placeholder ||
-		    m->reservations[id].base != a || reservation_end(m, a) > end)
+		    m->reservations[id].base != a || id_end(m, a) > end)
 			return -ENOENT;
 		nofork |= m->reservations[id].nofork;
 		count++;
@@ -676,7 +697,7 @@ static int do_release(struct model *m, const struct ntmem_range *r)
 		return err;
 	if (m->next_reservation == RESERVATIONS)
 		return UNSPECIFIED;
-	if (reservation_at(m, end) == reservation_at(m, start))
+	if (id_at(m, end) == id_at(m, start))
 		split_at(m, end);
 	for (u64 a = start; a < end; a += PAGE)
 		memset(model_page(m, a), 0, sizeof(struct page));
@@ -688,14 +709,13 @@ static int do_release(struct model *m, const struct ntmem_range *r)
 
 static int do_protect(struct model *m, struct ntmem_protect *p)
 {
-	struct ntmem_range r = { .addr = p->addr, .size = p->size };
+	struct ntmem_range r = {
+		.addr = p->addr, .size = p->size, .prot = p->prot,
+	};
 	u64 start, end;
 	uint32_t old;
-	int err;
+	int err = check_change(m, &r, &start, &end);
 
-	if (!model_prot_valid(p->prot))
-		return -EINVAL;
-	err = check_range(m, &r, &start, &end);
 	if (err)
 		return err;
 	for (u64 a = start; a < end; a += PAGE) {
@@ -703,10 +723,12 @@ static int do_protect(struct model *m, struct ntmem_protect *p)
 			return -ENODATA;
 	}
 	old = model_reported_prot(m, model_page(m, start));
+	if (view_at(m, start))
+		err = change_view(m, start, end, p->prot, false);
 	for (u64 a = start; a < end; a += PAGE)
 		model_page(m, a)->prot = p->prot & ~CACHE_PROT;
 	p->old_prot = old;
-	return 0;
+	return err;
 }
 
 /* ---------------------------------------------------------------- QUERY */
@@ -733,15 +755,30 @@ static void query_foreign(struct model *m, struct ntmem_query *q)
 	q->type = NTMEM_TYPE_MAPPED;
 }
 
+/* Of one page of a reservation. */
+static void query_page(struct model *m, struct ntmem_query *q,
+		       const struct page *page)
+{
+	q->size = PAGE;
+	if (page->locked)
+		q->marks |= NTMEM_MARK_LOCKED;
+	if (q->state == NTMEM_STATE_COMMIT && view_at(m, q->base) &&
+	    !page->copied)
+		q->marks |= NTMEM_MARK_SHARED;
+}
+
 static int do_query(struct model *m, struct ntmem_query *q)
 {
 	struct page *page;
 
-	if (q->flags || q->pad || q->addr > m->max_address)
+	if (q->flags & ~NTMEM_QUERY_PAGE || q->marks ||
+	    q->addr > m->max_address)
 		return -EINVAL;
 	if (!known(m, q->addr))
 		return UNSPECIFIED;
 	page = model_page(m, q->addr);
+	if (q->flags && page->lock_doubt)
+		return UNSPECIFIED;
 	q->base = page_down(q->addr);
 	q->alloc_base = 0;
 	q->alloc_prot = 0;
@@ -758,9 +795,11 @@ static int do_query(struct model *m, struct ntmem_query *q)
 	q->alloc_base = m->reservations[page->reservation].base;
 	q->alloc_prot = m->reservations[page->reservation].prot;
 	q->prot = model_reported_prot(m, page);
-	q->type = NTMEM_TYPE_PRIVATE;
+	q->type = view_at(m, q->base) ? NTMEM_TYPE_MAPPED : NTMEM_TYPE_PRIVATE;
 	q->state = page->state == PAGE_COMMITTED ? NTMEM_STATE_COMMIT :
 						   NTMEM_STATE_RESERVE;
+	if (q->flags & NTMEM_QUERY_PAGE)
+		query_page(m, q, page);
 	return 0;
 }
 
@@ -861,7 +900,8 @@ static int do_reset(struct model *m, const struct ntmem_range *r)
 	for (u64 a = start; a < end; a += PAGE) {
 		struct page *page = model_page(m, a);
 
-		page->reset |= page->state == PAGE_COMMITTED;
+		page->reset |= page->state == PAGE_COMMITTED &&
+			       !view_at(m, a);
 	}
 	return 0;
 }
@@ -938,6 +978,7 @@ int model_access(struct model *m, u64 addr, uint32_t kind,
 	struct page *page = model_page(m, addr);
 	bool allowed;
 
+	model_sync(m);
 	if (!known(m, addr) || page->state == PAGE_FOREIGN)
 		return UNSPECIFIED;
 	memset(access, 0, sizeof(*access));
@@ -985,7 +1026,7 @@ int model_watch(struct model *m, struct ntmem_watch *w)
 
 	if (err)
 		return err;
-	if (!m->reservations[reservation_at(m, start)].watched)
+	if (!m->reservations[id_at(m, start)].watched)
 		return -ENXIO;
 	for (u64 a = start; a < end; a += PAGE) {
 		struct page *page = model_page(m, a);
@@ -1004,6 +1045,7 @@ int model_watch(struct model *m, struct ntmem_watch *w)
 
 int model_apply(struct model *m, struct ntmem_op *op, int area)
 {
+	model_sync(m);
 	switch (op->op) {
 	case NTMEM_NR_RESERVE:
 		return do_reserve(m, &op->reserve, area);

@@ -30,6 +30,29 @@
 #define AREA_MAX_PAGES	65536ULL
 #define LOCKED_MAX	192
 
+/*
+ * The sections that there are, of so many pages each, from the beginning. Their
+ * pages are in memory that a child's model shares with its parent's.
+ */
+#define SECTIONS	3
+#define SECTION_PAGES	48ULL
+
+struct section_kind {
+	uint32_t prot;
+	uint32_t flags;
+};
+
+extern const struct section_kind section_kinds[SECTIONS];
+
+struct section_page {
+	bool committed;
+	u64 stamp;
+};
+
+struct section {
+	struct section_page page[SECTION_PAGES];
+};
+
 /* What the header leaves open; a sequence must not depend on it. */
 #define UNSPECIFIED	1
 
@@ -47,6 +70,7 @@ enum page_state {
  * @lost: zeroes were seen although @stamp said otherwise, while reset.
  * @lock_doubt: inherited by fork, where nothing says whether locks are.
  * @written: WATCH tells of it; a reserved page may be so, too.
+ * @index: of a view: the section's page that it shows, unless it was @copied.
  */
 struct page {
 	enum page_state state;
@@ -58,12 +82,16 @@ struct page {
 	bool doubt;
 	bool lost;
 	bool written;
+	bool copied;
+	uint32_t index;
 	u64 stamp;
 };
 
 /*
  * @placeholder: nothing of it can be committed.
  * @replaced: it has taken the place of one.
+ * @section: number of the section it is a view of, plus one; 0 = none.
+ * @charged: all of the view, since its pages may be copied.
  */
 struct reservation {
 	u64 base;
@@ -72,6 +100,8 @@ struct reservation {
 	bool watched;
 	bool placeholder;
 	bool replaced;
+	unsigned int section;
+	bool charged;
 };
 
 /* pages[0] is at @base; NULL while the area is not in use. */
@@ -92,6 +122,9 @@ struct model {
 	struct area areas[AREAS];
 	struct reservation *reservations;	/* [RESERVATIONS], 0 unused */
 	uint32_t next_reservation;
+	struct section *sections;	/* [SECTIONS], or NULL */
+	bool has_views;			/* or has had some */
+	bool borrowed;			/* sections are another's to free */
 };
 
 /* The outcome of one access. */
@@ -120,6 +153,24 @@ int model_apply(struct model *model, struct ntmem_op *op, int area);
 
 /* WATCH, with its array in the model's memory. Returns as model_apply() does. */
 int model_watch(struct model *model, struct ntmem_watch *watch);
+
+/* Sections come to be; without them all that follows is UNSPECIFIED. */
+void model_add_sections(struct model *model);
+
+/* The same, of which others know too: what they are in, and how they begin. */
+void model_share_sections(struct model *model, struct section *sections);
+void model_fill_sections(struct section *sections);
+
+/* MAP_VIEW of a section, at an address. UNMAP_VIEW. */
+int model_map(struct model *model, unsigned int section,
+	      struct ntmem_map_view *view);
+int model_unmap(struct model *model, const struct ntmem_unmap_view *unmap);
+
+/* The page was written to, all of it, by an access that was allowed. */
+void model_wrote(struct model *model, u64 addr, u64 stamp);
+
+/* What others have done to sections since, the pages of views have, too. */
+void model_sync(struct model *model);
 
 /*
  * The system put the reservation of @area at @addr in the window. False when

@@ -14,6 +14,7 @@
 #include "../patience.h"
 #include "access.h"
 #include "bad.h"
+#include "pair.h"
 #include "run.h"
 #include "world.h"
 
@@ -37,6 +38,7 @@ struct run {
 	bool child;
 	size_t failed_at;
 	struct late late;
+	struct pair *pair;		/* with whom it takes turns, or NULL */
 };
 
 static bool run_ops(struct run *run, size_t from, size_t to);
@@ -415,6 +417,60 @@ static bool step_batch(struct world *w, const struct op *ops, size_t n,
 	return ok;
 }
 
+/* ----------------------------------------------------------------- views */
+
+static bool compare_status(struct world *w, const char *name, int want,
+			   int got)
+{
+	w->result = world_errno(got);
+	return got == want || world_fail(w, "%s: result %s, should be %s",
+					 name, world_errno(got),
+					 world_errno(want));
+}
+
+static bool step_map(struct world *w, const struct op *op)
+{
+	struct ntmem_map_view want = op->view, sent = op->view, got;
+	int should, is;
+
+	if (op->arg >= SECTIONS || !world_addr(w, op->view.addr))
+		return true;
+	should = model_map(w->model, op->arg, &want);
+	if (should == UNSPECIFIED)
+		return true;
+	sent.fd = w->section[op->arg];
+	sent.addr = world_addr(w, sent.addr);
+	got = sent;
+	is = w->engine->map_view(&got);
+	count(1);
+	if (!compare_status(w, "map", should, is))
+		return false;
+	if (is)
+		return !memcmp(&got, &sent, sizeof(got)) ||
+		       world_fail(w, "map: failed, but changed its argument");
+	return (got.addr == world_addr(w, want.addr) &&
+		got.size == want.size) ||
+	       world_fail(w, "map: %#llx, size %#llx, should be %#llx, %#llx",
+			  got.addr, got.size, world_addr(w, want.addr),
+			  want.size);
+}
+
+static bool step_unmap(struct world *w, const struct op *op)
+{
+	struct ntmem_unmap_view unmap = { op->addr, op->arg, 0 };
+	int should;
+
+	if (!world_addr(w, op->addr))
+		return true;
+	should = model_unmap(w->model, &unmap);
+	if (should == UNSPECIFIED)
+		return true;
+	unmap.addr = world_addr(w, op->addr);
+	count(1);
+	return compare_status(w, "unmap", should,
+			      w->engine->unmap_view(&unmap));
+}
+
 /* ---------------------------------------------------------------- access */
 
 /* An access that another part refuses leaves no reason behind. */
@@ -466,7 +522,7 @@ static bool step_write(struct world *w, const struct op *op)
 
 	if (sig)
 		return world_fail(w, "poke: filling the page: signal %d", sig);
-	model_page(w->model, op->addr)->stamp = op->stamp;
+	model_wrote(w->model, op->addr, op->stamp);
 	return true;
 }
 
@@ -643,6 +699,10 @@ static bool step(struct run *run, size_t i, size_t end)
 			ok = bad_arguments(w, op->arg);
 		else if (op->nt.op == OP_BATCH)
 			ok = step_batch(w, op + 1, end - i - 1, op->arg);
+		else if (op->nt.op == OP_MAP)
+			ok = step_map(w, op);
+		else if (op->nt.op == OP_UNMAP)
+			ok = step_unmap(w, op);
 		else if (!known_place(w, op))
 			continue;
 		else if (op->nt.op >= OP_READ && op->nt.op <= OP_EXEC)
@@ -664,6 +724,22 @@ static void show(const struct run *run, size_t i)
 	putchar('\n');
 }
 
+/* Of two that take turns neither has children, who would take none. */
+static bool step_in_turn(struct run *run, size_t i, size_t end)
+{
+	const struct op *op = &run->seq->ops[i];
+	bool ok;
+
+	if (!run->pair)
+		return op->nt.op == OP_FORK ?
+		       step_fork(run, i + 1, end, op->arg) :
+		       step(run, i, end);
+	pair_await_turn(run->pair);
+	ok = op->nt.op == OP_FORK || step(run, i, end);
+	pair_pass_turn(run->pair);
+	return ok;
+}
+
 static bool run_ops(struct run *run, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++) {
@@ -675,10 +751,7 @@ static bool run_ops(struct run *run, size_t from, size_t to)
 			end = sequence_block_end(run->seq, i);
 		if (run->verbose)
 			show(run, i);
-		if (op->nt.op == OP_FORK)
-			ok = step_fork(run, i + 1, end, op->arg);
-		else
-			ok = step(run, i, end);
+		ok = step_in_turn(run, i, end);
 		if (ok && run->late.pid && !run->late.steps--)
 			ok = join_late(run);
 		if (!ok) {
@@ -728,6 +801,8 @@ static bool run_all(struct run *run)
 
 	run->failed_at = run->seq->count;
 	ok = run_ops(run, 0, run->seq->count) && join_late(run);
+	if (run->pair)
+		pair_await_turn(run->pair);
 	for (int i = 0; ok && i < run->count; i++)
 		ok = world_check(&run->worlds[i], true);
 	for (int i = 0; ok && i < run->count; i++)
@@ -773,6 +848,15 @@ bool run_shared(const struct sequence *seq, const struct ntmem_engine *engine,
 	run.worlds[0].shared = true;
 	return world_open(&run.worlds[0], engine, window, seq) &&
 	       run_all(&run);
+}
+
+bool run_paired(const struct sequence *seq, struct pair *pair)
+{
+	struct run run = { .seq = seq, .count = 1, .pair = pair };
+	bool ok = pair_open_world(pair, &run.worlds[0], seq) && run_all(&run);
+
+	pair_leave(pair);
+	return ok;
 }
 
 u64 run_charged(void)

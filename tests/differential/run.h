@@ -52,6 +52,10 @@ bool run_embedded(const struct sequence *seq, run_wrapper *wrap,
 bool run_shared(const struct sequence *seq, const struct ntmem_engine *engine,
 		u64 window);
 
+/* One of two processes that take turns, as pair.h has it. */
+struct pair;
+bool run_paired(const struct sequence *seq, struct pair *pair);
+
 /* Counts the operations and accesses from now on, those of children too. */
 bool run_count_operations(void);
 unsigned long run_operations(void);

@@ -37,6 +37,8 @@ static const struct {
 	{ "bad", OP_BAD },
 	{ "#pressure", OP_PRESSURE },
 	{ "#watch", OP_WATCH },
+	{ "#map", OP_MAP },
+	{ "#unmap", OP_UNMAP },
 };
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
@@ -51,6 +53,8 @@ static const struct {
 	{ "x", NTMEM_PAGE_EXECUTE },
 	{ "rx", NTMEM_PAGE_EXECUTE_READ },
 	{ "rwx", NTMEM_PAGE_EXECUTE_READWRITE },
+	{ "copy", NTMEM_PAGE_WRITECOPY },
+	{ "xcopy", NTMEM_PAGE_EXECUTE_WRITECOPY },
 };
 
 #define PROTS (sizeof(prots) / sizeof(prots[0]))
@@ -203,6 +207,17 @@ static void print_reserve(FILE *out, const struct op *op)
 	print_flags(out, flags);
 }
 
+static void print_map(FILE *out, const struct op *op)
+{
+	const struct ntmem_map_view *v = &op->view;
+
+	fprintf(out, " %u", op->arg);
+	print_place(out, v->addr);
+	fprintf(out, " 0x%llx 0x%llx", v->offset, v->size);
+	print_prot(out, v->prot);
+	print_flags(out, v->flags);
+}
+
 static const char *name_of(const struct ntmem_op *nt)
 {
 	for (size_t i = 0; i < RELEASES && nt->op == NTMEM_NR_RELEASE; i++) {
@@ -239,8 +254,8 @@ void op_print(FILE *out, const struct op *op)
 	case NTMEM_NR_QUERY:
 		print_place(out, nt->query.addr);
 		print_flags(out, nt->query.flags);
-		if (nt->query.pad)
-			fprintf(out, " pad 0x%x", nt->query.pad);
+		if (nt->query.marks)
+			fprintf(out, " pad 0x%x", nt->query.marks);
 		break;
 	case OP_WRITE:
 		print_place(out, op->addr);
@@ -263,6 +278,13 @@ void op_print(FILE *out, const struct op *op)
 	case OP_WATCH:
 		fprintf(out, " %u", op->arg);
 		print_range(out, nt);
+		break;
+	case OP_MAP:
+		print_map(out, op);
+		break;
+	case OP_UNMAP:
+		print_place(out, op->addr);
+		print_flags(out, op->arg);
 		break;
 	case OP_END:
 	case OP_CHECK:
@@ -429,7 +451,7 @@ static void read_query(struct words *w, struct ntmem_op *nt)
 	nt->query.addr = read_place(w);
 	while ((s = word(w))) {
 		if (!strcmp(s, "pad"))
-			nt->query.pad = number(w);
+			nt->query.marks = number(w);
 		else
 			nt->query.flags = number(w);
 	}
@@ -444,6 +466,23 @@ static void read_protect(struct words *w, struct ntmem_op *nt)
 	s = word(w);
 	if (s)
 		nt->protect.prot = parse_prot(w, s);
+}
+
+static void read_map(struct words *w, struct op *op)
+{
+	struct ntmem_map_view *v = &op->view;
+	char *s;
+
+	op->arg = number(w);
+	v->addr = read_place(w);
+	v->offset = number(w);
+	v->size = number(w);
+	while ((s = word(w))) {
+		if (!strcmp(s, "flags"))
+			v->flags = number(w);
+		else
+			v->prot = parse_prot(w, s);
+	}
 }
 
 static void read_operands(struct words *w, struct op *op)
@@ -482,6 +521,13 @@ static void read_operands(struct words *w, struct op *op)
 		op->arg = number(w);
 		read_range(w, &op->nt);
 		break;
+	case OP_MAP:
+		read_map(w, op);
+		break;
+	case OP_UNMAP:
+		op->addr = read_place(w);
+		op->arg = word(w) ? number(w) : 0;
+		break;
 	case OP_END:
 	case OP_CHECK:
 	case OP_PRESSURE:
@@ -505,7 +551,8 @@ static bool read_setting(struct sequence *seq, struct words *w, const char *s,
 		seq->commit_limit = number(w);
 	} else {
 		return (s[0] == '#' && strcmp(s, "#pressure") &&
-			strcmp(s, "#watch")) ||
+			strcmp(s, "#watch") && strcmp(s, "#map") &&
+			strcmp(s, "#unmap")) ||
 		       !strncmp(line, "reserve w ", 10) ||
 		       !strcmp(line, "release w\n");
 	}

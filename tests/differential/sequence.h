@@ -27,6 +27,8 @@ enum {
 	OP_BAD,			/* a call with bad arguments, by number */
 	OP_PRESSURE,		/* have the kernel drop what was reset */
 	OP_WATCH,		/* of the range, with an array of arg pages */
+	OP_MAP,			/* a view of section arg */
+	OP_UNMAP,		/* of what addr is in, with the flags in arg */
 };
 
 /*
@@ -40,6 +42,7 @@ struct op {
 	uint32_t arg;
 	u64 addr;
 	u64 stamp;
+	struct ntmem_map_view view;
 };
 
 /*

@@ -79,6 +79,29 @@ static bool take_window(struct world *w)
 	return true;
 }
 
+/* They count against a commit limit: where there is one, there are none. */
+static bool make_sections(struct world *w)
+{
+	for (int i = 0; i < SECTIONS && !w->has_sections; i++) {
+		struct ntmem_section section = {
+			.size = SECTION_PAGES * PAGE,
+			.prot = section_kinds[i].prot,
+			.flags = section_kinds[i].flags,
+		};
+		int status = w->engine->create_section(&section);
+
+		if (status)
+			return world_fail(w, "create_section: %s",
+					  world_errno(status));
+		w->section[i] = section.fd;
+	}
+	if (w->shown)
+		model_share_sections(w->model, w->shown);
+	else
+		model_add_sections(w->model);
+	return true;
+}
+
 static u64 least(u64 a, u64 b)
 {
 	return a < b ? a : b;
@@ -121,6 +144,8 @@ bool world_open(struct world *w, const struct ntmem_engine *engine,
 	w->model = model_new(seq->granularity, size, info.max_address, limit);
 	if (seq->foreign_size)
 		model_add_foreign(w->model, seq->foreign, seq->foreign_size);
+	if (limit == ~0ULL && !make_sections(w))
+		return false;
 	return map_foreign(w, WINDOW_BASE - FENCE, FENCE) &&
 	       map_foreign(w, WINDOW_BASE + size, FENCE) &&
 	       (!seq->foreign_size ||
@@ -134,8 +159,15 @@ static bool release(struct world *w, u64 addr)
 {
 	struct ntmem_op want = { .op = NTMEM_NR_RELEASE };
 	struct ntmem_range range = { .addr = world_addr(w, addr) };
-	int status = w->engine->release(&range);
+	struct ntmem_unmap_view unmap = { range.addr, 0, 0 };
+	int status = w->engine->unmap_view(&unmap);
 
+	if (!status) {
+		unmap.addr = addr;
+		return !model_unmap(w->model, &unmap) ||
+		       world_fail(w, "the model does not unmap %#llx", addr);
+	}
+	status = w->engine->release(&range);
 	want.range.addr = addr;
 	if (status)
 		return world_fail(w, "releasing %#llx at the end: %s",
@@ -164,6 +196,8 @@ bool world_close(struct world *w, const struct sequence *seq)
 	u64 size = w->model->window_size;
 	bool ok = release_all(w);
 
+	for (int i = 0; i < SECTIONS && w->model->sections; i++)
+		w->engine->close_section(w->section[i]);
 	munmap((void *)(w->window - FENCE), FENCE);
 	munmap((void *)(w->window + size), FENCE);
 	if (seq->foreign_size)
@@ -190,16 +224,17 @@ bool world_compare_query(struct world *w, const struct ntmem_query *want,
 	    got->alloc_base == world_addr(w, want->alloc_base) &&
 	    got->size == want->size && got->state == want->state &&
 	    (foreign || got->alloc_prot == want->alloc_prot) &&
-	    world_same_prot(got->prot, want->prot) && got->type == want->type)
+	    world_same_prot(got->prot, want->prot) && got->type == want->type &&
+	    got->marks == want->marks)
 		return true;
-	return world_fail(w, "query at %#llx: base %#llx of %#llx, size %#llx, state %#x, prot %#x (%#x), type %#x\n#   should be: base %#llx of %#llx, size %#llx, state %#x, prot %#x (%#x), type %#x",
+	return world_fail(w, "query at %#llx: base %#llx of %#llx, size %#llx, state %#x, prot %#x (%#x), type %#x, marks %#x\n#   should be: base %#llx of %#llx, size %#llx, state %#x, prot %#x (%#x), type %#x, marks %#x",
 			  world_addr(w, want->base), got->base,
 			  got->alloc_base, got->size, got->state, got->prot,
-			  got->alloc_prot, got->type,
+			  got->alloc_prot, got->type, got->marks,
 			  world_addr(w, want->base),
 			  world_addr(w, want->alloc_base), want->size,
 			  want->state, want->prot, want->alloc_prot,
-			  want->type);
+			  want->type, want->marks);
 }
 
 /* One run at @addr; *size becomes its length, a page where nothing is said. */
@@ -306,6 +341,7 @@ bool world_check_info(struct world *w)
 
 bool world_check(struct world *w, bool full)
 {
+	model_sync(w->model);
 	for (int i = 0; i < AREAS; i++) {
 		const struct area *area = &w->model->areas[i];
 

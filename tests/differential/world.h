@@ -17,6 +17,8 @@
 /*
  * @area: where each area lies; 0 = not known.
  * @shared: others use the engine too, and have set the granularity.
+ * @shown: what sections show to this world and others; NULL = to it alone.
+ * @has_sections: somebody else has made them.
  * @result: what the last call gave, for those who read along.
  * @same_status: are these the model's and the engine's word for the same?
  */
@@ -27,6 +29,9 @@ struct world {
 	bool shared;
 	u64 window;
 	u64 area[AREAS];
+	int section[SECTIONS];
+	struct section *shown;
+	bool has_sections;
 	const char *result;
 	bool (*same_status)(uint32_t op, int want, int got);
 };

@@ -236,8 +236,11 @@ static int query(struct ntmem_query *q)
 	int error = below->query(&plain);
 	bool ok;
 
-	if (q->flags || q->pad)
+	if (q->flags || q->marks) {
+		if (!error)
+			*q = plain;
 		return error;
+	}
 	SetLastError(UNTOUCHED);
 	ok = VirtualQuery(pointer(q->addr), &info, sizeof(info)) ==
 	     sizeof(info);

@@ -26,11 +26,13 @@ struct abi_case {
 		struct ntmem_section section;
 		struct ntmem_map_view map_view;
 		struct ntmem_unmap_view unmap_view;
+		struct ntmem_open_space open_space;
+		struct ntmem_limit limit;
 		unsigned char raw[NT_ARG_MAX];
 	} arg;
 };
 
-#define ABI_CASES	20
+#define ABI_CASES	22
 
 static struct ntmem_op abi_op;
 
@@ -64,6 +66,8 @@ static void abi_cases(struct abi_case *cases, __u64 base, int section,
 	CASE(QUERY_SECTION, section, { .fd = section });
 	CASE(MAP_VIEW, map_view, { .fd = section, .prot = RW });
 	CASE(UNMAP_VIEW, unmap_view, { .addr = view });
+	CASE(OPEN_SPACE, open_space, { 0 });
+	CASE(SET_LIMIT, limit, { .limit = NONE });
 	CASE(RELEASE, range, { .addr = base });
 	CASE(SET_GRANULARITY, granularity, { .granularity = GRAN });
 #undef CASE
@@ -186,13 +190,13 @@ TEST_F(abi, unknown_number)
 	unsigned int nr;
 	unsigned long cmd;
 
-	for (nr = NTMEM_NR_UNMAP_VIEW + 1; nr < 256; nr++) {
+	for (nr = NTMEM_NR_OPEN_SPACE + 1; nr < 256; nr++) {
 		cmd = _IOWR(NTMEM_IOC_MAGIC, nr, struct ntmem_range);
 		ASSERT_EQ(ENOTTY, nt_call(self->fd, cmd, arg));
 		cmd = _IO(NTMEM_IOC_MAGIC, nr);
 		ASSERT_EQ(ENOTTY, nt_call(self->fd, cmd, arg));
 	}
-	for (nr = 0; nr <= NTMEM_NR_UNMAP_VIEW; nr++) {
+	for (nr = 0; nr <= NTMEM_NR_OPEN_SPACE; nr++) {
 		cmd = _IOWR('f', nr, struct ntmem_range);
 		ASSERT_EQ(ENOTTY, nt_call(self->fd, cmd, arg));
 	}
@@ -298,8 +302,10 @@ TEST_F(abi, unknown_flags)
 			ASSERT_UNCHANGED(EINVAL, nt_call(self->fd,
 							 NTMEM_IOC_RESERVE,
 							 &reserve));
-		ASSERT_UNCHANGED(EINVAL, nt_call(self->fd, NTMEM_IOC_QUERY,
-						 &query));
+		if (flag > NTMEM_QUERY_PAGE)
+			ASSERT_UNCHANGED(EINVAL, nt_call(self->fd,
+							 NTMEM_IOC_QUERY,
+							 &query));
 		if (flag > NTMEM_BATCH_STOP) {
 			ASSERT_UNCHANGED(EINVAL, nt_call(self->fd,
 							 NTMEM_IOC_BATCH,
@@ -339,7 +345,7 @@ TEST_F(abi, padding)
 	int fd, bit;
 
 	for (bit = 0; bit < 32; bit++) {
-		query.pad = 1U << bit;
+		query.marks = 1U << bit;
 		ASSERT_UNCHANGED(EINVAL, nt_call(self->fd, NTMEM_IOC_QUERY,
 						 &query));
 		batch.pad = 1U << bit;

@@ -56,7 +56,7 @@ FIELD(ntmem_protect, old_prot, 20);
 SIZE(ntmem_query, 56);
 FIELD(ntmem_query, addr, 0);
 FIELD(ntmem_query, flags, 8);
-FIELD(ntmem_query, pad, 12);
+FIELD(ntmem_query, marks, 12);
 FIELD(ntmem_query, base, 16);
 FIELD(ntmem_query, alloc_base, 24);
 FIELD(ntmem_query, size, 32);
@@ -121,6 +121,14 @@ FIELD(ntmem_unmap_view, addr, 0);
 FIELD(ntmem_unmap_view, flags, 8);
 FIELD(ntmem_unmap_view, pad, 12);
 
+SIZE(ntmem_limit, 16);
+FIELD(ntmem_limit, limit, 0);
+FIELD(ntmem_limit, pad, 8);
+
+SIZE(ntmem_open_space, 8);
+FIELD(ntmem_open_space, fd, 0);
+FIELD(ntmem_open_space, flags, 4);
+
 static_assert(NTMEM_IOC_INFO == 0x8078c400, "INFO");
 static_assert(NTMEM_IOC_RESERVE == 0xc030c401, "RESERVE");
 static_assert(NTMEM_IOC_COMMIT == 0x4018c402, "COMMIT");
@@ -141,5 +149,7 @@ static_assert(NTMEM_IOC_OPEN_SECTION == 0xc020c410, "OPEN_SECTION");
 static_assert(NTMEM_IOC_QUERY_SECTION == 0xc020c411, "QUERY_SECTION");
 static_assert(NTMEM_IOC_MAP_VIEW == 0xc038c412, "MAP_VIEW");
 static_assert(NTMEM_IOC_UNMAP_VIEW == 0x4010c413, "UNMAP_VIEW");
+static_assert(NTMEM_IOC_OPEN_SPACE == 0xc008c414, "OPEN_SPACE");
+static_assert(NTMEM_IOC_SET_LIMIT == 0x4010c415, "SET_LIMIT");
 
 #endif /* ABI_LAYOUT_H */

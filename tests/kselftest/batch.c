@@ -154,7 +154,8 @@ TEST_F(batch, operations_that_do_not_exist)
 	static const __u32 numbers[] = {
 		NTMEM_NR_INFO, NTMEM_NR_SET_GRANULARITY, NTMEM_NR_BATCH,
 		NTMEM_NR_LAST_FAULT, NTMEM_NR_WATCH, NTMEM_NR_CREATE_SECTION,
-		NTMEM_NR_MAP_VIEW, NTMEM_NR_UNMAP_VIEW, 0xff, 0x100,
+		NTMEM_NR_MAP_VIEW, NTMEM_NR_UNMAP_VIEW, NTMEM_NR_SET_LIMIT,
+		0xff, 0x100,
 		0x102, NTMEM_IOC_COMMIT, 0x80000002, 0xffffffff,
 	};
 	struct ntmem_op inner, op;
@@ -183,6 +184,29 @@ TEST_F(batch, unknown_flags_of_an_operation)
 	ASSERT_UNCHANGED(0, nt_batch(self->fd, ops, 2, 0, NULL));
 	ASSERT_EQ(-EINVAL, ops[0].status);
 	ASSERT_EQ(-EINVAL, ops[1].status);
+}
+
+/* A compiler may leave there what it likes, and an earlier operation does. */
+TEST_F(batch, what_is_behind_an_operation)
+{
+	struct ntmem_op ops[2];
+
+	memset(ops, 0xa5, sizeof(ops));
+	ops[0].op = NTMEM_NR_COMMIT;
+	ops[0].range = (struct ntmem_range) {
+		.addr = self->base, .size = PAGE, .prot = RW,
+	};
+	ops[1].op = NTMEM_NR_PROTECT;
+	ops[1].protect = (struct ntmem_protect) {
+		.addr = self->base, .size = PAGE, .prot = RO,
+		.old_prot = 0xa5a5a5a5,
+	};
+	ASSERT_EQ(0, nt_batch(self->fd, ops, 2, 0, NULL));
+	ASSERT_EQ(0, ops[0].status);
+	ASSERT_EQ(0, ops[1].status);
+	ASSERT_EQ(RW, (int)ops[1].protect.old_prot);
+	ASSERT_EQ(~0ULL / 0xff * 0xa5, ops[0].raw[7]);
+	ASSERT_TRUE(nt_run(self->fd, self->base, PAGE, COMMITTED, RO));
 }
 
 TEST_F(batch, limits_of_count)

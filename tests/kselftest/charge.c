@@ -182,6 +182,79 @@ TEST_F(charge, a_lowered_limit)
 	ASSERT_UNCHANGED(ENOMEM, nt_commit(self->fd, base, 2 * PAGE, RW));
 }
 
+/* ------------------------------------------------------------------------
+ * A space's own limit.
+ */
+static int set_own_limit(int fd, __u64 bytes)
+{
+	struct ntmem_limit limit = { .limit = bytes };
+
+	return nt_call(fd, NTMEM_IOC_SET_LIMIT, &limit);
+}
+
+TEST_F(charge, own_limit)
+{
+	__u64 base = nt_any(self->fd, 4 * MIB, 0);
+	struct ntmem_limit wrong = { .limit = MIB, .pad = 1 };
+	struct ntmem_info info;
+
+	ASSERT_NE(0ULL, self->start.features & NTMEM_FEATURE_LIMIT);
+	ASSERT_UNCHANGED(EINVAL, nt_call(self->fd, NTMEM_IOC_SET_LIMIT,
+					 &wrong));
+	ASSERT_EQ(0, set_own_limit(self->fd, MIB + PAGE - 1));
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(MIB, info.space_limit);
+	ASSERT_UNCHANGED(ENOMEM, nt_commit(self->fd, base, MIB + PAGE, RW));
+	ASSERT_EQ(0, nt_commit(self->fd, base, MIB, RW));
+	ASSERT_UNCHANGED(ENOMEM, nt_commit(self->fd, base + MIB, PAGE, RW));
+	/* The lower one counts, and what is committed stays. */
+	ASSERT_EQ(0, set_limit(2, MIB / 2));
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(MIB / 2, info.space_limit);
+	ASSERT_TRUE(nt_run(self->fd, base, MIB, COMMITTED, RW));
+	ASSERT_EQ(0, nt_decommit(self->fd, base, MIB));
+	ASSERT_UNCHANGED(ENOMEM, nt_commit(self->fd, base, MIB, RW));
+	ASSERT_EQ(0, set_limit(2, 0));
+	ASSERT_EQ(0, nt_commit(self->fd, base, MIB, RW));
+	ASSERT_EQ(0, set_own_limit(self->fd, 0));
+	ASSERT_UNCHANGED(ENOMEM, nt_commit(self->fd, base + MIB, 1, RW));
+	ASSERT_EQ(0, set_own_limit(self->fd, NONE));
+	ASSERT_EQ(0, nt_commit(self->fd, base, 4 * MIB, RW));
+}
+
+/* A child has its parent's, and nobody can raise it but who may. */
+static int keeps_limit(void *data)
+{
+	int fd = open("/dev/ntmem", O_RDWR);
+	struct ntmem_info info;
+
+	(void)data;
+	CHECK(fd >= 0 && !nt_info(fd, &info));
+	CHECK(info.space_limit == MIB);
+	CHECK(!setresuid(65534, 65534, 65534));
+	CHECK(set_own_limit(fd, NONE) == EPERM);
+	CHECK(set_own_limit(fd, MIB + PAGE) == EPERM);
+	CHECK(!set_own_limit(fd, MIB));
+	CHECK(!nt_any(fd, 2 * MIB, NTMEM_RESERVE_COMMIT));
+	CHECK(!set_own_limit(fd, MIB / 2));
+	CHECK(set_own_limit(fd, MIB) == EPERM);
+	CHECK(!nt_info(fd, &info) && info.space_limit == MIB / 2);
+	return 0;
+}
+
+TEST_F(charge, own_limit_of_a_child)
+{
+	struct ntmem_info info;
+
+	ASSERT_NE(0ULL, nt_block(self->fd, PAGE, RW));
+	ASSERT_EQ(0, set_own_limit(self->fd, MIB));
+	ASSERT_EQ(0, nt_in_child(keeps_limit, NULL));
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(MIB, info.space_limit);
+}
+
+/* ------------------------------------------------------------------------ */
+
 TEST_F(charge, in_a_batch)
 {
 	__u64 base = nt_any(self->fd, MIB, 0);

@@ -174,6 +174,7 @@ TEST_F(commit, crossing_reservations)
 	ASSERT_UNCHANGED(ENOENT, nt_commit(self->fd, a - PAGE, 2 * PAGE, RW));
 	ASSERT_UNCHANGED(ENOENT, nt_commit(self->fd, b, GRAN + 1, RW));
 	ASSERT_UNCHANGED(ENOENT, nt_commit(self->fd, b + GRAN, PAGE, RW));
+	ASSERT_UNCHANGED(ENOENT, nt_commit(self->fd, b + GRAN, PAGE, RX));
 	ASSERT_UNCHANGED(ENOENT, nt_commit(self->fd, a, GIB, RW));
 
 	ASSERT_EQ(0, nt_commit(self->fd, a, GRAN, RW));

@@ -155,28 +155,15 @@ static inline bool inject_end(unsigned int times)
 	return !left;
 }
 
-/*
- * One result, not one for each case, where nothing can be made to fail. With
- * NTMEM_WALKS=one of the walks that make one allocation fail, or more, only the
- * first: it comes to each place that has to clean up.
- */
+/* One result, not one for each case, where nothing can be made to fail. */
 static inline int failure_main(int argc, char **argv)
 {
-	static char *const first[] = {
-		"failure", "-t", "of_one", "-t", "load_of_one",
-		"-t", "unload_of_one", NULL,
-	};
-	const char *walks = getenv("NTMEM_WALKS");
-
 	if (argc > 1 && !strcmp(argv[1], "exit"))
 		return 0;
 	if (access(FAIL_NTH, F_OK)) {
 		printf("TAP version 13\n1..0 # SKIP no fault injection\n");
 		return KSFT_SKIP;
 	}
-	if (walks && !strcmp(walks, "one"))
-		return test_harness_run(ARRAY_SIZE(first) - 1,
-					(char **)first);
 	return test_harness_run(argc, argv);
 }
 

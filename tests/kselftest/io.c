@@ -577,12 +577,13 @@ TEST_F(io, userfaultfd_is_refused)
 static int dumps_core(void *data)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	__u64 base = *(__u64 *)data;
+	const __u64 *bases = data, base = bases[0], view = bases[1];
 
 	CHECK(!setrlimit(RLIMIT_CORE, &unlimited));
 	CHECK(!prctl(PR_SET_DUMPABLE, 1));
 	memset(nt_ptr(base + 3 * PAGE), 0x33, PAGE);
 	memset(nt_ptr(base + 500 * PAGE), 0x44, PAGE);
+	memset(nt_ptr(view + PAGE), 0x55, PAGE);
 	signal(SIGABRT, SIG_DFL);
 	abort();
 }
@@ -622,24 +623,31 @@ static off_t core_offset(int core, __u64 addr, __u64 size)
 	return -1;
 }
 
-TEST_F(io, core_dump)
+/* It looks at every page of the mapping, which takes debug kernels long. */
+TEST_F_TIMEOUT(io, core_dump, 150)
 {
 	static const char *const pattern = "/proc/sys/kernel/core_pattern";
 	static char page[PAGE];
 	struct ntmem_info before, after;
 	char old[256], path[64];
+	__u64 bases[2], base, view;
 	struct stat stat;
 	off_t offset;
-	__u64 base;
 	pid_t pid;
 	int core;
 
 	base = nt_any(self->fd, CORE_PAGES * PAGE, 0);
 	ASSERT_EQ(0, nt_commit(self->fd, base, CORE_PAGES / 2 * PAGE, RW));
+	view = nt_view(self->fd, nt_section(self->fd, NULL, 4 * PAGE, RW, 0),
+		       RW);
+	ASSERT_NE(0ULL, view);
+	ASSERT_EQ(0, nt_poke(view + PAGE, 1));
+	bases[0] = base;
+	bases[1] = view;
 	ASSERT_EQ(0, nt_info(self->fd, &before));
 	ASSERT_EQ(0, nt_read_file(pattern, old, sizeof(old)));
 	ASSERT_EQ(0, nt_write_file(pattern, "/tmp/ntmem-core.%p"));
-	pid = nt_spawn(dumps_core, &base);
+	pid = nt_spawn(dumps_core, bases);
 	EXPECT_EQ(128 + SIGABRT, nt_reap(pid));
 	ASSERT_EQ(0, nt_write_file(pattern, old));
 	snprintf(path, sizeof(path), "/tmp/ntmem-core.%d", pid);
@@ -658,6 +666,12 @@ TEST_F(io, core_dump)
 	ASSERT_TRUE(nt_all((uintptr_t)page, PAGE, 0));
 	ASSERT_EQ((ssize_t)PAGE, pread(core, page, PAGE,
 				       offset + 1000 * PAGE));
+	ASSERT_TRUE(nt_all((uintptr_t)page, PAGE, 0));
+	offset = core_offset(core, view, 4 * PAGE);
+	ASSERT_LT(0, offset);
+	ASSERT_EQ((ssize_t)PAGE, pread(core, page, PAGE, offset + PAGE));
+	ASSERT_TRUE(nt_all((uintptr_t)page, PAGE, 0x55));
+	ASSERT_EQ((ssize_t)PAGE, pread(core, page, PAGE, offset + 2 * PAGE));
 	ASSERT_TRUE(nt_all((uintptr_t)page, PAGE, 0));
 	/* A block of the file for each touched page, not for all. */
 	ASSERT_EQ(0, fstat(core, &stat));

@@ -3,7 +3,7 @@
  * Loading and unloading the module, its granularity parameter, and its
  * silence. Needs root, and that no other program uses the module.
  */
-#include "ntmem_test.h"
+#include "netlink.h"
 #include "module.h"
 
 static int load(const char *parameters)
@@ -179,6 +179,29 @@ TEST_F(module, unload_while_in_use)
 	ASSERT_EQ(0ULL, info.resident);
 	ASSERT_EQ(1ULL, info.spaces);
 	close(fd);
+}
+
+/* Who listens does not keep it, and hears nothing of the next one. */
+TEST_F(module, unload_while_somebody_listens)
+{
+	struct nl nl, next;
+	int fd;
+
+	ASSERT_EQ(0, load(""));
+	ASSERT_TRUE(nl_open(&nl));
+	ASSERT_EQ(0, nl_ask(&nl, NTMEM_CMD_SUBSCRIBE));
+	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, load(""));
+	ASSERT_TRUE(nl_open(&next));
+	ASSERT_EQ(0, nl_ask(&next, NTMEM_CMD_SUBSCRIBE));
+	fd = open_device();
+	ASSERT_LE(0, fd);
+	EXPECT_TRUE(nl_event(&next));
+	EXPECT_FALSE(nl_event(&nl));
+	close(fd);
+	close(nl.fd);
+	close(next.fd);
+	ASSERT_EQ(0, unload());
 }
 
 static int commits_and_exits(void *data)

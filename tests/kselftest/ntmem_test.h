@@ -214,8 +214,21 @@ static inline int nt_query(int fd, __u64 addr, struct ntmem_query *q)
 	memset(q, 0xa5, sizeof(*q));
 	q->addr = addr;
 	q->flags = 0;
-	q->pad = 0;
+	q->marks = 0;
 	return nt_call(fd, NTMEM_IOC_QUERY, q);
+}
+
+/* What lies at addr is one page of these marks, in a reservation. */
+static inline bool nt_marked(int fd, __u64 addr, __u32 marks)
+{
+	struct ntmem_query q = { .addr = addr, .flags = NTMEM_QUERY_PAGE };
+	int error = nt_call(fd, NTMEM_IOC_QUERY, &q);
+
+	if (!error && q.size == PAGE && q.marks == marks)
+		return true;
+	fprintf(stderr, "# query of page %#llx: error %d, size %#llx marks %#x, not %#x\n",
+		addr, error, q.size, q.marks, marks);
+	return false;
 }
 
 static inline int nt_last_fault(int fd, struct ntmem_fault *fault)
@@ -295,6 +308,15 @@ static inline int nt_unmap(int fd, __u64 addr, __u32 flags)
 	return nt_call(fd, NTMEM_IOC_UNMAP_VIEW, &u);
 }
 
+/* A handle to the space of the device's opener, or a negative errno. */
+static inline int nt_open_space(int fd)
+{
+	struct ntmem_open_space o = { .fd = -1 };
+	int error = nt_call(fd, NTMEM_IOC_OPEN_SPACE, &o);
+
+	return error ? -error : o.fd;
+}
+
 static inline int nt_set_granularity(int fd, __u64 granularity)
 {
 	struct ntmem_granularity g = { .granularity = granularity };
@@ -337,7 +359,7 @@ static inline bool nt_run(int fd, __u64 addr, __u64 size, __u32 state,
 	int error = nt_query(fd, addr, &q);
 
 	if (!error && q.base == addr && q.size == size && q.state == state &&
-	    q.prot == prot)
+	    q.prot == prot && !q.marks)
 		return true;
 	fprintf(stderr, "# query of %#llx: error %d, %#llx size %#llx state %#x prot %#x\n",
 		addr, error, q.base, q.size, q.state, q.prot);

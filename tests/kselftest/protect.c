@@ -5,6 +5,7 @@
  */
 #include "ntmem_test.h"
 
+#define LAST_PID	"/proc/sys/kernel/ns_last_pid"
 #define PAGES	16
 
 FIXTURE(protect)
@@ -380,6 +381,56 @@ TEST_F(protect, last_fault_of_many_threads)
 	ASSERT_EQ(-SIGSEGV, nt_peek(base + PAGE));
 	ASSERT_EQ(0, nt_last_fault(self->fd, &fault));
 	ASSERT_EQ(base + PAGE, fault.addr);
+}
+
+struct heir {
+	int fd;
+	__u64 addr;
+	pid_t tid;
+	int result;
+};
+
+static void *faults_and_ends(void *data)
+{
+	struct heir *heir = data;
+
+	heir->tid = gettid();
+	heir->result = nt_peek(heir->addr);
+	return NULL;
+}
+
+static void *asks(void *data)
+{
+	struct heir *heir = data;
+	struct ntmem_fault fault;
+
+	heir->tid = gettid();
+	heir->result = nt_last_fault(heir->fd, &fault);
+	return NULL;
+}
+
+/* A thread that gets the number of one that is gone gets nothing else of it. */
+TEST_F(protect, last_fault_of_the_thread_before)
+{
+	struct heir first = {
+		.fd = self->fd, .addr = self->base + PAGES * PAGE,
+	}, second = first;
+	pthread_t thread;
+	char number[16];
+
+	if (access(LAST_PID, W_OK))
+		SKIP(return, "numbers cannot be chosen");
+	ASSERT_EQ(0, pthread_create(&thread, NULL, faults_and_ends, &first));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(-SIGSEGV, first.result);
+	/* Until nobody else has come in between. */
+	do {
+		snprintf(number, sizeof(number), "%d", first.tid - 1);
+		ASSERT_EQ(0, nt_write_file(LAST_PID, number));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, asks, &second));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+	} while (second.tid != first.tid);
+	EXPECT_EQ(ENODATA, second.result);
 }
 
 TEST_F(protect, write_xor_execute)

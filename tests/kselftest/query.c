@@ -62,6 +62,39 @@ TEST_F(space, runs_ignore_what_is_not_reported)
 	ASSERT_TRUE(nt_run(self->fd, base, 16 * PAGE, COMMITTED, RW));
 }
 
+/* ... but a page can be asked for it. */
+TEST_F(space, one_page)
+{
+	__u64 base = nt_any(self->fd, 16 * PAGE, 0);
+	struct ntmem_query q = { .flags = NTMEM_QUERY_PAGE };
+
+	ASSERT_NE(0ULL, base);
+	ASSERT_EQ(0, nt_commit(self->fd, base, 8 * PAGE, RW));
+	ASSERT_EQ(0, nt_lock(self->fd, base + 2 * PAGE, PAGE));
+	ASSERT_TRUE(nt_marked(self->fd, base, 0));
+	ASSERT_TRUE(nt_marked(self->fd, base + 2 * PAGE,
+			      NTMEM_MARK_LOCKED));
+	ASSERT_TRUE(nt_marked(self->fd, base + 3 * PAGE - 1,
+			      NTMEM_MARK_LOCKED));
+	ASSERT_TRUE(nt_marked(self->fd, base + 3 * PAGE, 0));
+	ASSERT_TRUE(nt_marked(self->fd, base + 8 * PAGE, 0));
+	ASSERT_EQ(0, nt_unlock(self->fd, base + 2 * PAGE, PAGE));
+	ASSERT_TRUE(nt_marked(self->fd, base + 2 * PAGE, 0));
+	/* All else is as without. */
+	q.addr = base + PAGE + 1;
+	ASSERT_EQ(0, nt_call(self->fd, NTMEM_IOC_QUERY, &q));
+	ASSERT_EQ(base + PAGE, q.base);
+	ASSERT_EQ(base, q.alloc_base);
+	ASSERT_EQ((int)COMMITTED, (int)q.state);
+	ASSERT_EQ(RW, (int)q.prot);
+	ASSERT_EQ((int)NTMEM_TYPE_PRIVATE, (int)q.type);
+	q = (struct ntmem_query){ .addr = base + 16 * PAGE,
+				  .flags = NTMEM_QUERY_PAGE };
+	ASSERT_EQ(0, nt_call(self->fd, NTMEM_IOC_QUERY, &q));
+	ASSERT_EQ((int)FREE, (int)q.state);
+	ASSERT_EQ(0U, q.marks);
+}
+
 TEST_F(space, never_crosses_a_reservation)
 {
 	__u64 a = WANTED, b = a + GRAN;

@@ -147,12 +147,15 @@ static inline char task_state(pid_t tid)
 	return end ? end[2] : '?';
 }
 
-/* Until it waits for what a stopped task holds, or is done. */
+/*
+ * Until it waits for what a stopped task holds, or is done. A thread that ends
+ * may wait as well, to give its stack back: then it is done.
+ */
 static inline void racer_settle(struct racer *racer)
 {
 	while (!racer_is_done(racer)) {
 		if (task_state(racer->tid) == 'D') {
-			racer->waited = true;
+			racer->waited = !racer_is_done(racer);
 			return;
 		}
 		sched_yield();

@@ -83,6 +83,47 @@ TEST_F(race_section, first_write_against_unmap)
 	}
 }
 
+/* What another view commits while a run is looked for; see ntmem_segment_run(). */
+static void query_against_commit(struct __test_metadata *_metadata,
+				 struct _test_data_race_section *self,
+				 const char *point, __u64 query, __u64 commit,
+				 __u64 size)
+{
+	int section = nt_section(self->fd, NULL, 8 * MIB, RW,
+				 NTMEM_SECTION_RESERVE);
+	__u64 base = nt_view(self->fd, section, RW);
+	__u64 other = nt_view(self->fd, section, RW);
+
+	ASSERT_NE(0ULL, base);
+	ASSERT_NE(0ULL, other);
+	ASSERT_EQ(0, nt_commit(self->fd, base + PAGE, PAGE, RW));
+	self->first.run = race_query;
+	self->first.addr = base + query;
+	self->second.run = race_commit;
+	self->second.addr = other + commit;
+	ASSERT_TRUE(race(&self->first, point, &self->second));
+	EXPECT_FALSE(self->second.waited);
+	ASSERT_EQ(0, self->first.result);
+	ASSERT_EQ(0, self->second.result);
+	EXPECT_EQ(base + query, self->first.query.base);
+	EXPECT_EQ((__u32)RESERVED, self->first.query.state);
+	EXPECT_EQ(size, self->first.query.size);
+	ASSERT_TRUE(nt_run(self->fd, base + commit, commit ? PAGE : 2 * PAGE,
+			   COMMITTED, RW));
+}
+
+TEST_F(race_section, query_against_commit_of_the_page)
+{
+	query_against_commit(_metadata, self, "segment_seen", 0, 0, PAGE);
+}
+
+TEST_F(race_section, query_against_commit_of_a_page_before)
+{
+	query_against_commit(_metadata, self, "segment_look",
+			     2 * MIB + 3 * PAGE, 2 * MIB,
+			     6 * MIB - 3 * PAGE);
+}
+
 /* PROTECT has told the state, and PTEs are as they were. */
 TEST_F(race_section, protect_against_write)
 {

@@ -111,6 +111,38 @@ TEST_F(race_watch, reset_of_what_is_being_written_after_a_read)
 	ASSERT_TRUE(still_works(&self->take, self->page));
 }
 
+static int map_over(struct racer *r)
+{
+	void *p = mmap(nt_ptr(r->addr), r->size, PROT_NONE,
+		       MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? errno : 0;
+}
+
+/* Who has mmap_lock for writing is not waited for: PTEs go instead. */
+TEST_F(race_watch, reset_during_an_mmap)
+{
+	__u64 other = 0;
+
+	ASSERT_EQ(0, nt_reserve(self->fd, &other, GIB, RW, 0));
+	ASSERT_EQ(0, nt_poke(self->page, 1));
+	ASSERT_EQ(0, nt_poke(self->page + PAGE, 1));
+	ASSERT_EQ(0, nt_poke(self->base, 1));
+	self->other = (struct racer) {
+		.run = map_over, .addr = other, .size = GIB,
+	};
+	ASSERT_TRUE(race(&self->other, "unmap_found", &self->take));
+	ASSERT_FALSE(self->take.waited);
+	ASSERT_EQ(0, self->other.result);
+	ASSERT_EQ(3, self->take.result);
+	ASSERT_EQ(self->base, told[0]);
+	ASSERT_EQ(self->page, told[1]);
+	ASSERT_EQ(self->page + PAGE, told[2]);
+	ASSERT_EQ(1, nt_peek(self->page));
+	ASSERT_TRUE(still_works(&self->take, self->page));
+	ASSERT_TRUE(still_works(&self->take, self->base));
+}
+
 static int race_pin(struct racer *r)
 {
 	static struct pin p;

@@ -112,6 +112,10 @@ TEST_F(section, bad_handles)
 	ASSERT_EQ(EBADF, nt_call(self->fd, NTMEM_IOC_QUERY_SECTION, &s));
 	s = (struct ntmem_section) { .fd = self->section, .flags = 1 };
 	ASSERT_EQ(EINVAL, nt_call(self->fd, NTMEM_IOC_QUERY_SECTION, &s));
+	/* Its size is told, not asked for. */
+	s = (struct ntmem_section) { .fd = self->section, .size = SIZE };
+	ASSERT_EQ(EINVAL, nt_call(self->fd, NTMEM_IOC_QUERY_SECTION, &s));
+	ASSERT_EQ(EINVAL, nt_call(self->fd, NTMEM_IOC_OPEN_SECTION, &s));
 	/* It is no device, and nothing to read or map. */
 	ASSERT_EQ(-1, ioctl(self->section, NTMEM_IOC_INFO, &s));
 	ASSERT_EQ(-1, read(self->section, &s, 1));
@@ -142,6 +146,26 @@ TEST_F(section, untold)
 	ASSERT_EQ(0, nt_info(self->fd, &after));
 	ASSERT_EQ(0, memcmp(&before, &after, sizeof(before)));
 	ASSERT_EQ(next, dup(0));
+}
+
+static const char unmade[] = "no_descriptor_is_left";
+
+static int without_descriptors(void *data)
+{
+	const struct rlimit none = { 3, 3 };
+	int fd = open("/dev/ntmem", O_RDWR);
+
+	(void)data;
+	CHECK(fd >= 0 && !setrlimit(RLIMIT_NOFILE, &none));
+	CHECK(nt_section(fd, unmade, PAGE, RW, 0) == -EMFILE);
+	CHECK(nt_open_section(fd, unmade, 0, RW) == -EMFILE);
+	return 0;
+}
+
+TEST_F(section, no_descriptor_is_left)
+{
+	ASSERT_EQ(0, nt_in_child(without_descriptors, NULL));
+	ASSERT_EQ(-ENOENT, nt_open_section(self->fd, unmade, 0, RW));
 }
 
 /* Charged once, to the user, as long as a handle or a view is left. */
@@ -473,6 +497,26 @@ TEST_F(section, writecopy_inside_a_shared_view)
 	ASSERT_EQ(4, nt_peek(other + PAGE));
 }
 
+/* What was copied is told from what is shown, whatever the protections are. */
+TEST_F(section, whose_a_page_is)
+{
+	__u64 first = self->base, second = first + PAGE;
+
+	ASSERT_TRUE(nt_marked(self->fd, first, NTMEM_MARK_SHARED));
+	ASSERT_EQ(0, nt_protect(self->fd, first, 2 * PAGE, WC, NULL));
+	ASSERT_EQ(0, nt_poke(first, 1));
+	ASSERT_TRUE(nt_marked(self->fd, first, 0));
+	ASSERT_TRUE(nt_marked(self->fd, second, NTMEM_MARK_SHARED));
+	ASSERT_EQ(0, nt_protect(self->fd, first, 2 * PAGE, RW, NULL));
+	ASSERT_TRUE(nt_run(self->fd, first, SIZE, COMMITTED, RW));
+	ASSERT_TRUE(nt_marked(self->fd, first, 0));
+	ASSERT_EQ(0, nt_lock(self->fd, first, 2 * PAGE));
+	ASSERT_TRUE(nt_marked(self->fd, first, NTMEM_MARK_LOCKED));
+	ASSERT_TRUE(nt_marked(self->fd, second, NTMEM_MARK_SHARED |
+						NTMEM_MARK_LOCKED));
+	ASSERT_EQ(0, nt_unlock(self->fd, first, 2 * PAGE));
+}
+
 TEST_F(section, writecopy_is_not_for_private_memory)
 {
 	__u64 plain = nt_block(self->fd, PAGE, RW), addr = 0;
@@ -533,6 +577,65 @@ TEST_F(section, commit_later)
 	ASSERT_EQ(0, nt_unmap(self->fd, two, 0));
 	ASSERT_EQ(0, nt_info(self->fd, &info));
 	ASSERT_EQ(SIZE, info.user_committed);
+}
+
+/* The module keeps what is committed by 2 MiB. */
+TEST_F(section, commit_of_parts_between_nothing)
+{
+	int section = nt_section(self->fd, NULL, 12 * MIB, RW, LATER);
+	__u64 view = nt_view(self->fd, section, RW);
+
+	ASSERT_NE(0ULL, view);
+	ASSERT_EQ(0, nt_commit(self->fd, view + 4 * MIB, 2 * MIB, RW));
+	ASSERT_EQ(0, nt_commit(self->fd, view + 10 * MIB, 2 * MIB, RW));
+	ASSERT_TRUE(nt_run(self->fd, view, 4 * MIB, RESERVED, 0));
+	ASSERT_TRUE(nt_run(self->fd, view + 4 * MIB, 2 * MIB, COMMITTED, RW));
+	ASSERT_TRUE(nt_run(self->fd, view + 6 * MIB, 4 * MIB, RESERVED, 0));
+	ASSERT_TRUE(nt_run(self->fd, view + 10 * MIB, 2 * MIB, COMMITTED, RW));
+}
+
+/* The section's pages and the view's copies are charged by one call. */
+TEST_F(section, commit_of_much_that_is_copied)
+{
+	int section = nt_section(self->fd, NULL, 160 * MIB, RW, LATER);
+	__u64 view = nt_view(self->fd, section, RO);
+	struct ntmem_info info;
+
+	ASSERT_NE(0ULL, view);
+	ASSERT_EQ(0, nt_commit(self->fd, view, 160 * MIB, WC));
+	ASSERT_TRUE(nt_run(self->fd, view, 160 * MIB, COMMITTED, WC));
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(160 * MIB, info.space_committed);
+	ASSERT_EQ(SIZE + 320 * MIB, info.user_committed);
+	ASSERT_EQ(0, nt_poke(view, 1));
+}
+
+/* Its copy is charged at once, which may need more than is at hand. */
+TEST_F(section, writecopy_of_much)
+{
+	int section = nt_section(self->fd, NULL, 256 * MIB, RW, LATER);
+	__u64 view = nt_view(self->fd, section, RO);
+	struct ntmem_info info;
+
+	ASSERT_NE(0ULL, view);
+	ASSERT_EQ(0, nt_commit(self->fd, view, PAGE, RO));
+	ASSERT_EQ(0, nt_protect(self->fd, view, PAGE, WC, NULL));
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_EQ(256 * MIB, info.space_committed);
+	ASSERT_EQ(0, nt_poke(view, 1));
+}
+
+TEST_F(section, a_page_that_is_not_committed_is_nobodys)
+{
+	int section = nt_section(self->fd, NULL, SIZE, RW, LATER);
+	__u64 base = nt_view(self->fd, section, RW);
+
+	ASSERT_LE(0, section);
+	ASSERT_NE(0ULL, base);
+	ASSERT_TRUE(nt_marked(self->fd, base, 0));
+	ASSERT_EQ(0, nt_commit(self->fd, base, PAGE, RW));
+	ASSERT_TRUE(nt_marked(self->fd, base, NTMEM_MARK_SHARED));
+	ASSERT_TRUE(nt_marked(self->fd, base + PAGE, 0));
 }
 
 TEST_F(section, commit_beyond_the_limit)
@@ -632,6 +735,45 @@ TEST_F(section, names_are_a_users_own)
 	ASSERT_EQ(0, nt_in_child(finds_no_name, ""));
 	ASSERT_EQ(0, nt_call(self->fd, NTMEM_IOC_QUERY_SECTION, &s));
 	ASSERT_EQ(SIZE, s.size);
+}
+
+static int ipc_namespace(char *text, size_t size)
+{
+	ssize_t len = readlink("/proc/self/ns/ipc", text, size - 1);
+
+	CHECK(len > 0);
+	text[len] = 0;
+	return 0;
+}
+
+/* Goes from one IPC namespace to the next, until one has the first's number. */
+static int finds_no_name_of_the_dead(void *data)
+{
+	int fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+	char first[64], now[64];
+	unsigned int i;
+
+	(void)data;
+	CHECK(!unshare(CLONE_NEWIPC));
+	CHECK(!ipc_namespace(first, sizeof(first)));
+	CHECK(nt_section(fd, "left", PAGE, RW, 0) >= 0);
+	for (i = 0; i < 10000; i++) {
+		CHECK(!unshare(CLONE_NEWIPC));
+		CHECK(!ipc_namespace(now, sizeof(now)));
+		if (!strcmp(first, now))
+			break;
+	}
+	CHECK(i < 10000);
+	CHECK(nt_open_section(fd, "left", 0, RW) == -ENOENT);
+	return 0;
+}
+
+/* The number of an IPC namespace is given again when it is gone. */
+TEST_F(section, names_end_with_their_namespace)
+{
+	if (access("/proc/sys/fs/mqueue", F_OK))
+		SKIP(return, "a kernel without CONFIG_POSIX_MQUEUE");
+	ASSERT_EQ(0, nt_in_child(finds_no_name_of_the_dead, NULL));
 }
 
 /* -------------------------------------------------------- other processes --- */

@@ -158,7 +158,7 @@ TEST_F(memory, every_byte_of_an_output_is_defined)
 		memset(&query[i], i ? 0x11 : 0xee, sizeof(query[i]));
 		query[i].addr = self->base;
 		query[i].flags = 0;
-		query[i].pad = 0;
+		query[i].marks = 0;
 		ASSERT_EQ(0, ioctl(self->fd, NTMEM_IOC_QUERY, &query[i]));
 	}
 	ASSERT_EQ(0, memcmp(&info[0], &info[1], sizeof(info[0])));

@@ -11,7 +11,7 @@
  *		-f build/tests/kselftest/security_time \
  *		-- build/tests/kselftest/security_time
  */
-#include "ntmem_test.h"
+#include "netlink.h"
 
 #include <sched.h>
 #include <sys/mman.h>
@@ -23,9 +23,8 @@
 
 /* What a test shares with its children. */
 struct shared {
-	int inside;		/* of the call that is watched */
+	int runs;		/* who wants the CPU */
 	int stop;
-	long progress;		/* of somebody else, meanwhile */
 	struct ntmem_op ops[NTMEM_BATCH_MAX];
 };
 
@@ -168,30 +167,61 @@ static void pin_to_one_cpu(void)
 	CHECK(!sched_setaffinity(0, sizeof(set), &set));
 }
 
-/* Counts while the other one is in its call. */
 static int wants_the_cpu(void *data)
 {
 	struct shared *s = data;
 
 	pin_to_one_cpu();
+	__atomic_store_n(&s->runs, 1, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE))
-		if (__atomic_load_n(&s->inside, __ATOMIC_ACQUIRE))
-			__atomic_add_fetch(&s->progress, 1, __ATOMIC_RELAXED);
+		;
 	return 0;
 }
 
-/* Did another get the CPU while this call ran? */
-static bool gives_way(struct shared *s, int fd, unsigned long cmd, void *arg)
+/* Somebody else who wants the CPU that we are on, all the time. */
+static pid_t start_rival(struct shared *s)
 {
-	int error;
+	pid_t pid = nt_spawn(wants_the_cpu, s);
 
-	__atomic_store_n(&s->progress, 0, __ATOMIC_RELAXED);
-	/* A slice of the CPU begins here. */
+	while (!__atomic_load_n(&s->runs, __ATOMIC_ACQUIRE))
+		sched_yield();
+	pin_to_one_cpu();
+	return pid;
+}
+
+static int end_rival(struct shared *s, pid_t pid)
+{
+	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	return nt_reap(pid);
+}
+
+/* How often this thread had to leave the CPU to another. */
+static long switches(void)
+{
+	struct rusage usage;
+
+	CHECK(!getrusage(RUSAGE_THREAD, &usage));
+	return usage.ru_nivcsw;
+}
+
+/*
+ * Did the rival get the CPU since then, in a call that began with a slice of
+ * its own? As it ends he gets it in any case, once.
+ */
+static bool gave_way(long since)
+{
+	return switches() - since > 1;
+}
+
+static bool gives_way(int fd, unsigned long cmd, void *arg, int error)
+{
+	long since;
+	int result;
+
 	sched_yield();
-	__atomic_store_n(&s->inside, 1, __ATOMIC_RELEASE);
-	error = ioctl(fd, cmd, arg);
-	__atomic_store_n(&s->inside, 0, __ATOMIC_RELEASE);
-	return !error && __atomic_load_n(&s->progress, __ATOMIC_RELAXED);
+	since = switches();
+	result = ioctl(fd, cmd, arg) ? errno : 0;
+	return gave_way(since) && result == error;
 }
 
 #define TABLES	(48UL << 10)
@@ -211,20 +241,45 @@ TEST_F_TIMEOUT(calls, about_large_ranges_give_way, 100)
 	range.addr = make_tables(self->fd, tables);
 	ASSERT_NE(0ULL, range.addr);
 	watch.addr = range.addr;
-	pid = nt_spawn(wants_the_cpu, self->shared);
-	pin_to_one_cpu();
+	pid = start_rival(self->shared);
 	for (i = 0; i < ROUNDS; i++) {
-		gave += gives_way(self->shared, self->fd, NTMEM_IOC_RESET,
-				  &range);
-		gave_watch += gives_way(self->shared, self->fd,
-					NTMEM_IOC_WATCH, &watch);
+		gave += gives_way(self->fd, NTMEM_IOC_RESET, &range, 0);
+		gave_watch += gives_way(self->fd, NTMEM_IOC_WATCH, &watch, 0);
 	}
 	EXPECT_LE(ROUNDS / 2, gave);
 	EXPECT_LE(ROUNDS / 2, gave_watch);
-	EXPECT_TRUE(gives_way(self->shared, self->fd, NTMEM_IOC_DECOMMIT,
-			      &range));
-	__atomic_store_n(&self->shared->stop, 1, __ATOMIC_RELEASE);
-	ASSERT_EQ(0, nt_reap(pid));
+	EXPECT_TRUE(gives_way(self->fd, NTMEM_IOC_DECOMMIT, &range, 0));
+	ASSERT_EQ(0, end_rival(self->shared, pid));
+}
+
+/* Who counts the pages of reservations that have none. */
+TEST_F_TIMEOUT(calls, a_look_at_many_reservations_gives_way, 100)
+{
+	unsigned int nr = NTMEM_BATCH_MAX / nt_patience() / nt_patience();
+	struct ntmem_op *ops = self->shared->ops;
+	unsigned int i, gave = 0;
+	struct nl nl;
+	long since;
+	pid_t pid;
+
+	for (i = 0; i < nr; i++)
+		ops[i] = (struct ntmem_op) {
+			.op = NTMEM_NR_RESERVE,
+			.reserve = { .size = PAGE, .prot = RW },
+		};
+	ASSERT_EQ(0, nt_batch(self->fd, ops, nr, NTMEM_BATCH_STOP, NULL));
+	ASSERT_EQ(0, ops[nr - 1].status);
+	ASSERT_TRUE(nl_open(&nl));
+	pid = start_rival(self->shared);
+	for (i = 0; i < ROUNDS; i++) {
+		sched_yield();
+		since = switches();
+		EXPECT_EQ(0, nl_ask(&nl, NTMEM_CMD_SPACE_GET));
+		gave += gave_way(since);
+	}
+	EXPECT_LE(ROUNDS / 2, gave);
+	ASSERT_EQ(0, end_rival(self->shared, pid));
+	close(nl.fd);
 }
 
 /* ------------------------------------------------------------------------

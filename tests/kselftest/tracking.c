@@ -80,6 +80,34 @@ TEST_F(tracking, each_write)
 	ASSERT_TRUE(is_dirty(self->pagemap, self->base + 3 * PAGE));
 }
 
+/* Pages that came by reading tell of what is written then, in a view, too. */
+TEST_F(tracking, write_after_a_read)
+{
+	__u64 base = self->base, view;
+	int section;
+
+	if (!is_dirty(self->pagemap, base))
+		SKIP(return, "no soft-dirty bits");
+	section = nt_section(self->fd, NULL, GRAN, RW, 0);
+	ASSERT_LE(0, section);
+	view = nt_view(self->fd, section, RW);
+	ASSERT_NE(0ULL, view);
+	ASSERT_EQ(0, nt_decommit(self->fd, base, 16 * PAGE));
+	ASSERT_EQ(0, nt_commit(self->fd, base, 16 * PAGE, RW));
+	ASSERT_EQ(0, clean());
+	ASSERT_EQ(0, nt_peek(base + 3 * PAGE));
+	ASSERT_EQ(0, nt_peek(view + 3 * PAGE));
+	ASSERT_EQ(0, count_dirty(self->pagemap, base, 16));
+	ASSERT_EQ(0, count_dirty(self->pagemap, view, 16));
+	ASSERT_EQ(0, nt_poke(base + 3 * PAGE, 2));
+	EXPECT_EQ(1, count_dirty(self->pagemap, base, 16));
+	ASSERT_EQ(0, nt_poke(view + 3 * PAGE, 2));
+	EXPECT_EQ(1, count_dirty(self->pagemap, view, 16));
+	EXPECT_TRUE(is_dirty(self->pagemap, base + 3 * PAGE));
+	EXPECT_TRUE(is_dirty(self->pagemap, view + 3 * PAGE));
+	close(section);
+}
+
 /* In a mapping with code, data that must not become executable. */
 TEST_F(tracking, data_beside_code)
 {
@@ -91,6 +119,14 @@ TEST_F(tracking, data_beside_code)
 	memset(nt_ptr(data), 2, 4 * PAGE);
 	ASSERT_EQ(0, clean());
 	ASSERT_EQ(0, nt_poke(data + PAGE, 0xc3));
+	ASSERT_EQ(0, nt_poke(data, 0xc3));
+	ASSERT_EQ(-SIGSEGV, nt_exec(data));
+	ASSERT_EQ(2, count_dirty(self->pagemap, data, 4));
+	/* Likewise where it was read first. */
+	ASSERT_EQ(0, nt_decommit(self->fd, data, PAGE));
+	ASSERT_EQ(0, nt_commit(self->fd, data, PAGE, RW));
+	ASSERT_EQ(0, nt_peek(data));
+	ASSERT_EQ(1, count_dirty(self->pagemap, data, 4));
 	ASSERT_EQ(0, nt_poke(data, 0xc3));
 	ASSERT_EQ(-SIGSEGV, nt_exec(data));
 	ASSERT_EQ(2, count_dirty(self->pagemap, data, 4));

@@ -153,6 +153,107 @@ TEST(fork_while_others_allocate)
 	stop_threads();
 }
 
+/* Blocks that want memory of the system each time. */
+static void *allocate_large(void *arg)
+{
+	struct part *part = arg;
+	char *p;
+	int i;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		for (i = 0; i < 4; i++) {
+			p = malloc((size_t)(9 + i) << 20);
+			p[i << 20] = 1;
+			p = realloc(p, (size_t)(20 + i) << 20);
+			free(p);
+		}
+		__atomic_store_n(&part->busy, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static void use_large_blocks(void)
+{
+	char *p = malloc(12 << 20);
+
+	EXPECT(p);
+	p[0] = 1;
+	free(p);
+	use_heap();
+}
+
+/* Whoever forks and they want the same locks, in whatever order it takes them. */
+TEST(fork_while_others_want_memory)
+{
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		pthread_create(&threads[i], NULL, allocate_large, &parts[i]);
+		while (!__atomic_load_n(&parts[i].busy, __ATOMIC_ACQUIRE))
+			sched_yield();
+	}
+	for (i = 0; i < 300; i++) {
+		pid = fork();
+		if (!pid) {
+			use_large_blocks();
+			_exit(0);
+		}
+		expect_child(pid);
+	}
+	stop_threads();
+}
+
+static void *look_and_trim(void *arg)
+{
+	struct part *part = arg;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		EXPECT(mallinfo2().arena);
+		malloc_trim(0);
+		__atomic_store_n(&part->busy, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static void want_slices(void)
+{
+	void *blocks[64];
+	int i;
+
+	for (i = 0; i < 64; i++) {
+		blocks[i] = malloc(64 << 10);
+		EXPECT(blocks[i]);
+		memset(blocks[i], i, 64 << 10);
+	}
+	EXPECT(mallinfo2().arena);
+	for (i = 0; i < 64; i++)
+		free(blocks[i]);
+}
+
+/* What is in no heap is looked at and given back meanwhile. */
+TEST(fork_while_memory_goes_back)
+{
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		pthread_create(&threads[i], NULL, look_and_trim, &parts[i]);
+		while (!__atomic_load_n(&parts[i].busy, __ATOMIC_ACQUIRE))
+			sched_yield();
+	}
+	for (i = 0; i < 500; i++) {
+		pid = fork();
+		if (!pid) {
+			want_slices();
+			_exit(0);
+		}
+		want_slices();
+		expect_child(pid);
+	}
+	stop_threads();
+}
+
 static void *fork_in_thread(void *arg)
 {
 	pid_t pid;

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -302,6 +305,66 @@ START_TEST(the_kernel_engine_is_chosen_where_it_works)
 }
 END_TEST
 
+/* This program as another user's, with an environment that asks for no engine. */
+static int start_as_nobody(const char *what)
+{
+	char path[] = "/tmp/ntmem-unit-XXXXXX";
+	char *const args[] = { "unit", (char *)what, NULL };
+	int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), status;
+	int to = mkostemp(path, O_CLOEXEC);
+	struct stat stat;
+	pid_t pid;
+
+	ck_assert_int_eq(fstat(from, &stat), 0);
+	while (stat.st_size > 0)
+		stat.st_size -= sendfile(to, from, NULL, stat.st_size);
+	ck_assert_int_eq(fchown(to, 65534, 65534) | fchmod(to, 04755), 0);
+	close(from);
+	close(to);
+	pid = fork();
+	if (!pid) {
+		setenv("NTMEM_ENGINE", "imaginary", 1);
+		execv(path, args);
+		_exit(127);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	unlink(path);
+	return status;
+}
+
+/* It does not trust that. */
+START_TEST(a_program_with_more_rights_than_its_caller)
+{
+	struct statvfs system;
+
+	if (geteuid() || under_valgrind() || UNDER_TSAN ||
+	    statvfs("/tmp", &system) || system.f_flag & ST_NOSUID)
+		return;
+	ck_assert_int_eq(start_as_nobody("none"), EXIT_FAILURE << 8);
+}
+END_TEST
+
+/* NTMEM_GRANULARITY: the engine has it, or there is none. */
+START_TEST(the_granularity_of_the_environment_is_had)
+{
+	static const char *const cases[][2] = {
+		{ "1M", "1048576" }, { "0x4000", "16384" }, { "4096", "4096" },
+		{ "", "65536" }, { "0", "none" }, { "3", "none" },
+		{ "2K", "none" }, { "2G", "none" }, { "64K ", "none" },
+		{ "some", "none" },
+	};
+
+	if (under_valgrind())
+		return;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		setenv("NTMEM_GRANULARITY", cases[i][0], 1);
+		ck_assert_msg(!start_anew(ntmem_engine()->name, cases[i][1]),
+			      "NTMEM_GRANULARITY='%s'", cases[i][0]);
+	}
+	unsetenv("NTMEM_GRANULARITY");
+}
+END_TEST
+
 /* ------------------------------------------------------- commit limits --- */
 
 /* Heaps that other tests have used may hold some. */
@@ -316,14 +379,23 @@ static void allow_256k_more(void)
 	setenv("NTMEM_COMMIT_LIMIT", limit, 1);
 }
 
+static const struct ntmem_engine *open_again(int *error)
+{
+	return on_kernel_engine() ? ntmem_engine_open_kernel(error) :
+				    ntmem_engine_open_embedded(error);
+}
+
 static void commit_to_the_limit(void *arg)
 {
+	struct ntmem_info info;
 	int error;
 	char *p;
 
 	(void)arg;
 	allow_256k_more();
-	require(ntmem_engine_open_embedded(&error));
+	require(open_again(&error));
+	require(!ntmem_engine()->info(&info));
+	require(info.space_limit == info.space_committed + (256 << 10));
 	p = VirtualAlloc(NULL, 1 << 20, MEM_RESERVE, PAGE_READWRITE);
 	require(p);
 	require(VirtualAlloc(p, 256 << 10, MEM_COMMIT, PAGE_READWRITE));
@@ -336,14 +408,12 @@ static void commit_to_the_limit(void *arg)
 	require(VirtualAlloc(p + (512 << 10), PAGE, MEM_COMMIT,
 			     PAGE_READWRITE));
 	setenv("NTMEM_COMMIT_LIMIT", "lots", 1);
-	require(!ntmem_engine_open_embedded(&error));
+	require(!open_again(&error));
 	require(error == -EINVAL);
 }
 
 START_TEST(commit_stops_at_the_limit)
 {
-	if (on_kernel_engine())
-		return;
 	ck_assert_int_eq(in_child(commit_to_the_limit, NULL), 0);
 }
 END_TEST
@@ -443,6 +513,54 @@ START_TEST(a_program_may_close_all_descriptors)
 }
 END_TEST
 
+static bool is_device(int fd)
+{
+	struct stat wanted, now;
+
+	return !stat("/dev/ntmem", &wanted) && !fstat(fd, &now) &&
+	       S_ISCHR(now.st_mode) && now.st_rdev == wanted.st_rdev;
+}
+
+/* One that is hung up refuses all calls with EIO. */
+static int open_terminal(void)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY), fd = -1;
+
+	if (terminal >= 0 && !unlockpt(terminal))
+		fd = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+	close(terminal);
+	return fd;
+}
+
+/* As the device of a parent would, which may be replaced. */
+static void put_terminal_there(void *arg)
+{
+	int fd = 3, terminal;
+	struct stat before, after;
+
+	require(VirtualAlloc(arg, PAGE, MEM_COMMIT, PAGE_READWRITE));
+	while (!is_device(fd))
+		require(++fd < 2000);
+	terminal = open_terminal();
+	if (terminal < 0)
+		_exit(0);
+	require(dup2(terminal, fd) == fd && !fstat(fd, &before));
+	require(VirtualFree(arg, PAGE, MEM_DECOMMIT));
+	require(!fstat(fd, &after) && after.st_rdev == before.st_rdev);
+}
+
+START_TEST(a_terminal_is_not_replaced)
+{
+	char *p;
+
+	if (!on_kernel_engine())
+		return;
+	p = reserve_pages(2);
+	ck_assert_int_eq(in_child(put_terminal_there, p), 0);
+	drop(p);
+}
+END_TEST
+
 /* Who reserves anew before he releases does not go through all addresses. */
 START_TEST(places_are_used_again)
 {
@@ -514,9 +632,12 @@ TCase *engine_tests(void)
 	tcase_add_test(tests, protection_by_others_is_a_fault);
 	tcase_add_test(tests, an_unknown_engine_is_none);
 	tcase_add_test(tests, the_kernel_engine_is_chosen_where_it_works);
+	tcase_add_test(tests, a_program_with_more_rights_than_its_caller);
+	tcase_add_test(tests, the_granularity_of_the_environment_is_had);
 	tcase_add_test(tests, commit_stops_at_the_limit);
 	tcase_add_test(tests, running_out_of_mappings_changes_nothing);
 	tcase_add_test(tests, a_program_may_close_all_descriptors);
+	tcase_add_test(tests, a_terminal_is_not_replaced);
 	tcase_add_test(tests, low_descriptors_are_the_programs);
 	tcase_add_test(tests, many_ranges_are_dropped);
 	tcase_add_test(tests, places_are_used_again);

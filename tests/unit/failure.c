@@ -548,6 +548,25 @@ static bool reset_written(void)
 	return !ResetWriteWatch(scene, PAGES * PAGE);
 }
 
+/* In the middle of what was written. */
+static bool reset_one(void)
+{
+	return !ResetWriteWatch(scene + 5 * PAGE, PAGE);
+}
+
+static void verify_reset_one(void)
+{
+	PVOID now[PAGES];
+	ULONG_PTR count = PAGES;
+	DWORD granularity;
+
+	assert_ok(!GetWriteWatch(0, scene + 4 * PAGE, 3 * PAGE, now, &count,
+				 &granularity));
+	ck_assert_uint_eq(count, 2);
+	ck_assert_ptr_eq(now[0], scene + 4 * PAGE);
+	ck_assert_ptr_eq(now[1], scene + 6 * PAGE);
+}
+
 static bool reserve_watched(void)
 {
 	made = VirtualAlloc(NULL, 3 * PAGE, MEM_RESERVE | MEM_COMMIT |
@@ -588,6 +607,7 @@ static const struct subject watched_subjects[] = {
 	{ "unlock", unlock, assert_recorded, NULL, 0 },
 	{ "get and reset", get_written, assert_recorded, NULL, 0 },
 	{ "reset", reset_written, NULL, NULL, 0 },
+	{ "reset one", reset_one, verify_reset_one, NULL, 0 },
 };
 
 #define WATCHED_SUBJECTS \

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "heap.h"
+#include "heap/purge.h"
 
 /* ------------------------------------------------ wrong uses that are fatal --- */
 
@@ -587,6 +588,119 @@ START_TEST(a_fork_and_an_unlock_meet_no_call_that_passes_the_lock)
 }
 END_TEST
 
+static pid_t forker;
+
+static void make_a_heap(void *arg)
+{
+	(void)arg;
+	require(HeapDestroy(HeapCreate(0, 0, 0)));
+}
+
+static void *fork_once(void *arg)
+{
+	(void)arg;
+	__atomic_store_n(&forker, gettid(), __ATOMIC_RELEASE);
+	return in_child(make_a_heap, NULL) ? &forker : NULL;
+}
+
+/* It waits for something, and so for the heap that is locked. */
+static void wait_for_sleep(const pid_t *thread)
+{
+	char path[64], state = 0;
+	pid_t tid;
+	FILE *file;
+
+	while (state != 'S') {
+		tid = __atomic_load_n(thread, __ATOMIC_ACQUIRE);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+		file = tid ? fopen(path, "r") : NULL;
+		if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+			state = 0;
+		if (file)
+			fclose(file);
+		sched_yield();
+	}
+}
+
+/* What he does with the list of heaps does not wait for the fork. */
+START_TEST(a_fork_waits_for_who_has_locked_a_heap)
+{
+	HANDLE heap = make_heap(0, 0);
+	HANDLE others[2];
+	pthread_t thread;
+	void *failed;
+
+	forker = 0;
+	assert_ok(HeapLock(heap));
+	ck_assert_int_eq(pthread_create(&thread, NULL, fork_once, NULL), 0);
+	wait_for_sleep(&forker);
+	others[0] = make_heap(0, 0);
+	others[1] = make_heap(0, 0);
+	destroy(others[0]);
+	ck_assert_uint_ge(GetProcessHeaps(0, NULL), 3);
+	assert_ok(HeapUnlock(heap));
+	pthread_join(thread, &failed);
+	ck_assert_ptr_null(failed);
+	destroy(others[1]);
+	destroy(heap);
+}
+END_TEST
+
+static void *compact_all(void *arg)
+{
+	HEAP_OPTIMIZE_RESOURCES_INFORMATION info = {
+		.Version = HEAP_OPTIMIZE_RESOURCES_CURRENT_VERSION,
+	};
+
+	assert_ok(HeapSetInformation(NULL, HeapOptimizeResources, &info,
+				     sizeof(info)));
+	return arg;
+}
+
+START_TEST(a_look_at_all_heaps_does_not_wait_for_a_locked_one)
+{
+	HANDLE heap = make_heap(0, 0);
+	pthread_t thread;
+
+	assert_ok(HeapLock(heap));
+	ck_assert_int_eq(pthread_create(&thread, NULL, compact_all, NULL), 0);
+	pthread_join(thread, NULL);
+	assert_ok(HeapUnlock(heap));
+	destroy(heap);
+}
+END_TEST
+
+#define MANY	64
+
+/*
+ * A call without serialization has the heap's lock, and so does not make the
+ * thread that gives memory back: its end does.
+ */
+static void free_without_serialization(void *arg)
+{
+	HANDLE heap = HeapCreate(0, 0, 0);
+	void *blocks[MANY];
+	int i;
+
+	(void)arg;
+	for (i = 0; i < MANY; i++)
+		blocks[i] = memset(HeapAlloc(heap, 0, 700 * KIB), 1,
+				   700 * KIB);
+	for (i = 0; i < MANY; i++) {
+		if (!HeapFree(heap, HEAP_NO_SERIALIZE, blocks[i]))
+			_exit(1);
+		if (__atomic_load_n(&purge_state, __ATOMIC_SEQ_CST) ==
+		    PURGE_WANTED)
+			_exit(2);
+	}
+}
+
+START_TEST(calls_without_serialization_give_memory_back_later)
+{
+	ck_assert_int_eq(in_child(free_without_serialization, NULL), 0);
+}
+END_TEST
+
 TCase *heap_host_tests(void)
 {
 	TCase *tests = tcase_create("heaps, ours");
@@ -612,5 +726,10 @@ TCase *heap_host_tests(void)
 	tcase_add_test(tests, a_child_of_a_process_with_threads_too);
 	tcase_add_test(tests,
 		       a_fork_and_an_unlock_meet_no_call_that_passes_the_lock);
+	tcase_add_test(tests, a_fork_waits_for_who_has_locked_a_heap);
+	tcase_add_test(tests,
+		       a_look_at_all_heaps_does_not_wait_for_a_locked_one);
+	tcase_add_test(tests,
+		       calls_without_serialization_give_memory_back_later);
 	return tests;
 }

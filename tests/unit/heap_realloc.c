@@ -198,6 +198,8 @@ START_TEST(a_full_fixed_heap_grows_no_block)
 	ck_assert(is_filled(block, 0, 1000, 1));
 	assert_ok(block = HeapReAlloc(heap, 0, block, 900));
 	ck_assert(is_filled(block, 0, 900, 1));
+	free_block(heap, block);
+	assert_ok(HeapAlloc(heap, 0, 900));
 	destroy(heap);
 }
 END_TEST

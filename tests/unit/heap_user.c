@@ -42,6 +42,20 @@ static HANDLE heap_of_kind(int fixed)
 	return make_heap(0, fixed ? 16 * MIB : 0);
 }
 
+START_TEST(a_heap_that_is_no_more_has_no_values)
+{
+	HANDLE heap = heap_of_kind(_i);
+	void *block = block_with_value(heap, 100, 1), *value = heap;
+	ULONG flags = 7;
+
+	destroy(heap);
+	ck_assert(!RtlSetUserValueHeap(heap, 0, block, heap));
+	ck_assert(!RtlGetUserInfoHeap(heap, 0, block, &value, &flags));
+	ck_assert_ptr_eq(value, heap);
+	ck_assert_uint_eq(flags, 7);
+}
+END_TEST
+
 START_TEST(a_block_has_a_value_and_flags_when_asked_for)
 {
 	HANDLE heap = heap_of_kind(_i);
@@ -215,6 +229,7 @@ TCase *heap_user_tests(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests,
 			    a_block_has_a_value_and_flags_when_asked_for, 0, 2);
+	tcase_add_loop_test(tests, a_heap_that_is_no_more_has_no_values, 0, 2);
 	tcase_add_loop_test(tests, what_is_no_block_has_no_value, 0, 2);
 	tcase_add_loop_test(tests, values_stay_when_blocks_move, 0, 2);
 	tcase_add_loop_test(tests, values_go_with_their_blocks, 0, 2);

@@ -39,8 +39,8 @@ void inject(enum inject_kind kind, unsigned int n, int error)
 	order.kind = kind;
 	order.left = n;
 	order.error = error;
-	order.thread = gettid();
 	order.armed = true;
+	__atomic_store_n(&order.thread, gettid(), __ATOMIC_RELAXED);
 }
 
 void inject_from(enum inject_kind kind, unsigned int n, int error)
@@ -86,7 +86,8 @@ static void count(int64_t *counter, int64_t bytes)
  */
 static bool fails(enum inject_kind kind, const char *name)
 {
-	if (!order.armed || order.kind != kind || order.thread != gettid())
+	if (__atomic_load_n(&order.thread, __ATOMIC_RELAXED) != gettid() ||
+	    !order.armed || order.kind != kind)
 		return false;
 	if (order.hit)
 		return order.name == name;
@@ -125,7 +126,6 @@ OPERATION(reserve, struct ntmem_reserve *)
 OPERATION(commit, const struct ntmem_range *)
 OPERATION(decommit, const struct ntmem_range *)
 OPERATION(release, const struct ntmem_range *)
-OPERATION(protect, struct ntmem_protect *)
 OPERATION(query, struct ntmem_query *)
 OPERATION(lock, const struct ntmem_range *)
 OPERATION(unlock, const struct ntmem_range *)
@@ -140,6 +140,57 @@ OPERATION(open_section, struct ntmem_section *)
 OPERATION(query_section, struct ntmem_section *)
 OPERATION(map_view, struct ntmem_map_view *)
 OPERATION(unmap_view, const struct ntmem_unmap_view *)
+OPERATION(create_file_section, struct ntmem_file_section *)
+OPERATION(flush_view, const struct ntmem_range *)
+
+/* What cannot fail. */
+static void unfailing_adopt_section(int fd)
+{
+	real->adopt_section(fd);
+}
+
+static void unfailing_close_section(int fd)
+{
+	real->close_section(fd);
+}
+
+static void (*before_protect)(void), (*before_remote)(void);
+static void (*before_extending)(void);
+
+void inject_before_protect(void (*function)(void))
+{
+	before_protect = function;
+}
+
+void inject_before_remote(void (*function)(void))
+{
+	before_remote = function;
+}
+
+static void call_once(void (**function)(void))
+{
+	void (*once)(void) = *function;
+
+	/* Nobody else's calls write to it. */
+	if (!once)
+		return;
+	*function = NULL;
+	once();
+}
+
+static int failing_protect(struct ntmem_protect *protect)
+{
+	call_once(&before_protect);
+	return fails(INJECT_OPERATION, __func__) ? -order.error :
+						   real->protect(protect);
+}
+
+static int failing_remote(int space, unsigned long request, void *arg)
+{
+	call_once(&before_remote);
+	return fails(INJECT_OPERATION, __func__) ? -order.error :
+		     real->remote(space, request, arg);
+}
 
 static bool decommits;
 
@@ -181,6 +232,11 @@ static struct ntmem_engine failing = {
 	.query_section = failing_query_section,
 	.map_view = failing_map_view,
 	.unmap_view = failing_unmap_view,
+	.remote = failing_remote,
+	.create_file_section = failing_create_file_section,
+	.flush_view = failing_flush_view,
+	.adopt_section = unfailing_adopt_section,
+	.close_section = unfailing_close_section,
 	.drop = failing_drop,
 };
 
@@ -309,6 +365,23 @@ int __wrap_ioctl(int fd, unsigned long request, ...);
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
+static void (*before_mapping)(void);
+
+void inject_before_mapping(void (*function)(void))
+{
+	before_mapping = function;
+}
+
+static void map_over(int flags)
+{
+	void (*function)(void) = before_mapping;
+
+	if (!function || !(flags & MAP_FIXED))
+		return;
+	before_mapping = NULL;
+	function();
+}
+
 /* Reservations are what is mapped so; a pool is not. */
 void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd,
 		  off_t offset)
@@ -317,6 +390,7 @@ void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd,
 
 	if (call_fails(__func__))
 		return MAP_FAILED;
+	map_over(flags);
 	got = __real_mmap(addr, size, prot, flags, fd, offset);
 	if (got != MAP_FAILED && (flags & MAP_NORESERVE))
 		count(&mapped_bytes, (int64_t)size);
@@ -378,6 +452,20 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(list, void *);
 	va_end(list);
 	return call_fails(reading) ? -1 : __real_ioctl(fd, request, arg);
+}
+
+int __real_fallocate(int fd, int mode, off_t offset, off_t size);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t size);
+
+void inject_before_extending(void (*function)(void))
+{
+	before_extending = function;
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t size)
+{
+	call_once(&before_extending);
+	return __real_fallocate(fd, mode, offset, size);
 }
 
 /* In coverage builds. */

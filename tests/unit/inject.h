@@ -29,6 +29,16 @@ bool inject_end(void);
 /* Was it one that gives memory back? What it was to give back stays then. */
 bool inject_hit_unmap(void);
 
+/* Calls a function, once, before the next mmap() that maps over something. */
+void inject_before_mapping(void (*function)(void));
+
+/* The same, before a file is made longer. */
+void inject_before_extending(void (*function)(void));
+
+/* The same, before the next PROTECT; or operation in another process's space. */
+void inject_before_protect(void (*function)(void));
+void inject_before_remote(void (*function)(void));
+
 /* Bytes that the library has from its pools, for heaps, as address space. */
 int64_t inject_pool_bytes(void);
 int64_t inject_meta_bytes(void);

@@ -36,6 +36,8 @@ void add_windows_tests(Suite *suite)
 	suite_add_tcase(suite, thread_tests());
 	suite_add_tcase(suite, watch_tests());
 	suite_add_tcase(suite, placeholder_tests());
+	suite_add_tcase(suite, section_tests());
+	suite_add_tcase(suite, workingset_tests());
 	add_heap_case(suite, heap_create_tests());
 	add_heap_case(suite, heap_alloc_tests());
 	add_long_heap_case(suite, heap_realloc_tests());

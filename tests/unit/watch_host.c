@@ -11,12 +11,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
 #include "engine/pagemap_scan.h"
+#include "refuse.h"
 #include "unit.h"
 
 #define PAGES	16
@@ -548,6 +550,107 @@ START_TEST(a_program_that_takes_the_numbers_of_files)
 }
 END_TEST
 
+/* ----------------------------------------------- what Linux refuses --- */
+
+static void without_userfaultfd(void *arg)
+{
+	if (refuse(SYS_userfaultfd, EPERM))
+		watch_anew(arg);
+}
+
+static void with_less_of_userfaultfd(void *arg)
+{
+	if (refuse_if(SYS_ioctl, 1, (uint32_t)UFFDIO_API, EINVAL))
+		watch_anew(arg);
+}
+
+START_TEST(a_kernel_that_tracks_no_writes)
+{
+	if (on_kernel_engine())
+		return;
+	ck_assert_int_eq(in_child(without_userfaultfd, NULL), 0);
+	ck_assert_int_eq(in_child(with_less_of_userfaultfd, NULL), 0);
+}
+END_TEST
+
+/* Its child has the records, and its own way to go on with them. */
+static void fork_without_userfaultfd(void *arg)
+{
+	if (refuse(SYS_userfaultfd, EPERM))
+		require(in_child(use_records, arg) == 0);
+}
+
+START_TEST(a_child_that_may_not_track_writes)
+{
+	char *p = watch_for_child();
+
+	if (!on_kernel_engine())
+		ck_assert_int_eq(in_child(fork_without_userfaultfd, p), 0);
+	drop(p);
+}
+END_TEST
+
+/* It may be told that it cannot be known, but not that nothing was written. */
+static void miss_nothing(void *arg)
+{
+	const uint64_t before = 1 << 1 | 1 << 2;
+	char *p = arg;
+
+	p[5 * PAGE] = 1;
+	require((all_written(p) & before) == before);
+	require(all_written(p) & 1 << 5);
+}
+
+static void fork_without_memory(void *arg)
+{
+	if (refuse_if(SYS_ioctl, 1, (uint32_t)UFFDIO_REGISTER, ENOMEM))
+		require(in_child(miss_nothing, arg) == 0);
+}
+
+START_TEST(a_child_that_has_no_memory_to_track_writes)
+{
+	char *p = watch_for_child();
+
+	if (!on_kernel_engine())
+		ck_assert_int_eq(in_child(fork_without_memory, p), 0);
+	drop(p);
+}
+END_TEST
+
+/* Another one cannot be had, and the first one comes back with the files. */
+static void close_and_get_none(void *arg)
+{
+	struct rlimit before, none;
+	uint64_t page, count = 1;
+	char *p = arg;
+
+	require(reset_all(p) == 1 << 1);
+	closefrom(3);
+	p[2 * PAGE] = 1;
+	require(!getrlimit(RLIMIT_NOFILE, &before));
+	none = (struct rlimit){ 3, before.rlim_max };
+	require(!setrlimit(RLIMIT_NOFILE, &none));
+	require(call(p, PAGE, &page, &count, 0) == -ENOMEM);
+	SetLastError(UNTOUCHED);
+	require(!VirtualAlloc(NULL, PAGE, MEM_RESERVE | MEM_WRITE_WATCH,
+			      PAGE_READWRITE));
+	require(GetLastError() == ERROR_COMMITMENT_LIMIT);
+	require(!setrlimit(RLIMIT_NOFILE, &before));
+	require((reset_all(p) & ~(1ULL << 1)) == 1 << 2);
+	require(reset_all(p) == 0);
+}
+
+START_TEST(a_program_that_leaves_no_files)
+{
+	char *p = watch_new();
+
+	p[PAGE] = 1;
+	if (!on_kernel_engine() && system_calls_count())
+		ck_assert_int_eq(in_child(close_and_get_none, p), 0);
+	drop(p);
+}
+END_TEST
+
 /* ------------------------------------------- handlers of the program --- */
 
 static int passed_on;
@@ -617,6 +720,10 @@ TCase *watch_host_tests(void)
 	tcase_add_test(tests, a_child_whose_parent_has_none);
 	tcase_add_test(tests, a_program_that_closes_all_files);
 	tcase_add_test(tests, a_program_that_takes_the_numbers_of_files);
+	tcase_add_test(tests, a_kernel_that_tracks_no_writes);
+	tcase_add_test(tests, a_child_that_may_not_track_writes);
+	tcase_add_test(tests, a_child_that_has_no_memory_to_track_writes);
+	tcase_add_test(tests, a_program_that_leaves_no_files);
 	tcase_add_test(tests, a_handler_sees_no_watched_write);
 	tcase_add_test(tests, one_page_again_and_again);
 	return tests;

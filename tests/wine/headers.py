@@ -14,7 +14,7 @@ import re
 import subprocess
 
 OURS = "include/ntmem/"
-WINDOWS = "#include <windows.h>\n"
+WINDOWS = "#include <windows.h>\n#include <psapi.h>\n"
 # The status codes that <windows.h> has, too, are of another type there.
 STATUS = """#define WIN32_NO_STATUS
 #include <windows.h>
@@ -55,7 +55,9 @@ def preprocess():
     for line in text.split("\n"):
         marker = re.match(r'# \d+ "(.*)"', line)
         if marker:
-            header = marker.group(1) if OURS in marker.group(1) else None
+            header = marker.group(1)
+            if OURS not in header or os.path.basename(header) == "ntmem.h":
+                header = None		# what Windows has not
         elif header and line.strip():
             yield os.path.basename(header), line
 
@@ -85,6 +87,11 @@ def function(header, name, declaration):
     return Name(header, name, '(void)&%s; extern %s;' % (name, declaration))
 
 
+def alias(header, name):
+    """Another name of a function: here as there it is called by it."""
+    return Name(header, name, "(void)&%s;" % name)
+
+
 def statements(text):
     """Split at the semicolons outside of braces."""
     depth, start = 0, 0
@@ -101,7 +108,7 @@ def members(body):
         inner = re.search(r"\{(.*)\}\s*(\w*)", statement, re.S)
         if inner and not inner.group(2):
             yield from members(inner.group(1))
-        else:
+        elif not re.search(r":\s*\d+$", statement):	# bits have no offset
             found = re.search(r"(\w+)\s*(\[[^]]*\])?$", statement)
             yield found.group(1)
 
@@ -142,17 +149,20 @@ def declared(header, statement):
 
 
 def names_of_ours():
-    names, code = [], {}
+    names, macros, code = [], [], {}
     for header, line in preprocess():
-        macro = re.match(r"#define (\w+)( .+)$", line)
+        macro = re.match(r"#define (\w+) +(.+)$", line)
         if macro and not macro.group(1).startswith("NTMEM_"):
-            names.append(constant(header, macro.group(1)))
+            macros.append((header, *macro.groups()))
         elif not line.startswith("#"):
             code.setdefault(header, []).append(line)
     for header, lines in code.items():
         for statement in statements("\n".join(lines)):
             names += declared(header, statement)
-    return names
+    functions = {name.name for name in names if name.line.startswith("(void)")}
+    return [*(alias(header, name) if value in functions
+              else constant(header, name) for header, name, value in macros),
+            *names]
 
 
 def compile_what_can_be(compiler, includes, names, output):

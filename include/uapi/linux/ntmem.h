@@ -8,11 +8,13 @@
  * per mm, however often it is opened. An fd works only for the mm that opened
  * it; from any other one (after fork or exec, or when passed on) every ioctl
  * fails with EIO. A child made by fork has a space of its own, with the same
- * reservations, copy-on-write, and opens the device again to use it.
+ * reservations, copy-on-write, and opens the device again to use it. What works
+ * from other processes is the handle that OPEN_SPACE makes.
  *
  * All addresses and sizes are in bytes. Every structure is the same for 32-bit
  * and 64-bit callers. Fields named pad and unknown flag bits must be zero
- * (EINVAL). A call that fails changes nothing, except where said.
+ * (EINVAL); what is only returned may be anything before. A call that fails
+ * changes nothing, except where said.
  *
  * Error numbers, the same in every call, with the NTSTATUS they stand for:
  *
@@ -47,10 +49,10 @@
  *                  execute nothing new (PR_SET_MDWE), or has sealed the
  *                  mapping (mseal(2))
  *                                              (STATUS_ACCESS_VIOLATION)
+ *                  OPEN_SECTION, MAP_VIEW: more than the section or the handle
+ *                  allows                      (STATUS_ACCESS_DENIED)
  *   EKEYEXPIRED    LOCK: a page of the range was a guard page; its guard, and
  *                  only its, is now gone       (STATUS_GUARD_PAGE_VIOLATION)
- *                  OPEN_SECTION, MAP_VIEW: more than the handle allows
- *                                              (STATUS_ACCESS_DENIED)
  *   EPERM          RELEASE, DECOMMIT: the reservation is a view
  *                                              (STATUS_UNABLE_TO_DELETE_SECTION)
  *   EBADF          a handle that is none of a section
@@ -64,8 +66,14 @@
  *                                              (STATUS_INVALID_PARAMETER_1)
  *   EBUSY          RESET_UNDO: the content of at least one page is lost;
  *                  SET_GRANULARITY: the space has had a reservation
+ *   EPERM          SET_LIMIT: higher than it was, without CAP_SYS_RESOURCE
+ *                                              (STATUS_PRIVILEGE_NOT_HELD)
  *   EINTR          a fatal signal arrived; of a BATCH, a part was done
- *   EOPNOTSUPP     known to NT, not to this version of ntmem
+ *   ESRCH          through a handle of OPEN_SPACE: the process has ended or has
+ *                  executed another program; of a BATCH, a part was done
+ *                                              (STATUS_PROCESS_IS_TERMINATING)
+ *   EOPNOTSUPP     known to NT, not to this version of ntmem; through a handle
+ *                  of OPEN_SPACE: not about that space
  */
 #ifndef _UAPI_LINUX_NTMEM_H
 #define _UAPI_LINUX_NTMEM_H
@@ -116,9 +124,9 @@
 #define NTMEM_TYPE_IMAGE	0x1000000
 
 /* ------------------------------------------------------------------------
- * INFO: what this module is, and the state of its accounts. Never fails with
- * a valid pointer. The committed and resident counts are exact when nothing
- * is running.
+ * INFO: what this module is, and the state of its accounts. Where the fd or the
+ * handle is good for any call (see EIO, ESRCH) it fails for a bad pointer only.
+ * The committed and resident counts are exact when nothing is running.
  */
 struct ntmem_info {
 	__u32 version;		/* NTMEM_API_VERSION */
@@ -135,8 +143,10 @@ struct ntmem_info {
 	__u64 user_committed;
 	__u64 space_committed;
 	__u64 space_reserved;	/* bytes of address space in reservations */
-	__u64 resident;		/* bytes of pages in reservations, system; a
-				 * space keeps up to 256 KiB more for reuse
+	__u64 resident;		/* bytes of pages in reservations and sections,
+				 * system; those of a section as long as it is
+				 * there. A space keeps up to 256 KiB more for
+				 * reuse
 				 */
 	__u64 spaces;		/* number of spaces, system */
 };
@@ -147,6 +157,8 @@ struct ntmem_info {
 #define NTMEM_FEATURE_WATCH	(1ULL << 3)	/* RESERVE_WATCH and WATCH work */
 #define NTMEM_FEATURE_PLACEHOLDER (1ULL << 4)	/* so do those of RESERVE, RELEASE */
 #define NTMEM_FEATURE_SECTION	(1ULL << 5)	/* sections and views */
+#define NTMEM_FEATURE_REMOTE	(1ULL << 6)	/* OPEN_SPACE works */
+#define NTMEM_FEATURE_LIMIT	(1ULL << 7)	/* so does SET_LIMIT */
 
 /* ------------------------------------------------------------------------
  * RESERVE: takes a range of address space, without memory.
@@ -285,11 +297,15 @@ struct ntmem_protect {
  *	the end of the mapping.
  * Above max_address of INFO there is at most a foreign mapping, the stack of a
  * program that runs without randomization; EINVAL elsewhere there.
+ *
+ * With NTMEM_QUERY_PAGE in flags, size is the page size in a reservation, and
+ * marks tells what is no part of a run: of a committed page whether it is locked,
+ * and whether it is the section's that a view shows, not the view's own.
  */
 struct ntmem_query {
 	__u64 addr;		/* in */
-	__u32 flags;		/* in: 0 */
-	__u32 pad;		/* in: 0 */
+	__u32 flags;		/* in: NTMEM_QUERY_* */
+	__u32 marks;		/* in: 0; out: NTMEM_MARK_* */
 	__u64 base;		/* out: addr rounded down to a page */
 	__u64 alloc_base;
 	__u64 size;
@@ -298,6 +314,11 @@ struct ntmem_query {
 	__u32 prot;
 	__u32 type;
 };
+
+#define NTMEM_QUERY_PAGE	(1U << 0)
+
+#define NTMEM_MARK_LOCKED	(1U << 0)
+#define NTMEM_MARK_SHARED	(1U << 1)
 
 /* ------------------------------------------------------------------------
  * SET_GRANULARITY: the allocation granularity of this space, a power of two
@@ -309,6 +330,19 @@ struct ntmem_granularity {
 };
 
 /* ------------------------------------------------------------------------
+ * SET_LIMIT: the most that this space may commit; what is set for every space
+ * (see INFO) may be less, and then counts. Only CAP_SYS_RESOURCE may set more
+ * than was set before (EPERM). What is committed stays so. Children made by fork
+ * have the limit, other programs begin without one.
+ *
+ * @limit: in bytes, rounded down to pages; all ones: no limit.
+ */
+struct ntmem_limit {
+	__u64 limit;
+	__u64 pad;
+};
+
+/* ------------------------------------------------------------------------
  * BATCH: runs count operations, in order, in one call.
  *
  * Each operation is one of RESERVE, COMMIT, DECOMMIT, RELEASE, PROTECT, QUERY,
@@ -316,6 +350,7 @@ struct ntmem_granularity {
  * or a negative errno; an operation that was not run keeps the status it came
  * with. The call succeeds when it ran to its end or stop, whatever the single
  * results; done says how many operations were run, the failed one included.
+ * What is behind the structure of its operation in raw may be anything, too.
  */
 struct ntmem_op {
 	__u32 op;
@@ -419,7 +454,7 @@ struct ntmem_watch {
  * OPEN_SECTION opens the one that has this name, ENOENT when there is none;
  *	without a name it makes another handle of the handle in fd.
  *
- * @size: CREATE: in bytes, rounded up to pages; out: of the section.
+ * @size: CREATE: in bytes, rounded up to pages; OPEN: 0. Out: of the section.
  * @name, @name_len: address of a name and its length in bytes, 1 to
  *	NTMEM_NAME_MAX; any bytes. 0, 0: none. A name is a user's own, in one
  *	IPC namespace.
@@ -433,8 +468,8 @@ struct ntmem_watch {
  * @fd: in: OPEN without a name: a handle; else 0. Out: the new one, with
  *	O_CLOEXEC.
  *
- * QUERY_SECTION tells size, prot and flags of the handle in fd; name and
- *	name_len are 0.
+ * QUERY_SECTION tells size, prot and flags of the handle in fd; in: these, name
+ *	and name_len are 0.
  */
 struct ntmem_section {
 	__u64 size;
@@ -497,6 +532,32 @@ struct ntmem_unmap_view {
 	__u32 pad;
 };
 
+/* ------------------------------------------------------------------------
+ * OPEN_SPACE: a handle to the caller's space, an fd, through which the ioctls
+ * work on that space whoever calls them. Who has the handle has the caller's
+ * address space in its hands: it goes by SCM_RIGHTS, by pidfd_getfd(2), where
+ * the kernel decides who may, and to every child made by fork, for which it
+ * stays its parent's. Being O_CLOEXEC it does not go to another program.
+ *
+ * Through a handle work INFO, RESERVE, COMMIT, DECOMMIT, RELEASE, PROTECT, QUERY,
+ * LOCK, UNLOCK, RESET, RESET_UNDO, BATCH, WATCH, MAP_VIEW and UNMAP_VIEW. All
+ * addresses in them are of that space; the array of BATCH, that of WATCH and the
+ * fd of MAP_VIEW are the caller's. The process whose space it is pays, within
+ * its own limits: commit, RLIMIT_AS, RLIMIT_MEMLOCK, memory cgroup. The others
+ * are EOPNOTSUPP.
+ *
+ * The space ends with exit and with execve(2) of its process, or of the last
+ * that shares its memory (CLONE_VM); then all is ESRCH, for good. The handle
+ * keeps none of its memory.
+ *
+ * @fd: out: the handle, with O_CLOEXEC.
+ * @flags: 0.
+ */
+struct ntmem_open_space {
+	__s32 fd;
+	__u32 flags;
+};
+
 /* ------------------------------------------------------------------------ */
 
 #define NTMEM_NR_INFO			0x00
@@ -519,6 +580,8 @@ struct ntmem_unmap_view {
 #define NTMEM_NR_QUERY_SECTION		0x11
 #define NTMEM_NR_MAP_VIEW		0x12
 #define NTMEM_NR_UNMAP_VIEW		0x13
+#define NTMEM_NR_OPEN_SPACE		0x14
+#define NTMEM_NR_SET_LIMIT		0x15
 
 #define NTMEM_IOC_MAGIC	0xC4
 
@@ -548,5 +611,8 @@ struct ntmem_unmap_view {
 	_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_MAP_VIEW, struct ntmem_map_view)
 #define NTMEM_IOC_UNMAP_VIEW \
 	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_UNMAP_VIEW, struct ntmem_unmap_view)
+#define NTMEM_IOC_OPEN_SPACE \
+	_IOWR(NTMEM_IOC_MAGIC, NTMEM_NR_OPEN_SPACE, struct ntmem_open_space)
+#define NTMEM_IOC_SET_LIMIT	_IOW(NTMEM_IOC_MAGIC, NTMEM_NR_SET_LIMIT, struct ntmem_limit)
 
 #endif /* _UAPI_LINUX_NTMEM_H */

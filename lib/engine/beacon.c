@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The beacon. See beacon.h.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "engine/beacon.h"
+#include "engine/filelimit.h"
+#include "engine/maps.h"
+
+#define NAME		"ntmem-process"
+#define NAME_IN_MAPS	"/memfd:" NAME " (deleted)"
+#define PAGE_BYTES	4096
+
+/* Headers of older systems lack it; so do older kernels. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL	0x0008U
+#endif
+
+/*
+ * In memory that reads zero in any child, however it was made: for one of clone(2)
+ * no handler is called, and it may have its parent's number in a namespace of its
+ * own. The number is for that of vfork(2), which has its parent's memory.
+ */
+static struct owned {
+	struct ntmem_beacon *page;
+	pid_t owner;			/* 0: not said yet */
+} *owned;
+
+static int name_memory(void)
+{
+	int fd = memfd_create(NAME, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	return fd < 0 ? memfd_create(NAME, MFD_CLOEXEC) : fd;
+}
+
+static struct ntmem_beacon *map(int fd)
+{
+	struct ntmem_beacon *made;
+
+	if (!ntmem_file_fits(PAGE_BYTES) || ftruncate(fd, PAGE_BYTES))
+		return NULL;
+	made = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    0);
+	if (made == MAP_FAILED)
+		return NULL;
+	if (madvise(made, PAGE_BYTES, MADV_DONTFORK)) {
+		munmap(made, PAGE_BYTES);
+		return NULL;
+	}
+	*made = (struct ntmem_beacon){
+		.magic = NTMEM_BEACON_MAGIC, .space = -1, .service = -1,
+	};
+	return made;
+}
+
+static struct ntmem_beacon *make(void)
+{
+	struct ntmem_beacon *made;
+	int fd = name_memory();
+
+	if (fd < 0)
+		return NULL;
+	made = map(fd);
+	close(fd);
+	return made;
+}
+
+/* Never given back; NULL without memory. */
+static struct owned *get_owned(void)
+{
+	struct owned *found = __atomic_load_n(&owned, __ATOMIC_ACQUIRE), *made;
+
+	if (found)
+		return found;
+	made = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (made == MAP_FAILED)
+		return NULL;
+	if (!madvise(made, PAGE_BYTES, MADV_WIPEONFORK) &&
+	    __atomic_compare_exchange_n(&owned, &found, made, 0,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return made;
+	munmap(made, PAGE_BYTES);
+	return found;
+}
+
+static bool is_own(const struct owned *of)
+{
+	pid_t owner = __atomic_load_n(&of->owner, __ATOMIC_RELAXED);
+
+	return !owner || owner == getpid();
+}
+
+/* The page of this process, made by whoever comes first; NULL without memory. */
+static struct ntmem_beacon *own(void)
+{
+	struct owned *of = get_owned();
+	struct ntmem_beacon *found, *made;
+
+	if (!of)
+		return NULL;
+	found = __atomic_load_n(&of->page, __ATOMIC_ACQUIRE);
+	if (found && is_own(of))
+		return found;
+	made = make();
+	if (!made)
+		return NULL;
+	if (__atomic_compare_exchange_n(&of->page, &found, made, 0,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&of->owner, getpid(), __ATOMIC_RELAXED);
+		return made;
+	}
+	munmap(made, PAGE_BYTES);
+	return found;
+}
+
+/* A page is made only when there is something to tell. */
+static struct ntmem_beacon *own_for(int fd)
+{
+	struct owned *of = __atomic_load_n(&owned, __ATOMIC_ACQUIRE);
+
+	if (fd >= 0)
+		return own();
+	return of && is_own(of) ?
+	       __atomic_load_n(&of->page, __ATOMIC_ACQUIRE) : NULL;
+}
+
+void ntmem_beacon_space(int fd)
+{
+	struct ntmem_beacon *beacon = own_for(fd);
+
+	if (beacon)
+		__atomic_store_n(&beacon->space, fd, __ATOMIC_RELEASE);
+}
+
+bool ntmem_beacon_service(int fd, uint64_t inode)
+{
+	struct ntmem_beacon *beacon = own_for(fd);
+
+	if (!beacon)
+		return false;
+	__atomic_store_n(&beacon->service_inode, inode, __ATOMIC_RELAXED);
+	__atomic_store_n(&beacon->service, fd, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* ------------------------------------------------------------------------ */
+
+static int read_page(pid_t pid, uint64_t addr, struct ntmem_beacon *beacon)
+{
+	struct iovec to = { beacon, sizeof(*beacon) };
+	struct iovec from = { (void *)(uintptr_t)addr, sizeof(*beacon) };
+	ssize_t got = process_vm_readv(pid, &to, 1, &from, 1, 0);
+
+	if (got < 0)
+		return -errno;
+	return got == sizeof(*beacon) &&
+	       beacon->magic == NTMEM_BEACON_MAGIC ? 0 : -ENOENT;
+}
+
+int ntmem_beacon_read(int proc, pid_t pid, struct ntmem_beacon *beacon)
+{
+	struct ntmem_mapping mapping;
+	struct ntmem_maps maps;
+	int found = ntmem_maps_open_of(&maps, proc);
+
+	if (found)
+		return found;
+	found = ntmem_maps_find(&maps, NAME_IN_MAPS, &mapping);
+	ntmem_maps_close(&maps);
+	if (found <= 0)
+		return found ? found : -ENOENT;
+	return read_page(pid, mapping.start, beacon);
+}
