@@ -4,7 +4,28 @@
 
 GUEST ?= 6.12
 
+# What the tests of the tool run in a guest beside it.
+TOOL_HELPERS := $(if $(SANITIZE)$(COVERAGE),,\
+	$(addprefix build/tests/tools/,helper heaps))
+TOOL_HELPER_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra
+
+$(eval $(call remember,build/tests/tools/flags,$(CC) $(TOOL_HELPER_FLAGS) \
+	$(LDFLAGS)))
+
+build/tests/tools/helper: tests/tools/helper.c build/tests/tools/flags \
+		| build/have/cc build/have/libc
+	$(say) CC $@
+	$(Q)$(CC) $(TOOL_HELPER_FLAGS) $(LDFLAGS) -o $@ $< -lutil
+
+build/tests/tools/heaps: tests/tools/heaps.c build/lib/libntmem.a \
+		build/tests/tools/flags
+	$(say) CC $@
+	$(Q)$(CC) $(TOOL_HELPER_FLAGS) -Iinclude/uapi \
+		-Iinclude/ntmem -Iinclude -Ilib -pthread $(LDFLAGS) \
+		-o $@ $< build/lib/libntmem.a
+
 .PHONY: tests
+tests: $(TOOL_HELPERS)
 tests: $(UNIT) $(DIFFERENTIAL) $(KSELFTESTS) $(FUZZ_IOCTL) $(SOAK) \
 	$(if $(VARIANT),,$(BENCH_PROGRAMS) $(PLANTED))
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * ntmem info: what the engine is, and the state of its accounts.
+ * ntmem info: what the engine is, the state of its accounts, and what netlink has.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -9,93 +9,97 @@
 #include <string.h>
 
 #include "info.h"
+#include "settings.h"
+#include "stats.h"
 
-static const struct info_field fields[] = {
-	{ "version", offsetof(struct ntmem_info, version), INFO_VERSION },
-	{ "features", offsetof(struct ntmem_info, features), INFO_BITS },
-	{ "page_size", offsetof(struct ntmem_info, page_size), INFO_SIZE },
-	{ "granularity", offsetof(struct ntmem_info, granularity), INFO_SIZE },
-	{ "min_address", offsetof(struct ntmem_info, min_address), INFO_BITS },
-	{ "max_address", offsetof(struct ntmem_info, max_address), INFO_BITS },
-	{ "commit_limit", offsetof(struct ntmem_info, commit_limit),
-	  INFO_SIZE },
-	{ "user_limit", offsetof(struct ntmem_info, user_limit), INFO_SIZE },
-	{ "space_limit", offsetof(struct ntmem_info, space_limit), INFO_SIZE },
-	{ "committed", offsetof(struct ntmem_info, committed), INFO_SIZE },
-	{ "user_committed", offsetof(struct ntmem_info, user_committed),
-	  INFO_SIZE },
-	{ "space_committed", offsetof(struct ntmem_info, space_committed),
-	  INFO_SIZE },
-	{ "space_reserved", offsetof(struct ntmem_info, space_reserved),
-	  INFO_SIZE },
-	{ "resident", offsetof(struct ntmem_info, resident), INFO_SIZE },
-	{ "spaces", offsetof(struct ntmem_info, spaces), INFO_COUNT },
+/**
+ * struct told - what netlink tells of the whole system
+ * @version: of the family; 0: there is none
+ */
+struct told {
+	unsigned int version;
+	struct settings settings;
+	struct stats stats;
 };
 
-static uint64_t field_value(const struct info_field *field,
-			    const struct ntmem_info *info)
+/* False, with a message, where there is a family that does not answer. */
+static bool ask(struct told *told)
 {
-	const char *at = (const char *)info + field->offset;
-	uint64_t wide;
-	uint32_t narrow;
+	struct netlink nl;
+	int error = netlink_open(&nl);
 
-	if (field->kind == INFO_VERSION) {
-		memcpy(&narrow, at, sizeof(narrow));
-		return narrow;
-	}
-	memcpy(&wide, at, sizeof(wide));
-	return wide;
+	*told = (struct told){ 0 };
+	if (error)
+		return true;
+	told->version = nl.version;
+	error = settings_get(&nl, &told->settings);
+	if (!error)
+		error = stats_get(&nl, NULL, &told->stats);
+	if (error)
+		netlink_failed(&nl, "info", error);
+	netlink_close(&nl);
+	return !error;
 }
 
-static void print_field(FILE *to, const struct info_field *field,
-			uint64_t value)
+static void print_told(const struct told *told)
 {
 	char text[TEXT_MAX];
 
-	fprintf(to, "%-16s ", field->name);
-	if (field->kind == INFO_BITS)
-		fprintf(to, "0x%" PRIx64 "\n", value);
-	else if (field->kind != INFO_SIZE)
-		fprintf(to, "%" PRIu64 "\n", value);
-	else if (value == UINT64_MAX)
-		fputs("none\n", to);
-	else
-		fprintf(to, "%s\n", number_to_text(value, text));
-}
+	if (!told->version) {
+		printf("\n%-16s none\n", "netlink");
+		return;
+	}
+	printf("\n%-16s %s, version %u\n", "netlink", NTMEM_FAMILY_NAME,
+	       told->version);
+	settings_print(stdout, &told->settings);
+	for (size_t i = 0; i < stats_nr_fields; i++) {
+		const struct stats_field *field = &stats_fields[i];
+		uint64_t value = told->stats.of[field->attr];
 
-void info_print(FILE *to, const struct ntmem_info *info)
-{
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		print_field(to, &fields[i], field_value(&fields[i], info));
-}
-
-void info_to_json(struct json_object *object, const struct ntmem_info *info)
-{
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		uint64_t value = field_value(&fields[i], info);
-
-		/* All ones is a limit that does not exist: null. */
-		json_object_object_add(object, fields[i].name,
-				       value == UINT64_MAX ? NULL :
-				       json_object_new_uint64(value));
+		if (field->counts || field->attr == NTMEM_A_STATS_SPACES)
+			printf("%-16s %" PRIu64 "\n", field->name, value);
+		else
+			printf("%-16s %s\n", field->name,
+			       number_to_text(value, text));
 	}
 }
 
+static struct json_object *told_to_json(const struct told *told)
+{
+	struct json_object *object, *stats;
+
+	if (!told->version)
+		return NULL;
+	object = json_object_new_object();
+	stats = json_object_new_object();
+	json_object_object_add(object, "version",
+			       json_object_new_uint64(told->version));
+	json_object_object_add(object, "settings",
+			       settings_to_json(&told->settings));
+	stats_to_json(stats, &told->stats, NULL);
+	json_object_object_add(object, "stats", stats);
+	return object;
+}
+
 static void print_json(const struct ntmem_engine *engine,
-		       const struct ntmem_info *info)
+		       const struct ntmem_info *info, const struct told *told)
 {
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "engine",
 			       json_object_new_string(engine->name));
 	info_to_json(object, info);
+	json_object_object_add(object, "netlink", told_to_json(told));
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
 	json_object_put(object);
 }
 
 static int usage(FILE *to, int status)
 {
-	fputs("usage: ntmem info [--engine kernel|embedded] [--json]\n", to);
+	fputs("usage: ntmem info [--engine kernel|embedded] [--json]\n\n"
+	      "Shows the engine that a program would have here, its limits and\n"
+	      "accounts, and below what netlink tells of the module: settings and\n"
+	      "statistics of the system. See 'ntmem set' and 'ntmem stat'.\n", to);
 	return status;
 }
 
@@ -110,6 +114,7 @@ int info_main(int argc, char **argv)
 	const struct ntmem_engine *engine;
 	struct ntmem_info info = { 0 };
 	const char *name = NULL;
+	struct told told;
 	bool json = false;
 	int option, error;
 
@@ -132,11 +137,14 @@ int info_main(int argc, char **argv)
 		fprintf(stderr, "ntmem: info: %s\n", errno_name(error));
 		return TOOL_FAILED;
 	}
+	if (!ask(&told))
+		return TOOL_FAILED;
 	if (json) {
-		print_json(engine, &info);
+		print_json(engine, &info, &told);
 	} else {
 		printf("%-16s %s\n", "engine", engine->name);
 		info_print(stdout, &info);
+		print_told(&told);
 	}
 	return TOOL_OK;
 }

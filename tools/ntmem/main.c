@@ -14,7 +14,14 @@ static const struct command {
 } commands[] = {
 	{ "cost", cost_main, "measure what memory operations cost" },
 	{ "do", do_main, "run operations, from a script or by hand" },
+	{ "heap", heap_main, "show how the heaps of a process are used" },
 	{ "info", info_main, "show the engine, its limits and accounts" },
+	{ "map", map_main, "show what a process has reserved and committed" },
+	{ "run", run_main, "run a program with the heap, or with limits" },
+	{ "set", set_main, "show or change the settings of the module" },
+	{ "stat", stat_main, "show statistics, again and again" },
+	{ "top", top_main, "show the processes that use it, live" },
+	{ "trace", trace_main, "show events as they happen" },
 };
 
 char **tool_arguments;
@@ -31,6 +38,15 @@ static void usage(FILE *to)
 	      "environment chooses the engine.\n", to);
 }
 
+/* What is written to a full disk, or to nobody, is a failure, too. */
+static int finish(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fputs("ntmem: the output could not be written\n", stderr);
+	return status ? status : TOOL_FAILED;
+}
+
 const struct ntmem_engine *tool_open_engine(const char *name)
 {
 	const struct ntmem_engine *engine;
@@ -39,8 +55,9 @@ const struct ntmem_engine *tool_open_engine(const char *name)
 	if (!name) {
 		engine = ntmem_engine();
 		if (!engine)
-			fputs("ntmem: the engine that NTMEM_ENGINE names "
-			      "cannot work here\n", stderr);
+			fputs("ntmem: no engine can work here as NTMEM_ENGINE, "
+			      "NTMEM_GRANULARITY and the like ask for\n",
+			      stderr);
 		return engine;
 	}
 	if (!strcmp(name, "kernel")) {
@@ -74,7 +91,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].main(argc - 1, argv + 1);
+			return finish(commands[i].main(argc - 1, argv + 1));
 	fprintf(stderr, "ntmem: no command is called '%s'\n", argv[1]);
 	usage(stderr);
 	return TOOL_USAGE;

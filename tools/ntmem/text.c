@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,66 @@ const char *number_to_text(uint64_t value, char *buf)
 	snprintf(buf, TEXT_MAX, i ? "%" PRIu64 "%c" : "%" PRIu64, value,
 		 suffixes[i]);
 	return buf;
+}
+
+/* Divided by base until three digits are enough, with one after the point below 10. */
+static const char *to_short(uint64_t value, unsigned int base,
+			    const char *suffixes, char *buf)
+{
+	double scaled = (double)value;
+	int i = 0;
+
+	while (scaled >= 999.5 && suffixes[i + 1]) {
+		scaled /= base;
+		i++;
+	}
+	if (!i)
+		snprintf(buf, TEXT_MAX, "%" PRIu64, value);
+	else if (scaled < 9.95)
+		snprintf(buf, TEXT_MAX, "%.1f%c", scaled, suffixes[i]);
+	else
+		snprintf(buf, TEXT_MAX, "%.0f%c", scaled, suffixes[i]);
+	return buf;
+}
+
+const char *size_to_short(uint64_t value, char *buf)
+{
+	return to_short(value, 1024, " KMGTPE", buf);
+}
+
+const char *count_to_short(uint64_t value, char *buf)
+{
+	return to_short(value, 1000, " kMGTPE", buf);
+}
+
+bool text_to_pid(const char *text, uint32_t *pid)
+{
+	uint64_t number;
+
+	if (!text_to_number(text, &number) || !number || number > INT32_MAX)
+		return false;
+	*pid = (uint32_t)number;
+	return true;
+}
+
+bool text_to_uid(const char *text, uint32_t *uid)
+{
+	uint64_t number;
+
+	if (!text_to_number(text, &number) || number >= UINT32_MAX)
+		return false;
+	*uid = (uint32_t)number;
+	return true;
+}
+
+bool text_to_seconds(const char *text, double *seconds)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	*seconds = strtod(text, &end);
+	return !*end && *seconds > 0 && *seconds <= 365 * 86400.0;
 }
 
 static bool prot_part(const char *text, size_t len, uint32_t *prot)
@@ -185,4 +246,18 @@ int errno_from_name(const char *name)
 			return error;
 	}
 	return 0;
+}
+
+int tool_wrong(const char *who, const char *text, const char *why)
+{
+	fprintf(stderr, "ntmem: %s: '%s': %s\n", who, text, why);
+	return TOOL_USAGE;
+}
+
+int tool_wrong_option(int option, int (*usage)(FILE *to, int status))
+{
+	if (option != '?' && optarg)
+		fprintf(stderr, "ntmem: '%s' is not understood after -%c\n",
+			optarg, option);
+	return usage(stderr, TOOL_USAGE);
 }
