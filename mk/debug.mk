@@ -11,7 +11,6 @@ define debug_kernel
 debug-kernel-$(1):
 	@mk/debug-kernel $(subst -, ,$(1))
 
-DEBUG_MODULES += build/debug/$(1)/module/ntmem.ko
 build/debug/$(1)/module/ntmem.ko: $(KMOD_SOURCES) build/kmod/sources \
 		| debug-kernel-$(1)
 	$$(call build_test_module,$(1),NTMEM_TEST=1)
@@ -30,14 +29,15 @@ $(Q)+flock $(@D).lock $(MAKE) --no-print-directory -C build/debug/$(1)/build \
 @touch $@
 endef
 
-$(foreach name,$(DEBUG_KERNELS),$(eval $(call debug_kernel,$(name))))
+# Which lines the tests run, on the module and on the library.
+COVERAGE_KERNEL ?= 6.12-gcov
+
+$(foreach name,$(sort $(DEBUG_KERNELS) $(COVERAGE_KERNEL)),\
+	$(eval $(call debug_kernel,$(name))))
 
 .PHONY: debug-kernel debug-modules
 debug-kernel: $(addprefix debug-kernel-,$(DEBUG_KERNELS))
-debug-modules: $(DEBUG_MODULES)
-
-# Which lines the tests run, on the module and on the library.
-COVERAGE_KERNEL ?= 6.12-kasan
+debug-modules: $(foreach name,$(DEBUG_KERNELS),build/debug/$(name)/module/ntmem.ko)
 
 .PHONY: coverage
 coverage: tests build/debug/$(COVERAGE_KERNEL)/coverage/ntmem.ko

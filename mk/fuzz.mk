@@ -15,7 +15,7 @@ FUZZ_SOURCES := $(filter-out tests/fuzz/ioctl% \
 	tests/fuzz/$(if $(HUNTING),replay,libfuzzer).c, \
 	$(sort $(wildcard tests/fuzz/*.c))) \
 	$(filter-out %/main.c %/selftest.c %/shrink.c,$(DIFFERENTIAL_SOURCES)) \
-	$(sort $(wildcard tools/ntmem/do*.c)) tools/ntmem/info.c \
+	$(sort $(wildcard tools/ntmem/do*.c)) tools/ntmem/info_print.c \
 	tools/ntmem/text.c
 
 # Whether the model is right others ask: here it shall be fast, and not guide.
@@ -51,5 +51,5 @@ fuzz: all tests fuzz-programs
 INJECTED := ntmem_engine_open_kernel ntmem_engine_open_embedded \
 	ntmem_pool_alloc ntmem_pool_free meta_alloc meta_free \
 	meta_alloc_kept meta_free_kept mmap munmap mprotect madvise \
-	sigaction open read ioctl syscall
+	sigaction open read ioctl syscall fallocate
 $(OUT)/tests/unit: LIBS += $(addprefix -Wl$(comma)--wrap=,$(INJECTED))

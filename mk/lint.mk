@@ -6,5 +6,5 @@ CHECKS ?=
 
 .PHONY: lint
 lint: build/kselftest/checkpatch.pl
-	@KDIRS="$(KDIRS)" USER_FLAGS="$(TEST_FLAGS)" \
+	@KDIRS="$(KDIRS)" USER_FLAGS="$(TEST_FLAGS) $(LIBNL_FLAGS)" \
 		KSELFTEST_FLAGS="$(KSELFTEST_FLAGS)" mk/lint $(CHECKS)

@@ -23,7 +23,7 @@ $(SOAK): $(patsubst %.c,build/obj/%.o,$(SOAK_SOURCES))
 	$(Q)$(CC) $(SOAK_FLAGS) -o $@ $^
 
 .PHONY: soak
-soak: $(SOAK) modules
+soak: $(SOAK) $(TOOL) modules
 	@mk/soak $(MINUTES) $(SEED)
 
 # The heap's, natively, on whatever engine there is.

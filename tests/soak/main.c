@@ -6,6 +6,7 @@
  * are balanced, the module can be unloaded, and nothing of it is left.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@
 #define CGROUP		"/sys/fs/cgroup/soak"
 #define SWAP		"/dev/ram2"
 #define MOST_WORKERS	6
+#define TOOL		"build/bin/ntmem"	/* where the guest has it */
 #define ROUND_SECONDS	12
 /* Shells and relays of the guest may grow a little meanwhile. */
 #define COMMIT_NOISE	MIB
@@ -106,6 +108,28 @@ static void be_hog(u64 size)
 			p[i]++;
 }
 
+/* The tool, which listens to all events, or looks at all there is. */
+static void be_onlooker(bool listens)
+{
+	static const char looks[] =
+		"while :; do " TOOL " stat --count 1; for p in /proc/[0-9]*; do "
+		TOOL " map ${p#/proc/}; done; done";
+
+	int null = open("/dev/null", O_WRONLY);
+
+	if (access(TOOL, X_OK))
+		_exit(0);
+	if (dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
+		_exit(1);
+	if (listens)
+		execl(TOOL, TOOL, "trace", NULL);
+	else
+		execlp("sh", "sh", "-c", looks, NULL);
+	_exit(1);
+}
+
+enum role { HOG, LISTENER, ONLOOKER, WORKER };
+
 static pid_t start(const struct round *round, unsigned int i)
 {
 	u64 seed = dice_u64(&dice);
@@ -115,8 +139,10 @@ static pid_t start(const struct round *round, unsigned int i)
 		return pid;
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (i == LISTENER || i == ONLOOKER)
+		be_onlooker(i == LISTENER);
 	write_file(CGROUP "/cgroup.procs", "0");
-	if (!i)
+	if (i == HOG)
 		be_hog(round->memory / 3);
 	worker_run(seed, round->threads);
 }
@@ -160,8 +186,8 @@ static void disturb(const struct round *round)
 static void work(struct round *round)
 {
 	const struct timespec little = { .tv_nsec = 300000000 };
-	pid_t workers[MOST_WORKERS + 1] = { 0 };
-	unsigned int n = round->workers + 1, i;
+	pid_t workers[WORKER + MOST_WORKERS] = { 0 };
+	unsigned int n = WORKER + round->workers, i;
 	double end = nt_seconds() + ROUND_SECONDS;
 
 	for (i = 0; i < n; i++)
@@ -230,13 +256,14 @@ static void run_round(unsigned int nr)
 	work(&round);
 	if (round.swap)
 		swapoff(SWAP);
-	printf("# round %u: %s, %u workers of %u threads, %llu MiB, swap %s: %lu calls, %lu refused, %lu forks, %lu without memory, %lu lost, %lu views, %lu placeholders, %u killed\n",
+	printf("# round %u: %s, %u workers of %u threads, %llu MiB, swap %s: %lu calls, %lu refused, %lu forks, %lu without memory, %lu lost, %lu views, %lu placeholders, %lu from outside, %u killed\n",
 	       nr, round.parameters, round.workers, round.threads,
 	       round.memory / MIB, round.swap ? "on and off" : "off",
 	       atomic_load(&tally->operations), atomic_load(&tally->refused),
 	       atomic_load(&tally->forks), atomic_load(&tally->dead),
 	       atomic_load(&tally->lost), atomic_load(&tally->views),
-	       atomic_load(&tally->replaced), round.killed);
+	       atomic_load(&tally->replaced), atomic_load(&tally->remote),
+	       round.killed);
 	lost += atomic_load(&tally->lost);
 	end_round(&before);
 }
@@ -256,6 +283,8 @@ static void set_up(void)
 	mkdir(CGROUP, 0700);
 	if (system("mkswap " SWAP " >/dev/null 2>&1"))
 		printf("# no swap: %s is missing\n", SWAP);
+	if (access(TOOL, X_OK))
+		printf("# nobody listens: %s is missing\n", TOOL);
 	if (!module_unload()) {
 		fprintf(stderr, "soak: the module is in use\n");
 		exit(2);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <linux/ntmem.h>
 #include <linux/types.h>
@@ -27,6 +28,7 @@ struct tally {
 	atomic_ulong lost;		/* RESET_UNDO after pages were dropped */
 	atomic_ulong views;
 	atomic_ulong replaced;		/* placeholders, by views and others */
+	atomic_ulong remote;		/* calls on another process */
 	atomic_int wrong;
 	char why[256];
 };
@@ -37,6 +39,9 @@ void wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* worker.c: never returns */
 void worker_run(u64 seed, unsigned int threads) __attribute__((noreturn));
+
+/* remote.c: never returns */
+void stranger_run(int space, pid_t pid, u64 seed) __attribute__((noreturn));
 
 /* books.c */
 struct books {

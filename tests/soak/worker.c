@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -406,6 +407,24 @@ static void *run_thread(void *arg)
 	return NULL;
 }
 
+/* A process of the same group that works on this one from outside. */
+static void start_stranger(u64 seed)
+{
+	struct ntmem_open_space arg = { 0 };
+	pid_t pid = getpid();
+	int space;
+
+	space = ioctl(device, NTMEM_IOC_OPEN_SPACE, &arg) ? -1 : arg.fd;
+	if (space < 0 && errno != ENOMEM)
+		wrong("OPEN_SPACE: errno %d", errno);
+	if (space >= 0 && !fork()) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(device);
+		stranger_run(space, pid, seed);
+	}
+	close(space);
+}
+
 /* Works until it is killed. */
 void worker_run(u64 seed, unsigned int count)
 {
@@ -414,6 +433,7 @@ void worker_run(u64 seed, unsigned int count)
 	device = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
 	if (device < 0)
 		_exit(0);
+	start_stranger(seed + MOST_THREADS);
 	for (unsigned int i = 0; i < MOST_THREADS; i++)
 		threads[i].dice.state = seed + i;
 	for (unsigned int i = 1; i < count && i < MOST_THREADS; i++)

@@ -33,6 +33,7 @@ typedef __s64 s64;
 #define HANDLES		4
 #define THREADS		3
 #define MAX_RESULT	160
+#define MOST_ARGUMENT	128	/* bytes, of an ioctl */
 
 /* Where an address argument counts from. */
 #define FROM_START	0		/* + slot: its first byte */
@@ -236,6 +237,10 @@ int nt_inside(const struct op *op);
 int nt_watch(const struct op *op);
 int nt_raw(const struct op *op);
 int nt_open(const struct op *op);
+
+/* remote.c: calls through a handle of another process */
+int remote_call(unsigned long cmd, void *arg, bool *ours);
+int remote_next(const struct op *op);
 int section_create(const struct op *op);
 int section_open(const struct op *op);
 int section_query(const struct op *op);

@@ -13,7 +13,6 @@
 #include "fuzz.h"
 
 #define SHIFT(value)	(1ULL << ((value) & 63))
-#define MOST_ARGUMENT	128
 
 struct call {
 	unsigned long cmd;
@@ -207,6 +206,7 @@ int nt_run(const struct op *op)
 {
 	struct call call;
 	u64 where = inside;
+	bool ours = true;
 	int error;
 
 	make_call(op, &call);
@@ -217,8 +217,9 @@ int nt_run(const struct op *op)
 	if (where)
 		error = call_inside(where, &call);
 	else
-		error = result_of(ioctl(device, call.cmd, &call.arg));
-	note_call(op, &call, error);
+		error = remote_call(call.cmd, &call.arg, &ours);
+	if (ours)
+		note_call(op, &call, error);
 	return error;
 }
 

@@ -50,6 +50,7 @@ const struct op_kind op_kinds[] = {
 	{ "inside", "a", 8, 0, nt_inside },
 	{ "raw", "wwa", 4, 0, nt_raw },
 	{ "open", "k", 4, 0, nt_open },
+	{ "remote", "k", 16, 0, remote_next },
 	{ "touch", "ak", 60, 0, use_touch },
 	{ "fill", "az", 70, 0, use_fill },
 	{ "check", "az", 30, 0, use_check },
