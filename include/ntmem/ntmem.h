@@ -68,7 +68,9 @@ WINBASEAPI BOOL ntmem_virtual_unlock_ex(HANDLE process, LPVOID addr,
  * own makes them, which has all signals blocked; they get the signal mask that
  * the caller has now. A child made by fork(2) has to call for itself; one made by
  * a bare clone(2) has what its parent allows in its hands, as it has with
- * all of its parent's descriptors.
+ * all of its parent's descriptors. The process ends, within a second, with the
+ * last of its other threads, where /proc tells of them; once the first one has
+ * ended, Linux lets nobody in to ask.
  *
  * May be called from any thread, and more than once. FALSE on failure:
  * ERROR_NOT_ENOUGH_MEMORY, ERROR_TOO_MANY_OPEN_FILES.

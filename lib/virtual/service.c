@@ -3,13 +3,16 @@
  * The service. See service.h.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "engine/beacon.h"
@@ -19,6 +22,10 @@
 
 #define MOST_FILES	8
 #define STACK_BYTES	(256 * 1024)
+
+/* In /proc/PID/stat, from the parent to the nice value. */
+#define SKIP_NUMBERS	" %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u" \
+			" %*d %*d %*d %*d "
 
 /* A descriptor of ours, unless the program has closed it. */
 struct end {
@@ -263,7 +270,41 @@ static bool is_at_end(int fd)
 	       (ioctl(fd, FIONREAD, &bytes) || !bytes);
 }
 
-/* Who answers does so over the asker's socket, and must not wait for him. */
+/*
+ * Does no thread of the program's run any more, the first one included? That is
+ * there as a zombie as long as this one is.
+ */
+static bool is_alone(void)
+{
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	char text[1024], *end, state;
+	long threads;
+	ssize_t got;
+
+	if (fd < 0)
+		return false;
+	got = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (got <= 0)
+		return false;
+	text[got] = 0;
+	/* Its name may hold anything. */
+	end = strrchr(text, ')');
+	return end && sscanf(end, ") %c" SKIP_NUMBERS "%ld", &state,
+			     &threads) == 2 && state == 'Z' && threads == 2;
+}
+
+/* EAGAIN: nothing came for as long as start() has set. */
+static bool is_over(int error)
+{
+	return error == EAGAIN ? is_alone() :
+				 error != EINTR && error != EMFILE;
+}
+
+/*
+ * Who answers does so over the asker's socket, and must not wait for him. When the
+ * last of the program's threads has ended, the process ends with this one.
+ */
 static void *serve(void *arg)
 {
 	const struct end end = own_end();
@@ -275,8 +316,7 @@ static void *serve(void *arg)
 	while (is_socket(end.fd, end.inode)) {
 		got = service_receive(end.fd, &request, sizeof(request),
 				      &socket);
-		if (got < 0 ? errno != EINTR && errno != EMFILE :
-			      !got && is_at_end(end.fd))
+		if (got < 0 ? is_over(errno) : !got && is_at_end(end.fd))
 			break;
 		if (socket < 0)
 			continue;
@@ -364,10 +404,13 @@ static bool make_thread(void)
 /* With the lock held, and so all signals blocked, in the service as well. */
 static DWORD start(void)
 {
+	const struct timeval look_around = { .tv_sec = 1 };
 	int sockets[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
 		return ERROR_TOO_MANY_OPEN_FILES;
+	setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &look_around,
+		   sizeof(look_around));
 	set_sockets(end_of(sockets[0]), end_of(sockets[1]));
 	if (!make_thread()) {
 		close_sockets();

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -499,12 +500,19 @@ END_TEST
 
 /* ------------------------------------------------------- while it lives --- */
 
+/* Of the peer. */
+static int pipes[2];
+
 static uintptr_t pipe_there(uintptr_t unused)
 {
-	int pipes[2];
-
 	(void)unused;
 	return pipe(pipes) ? 0 : pipes[0];
+}
+
+static uintptr_t into_pipe(uintptr_t unused)
+{
+	(void)unused;
+	return pipes[1];
 }
 
 START_TEST(a_process_that_is_killed)
@@ -578,6 +586,55 @@ static void send_alarms(bool on)
 }
 
 /* Signals make the time that it has no longer. */
+static uintptr_t leave(uintptr_t unused)
+{
+	(void)unused;
+	pthread_exit(NULL);
+}
+
+/* Of the process's first thread. */
+static bool is_zombie(pid_t pid)
+{
+	char name[32], text[64];
+	const char *end;
+	FILE *file;
+	bool read;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	file = fopen(name, "r");
+	ck_assert_ptr_nonnull(file);
+	read = fgets(text, sizeof(text), file);
+	fclose(file);
+	end = read ? strrchr(text, ')') : NULL;
+	return end && end[2] == 'Z';
+}
+
+/* The one that makes threads for others is none of its own. */
+START_TEST(a_process_whose_threads_have_ended)
+{
+	void *in = (void *)peer_call(&peer, pipe_there, 0);
+	int pidfd = pidfd_open(peer.pid, 0);
+	int to = pidfd_getfd(pidfd, (int)peer_call(&peer, into_pipe, 0), 0);
+	HANDLE waiting = CreateRemoteThread(process, NULL, 0, wait_for_byte, in,
+					    0, NULL);
+	DWORD code = 1;
+
+	ck_assert_ptr_nonnull(waiting);
+	peer_ask(&peer, leave, 0);
+	while (!is_zombie(peer.pid))
+		sched_yield();
+	ck_assert_uint_eq(WaitForSingleObject(process, 0), WAIT_TIMEOUT);
+	ck_assert_int_eq(write(to, "x", 1), 1);
+	ck_assert_uint_eq(end_of(waiting), 'x');
+	ck_assert_uint_eq(WaitForSingleObject(process, INFINITE),
+			  WAIT_OBJECT_0);
+	assert_ok(GetExitCodeProcess(process, &code));
+	ck_assert_uint_eq(code, 0);
+	close(to);
+	close(pidfd);
+}
+END_TEST
+
 START_TEST(a_process_that_is_stopped)
 {
 	void *word = (void *)peer_call(&peer, word_there, 0);
@@ -928,6 +985,7 @@ TCase *remote_thread_tests(void)
 	tcase_add_test(tests, signals_are_as_where_it_was_allowed);
 	tcase_add_test(tests, a_process_that_is_killed);
 	tcase_add_test(tests, a_process_that_is_killed_and_has_a_child);
+	tcase_add_test(tests, a_process_whose_threads_have_ended);
 	tcase_add_test(tests, a_process_that_is_stopped);
 	tcase_add_test(tests, a_thread_that_nobody_wants_any_more);
 	tcase_add_test(tests, requests_that_are_none);
