@@ -33,7 +33,7 @@ struct end {
 	uint64_t inode;
 };
 
-#define NO_END	((struct end){ .fd = -1 })
+static const struct end no_end = { .fd = -1 };
 
 struct permission {
 	service_function function;	/* NULL: it is not allowed */
@@ -365,7 +365,7 @@ static void close_sockets(void)
 {
 	close_end(state.service);
 	close_end(state.client);
-	set_sockets(NO_END, NO_END);
+	set_sockets(no_end, no_end);
 }
 
 /*
@@ -374,8 +374,13 @@ static void close_sockets(void)
  */
 static void stop(void)
 {
+	bool shut;
+
 	ntmem_beacon_service(-1, 0);
-	if (shut_end(&state.service) | shut_end(&state.client))
+	shut = shut_end(&state.service);
+	/* Both, in any case. */
+	shut = shut_end(&state.client) || shut;
+	if (shut)
 		pthread_join(state.thread, NULL);
 	else
 		pthread_detach(state.thread);

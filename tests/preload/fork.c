@@ -157,15 +157,16 @@ TEST(fork_while_others_allocate)
 static void *allocate_large(void *arg)
 {
 	struct part *part = arg;
-	char *p;
+	char *p, *larger;
 	int i;
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		for (i = 0; i < 4; i++) {
 			p = malloc((size_t)(9 + i) << 20);
 			p[i << 20] = 1;
-			p = realloc(p, (size_t)(20 + i) << 20);
-			free(p);
+			larger = realloc(p, (size_t)(20 + i) << 20);
+			EXPECT(larger);
+			free(larger);
 		}
 		__atomic_store_n(&part->busy, 1, __ATOMIC_RELEASE);
 	}

@@ -166,6 +166,8 @@ TEST(address_space_limited_later)
 }
 
 typedef int (*new_handler)(size_t size);
+typedef new_handler (*handler_setter)(new_handler handler);
+typedef int (*mode_setter)(int mode);
 
 /* Compilers take malloc for one that calls nobody. */
 static void *volatile reserve;
@@ -181,11 +183,9 @@ static int give_reserve(size_t size)
 
 HELPER(with_a_new_handler)
 {
-	new_handler (*set_handler)(new_handler) =
-		(new_handler (*)(new_handler))dlsym(RTLD_DEFAULT,
-						    "_set_new_handler");
-	int (*set_mode)(int) = (int (*)(int))dlsym(RTLD_DEFAULT,
-						   "_set_new_mode");
+	handler_setter set_handler =
+		(handler_setter)dlsym(RTLD_DEFAULT, "_set_new_handler");
+	mode_setter set_mode = (mode_setter)dlsym(RTLD_DEFAULT, "_set_new_mode");
 	void *p;
 
 	EXPECT(set_handler && set_mode);

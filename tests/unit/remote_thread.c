@@ -96,10 +96,10 @@ static DWORD WINAPI wait_for_byte(LPVOID arg)
 
 static DWORD WINAPI use_stack(LPVOID arg)
 {
-	char *here = alloca((size_t)(uintptr_t)arg);
-	size_t i;
+	size_t size = (size_t)(uintptr_t)arg, i;
+	char here[size];
 
-	for (i = 0; i < (size_t)(uintptr_t)arg; i += PAGE)
+	for (i = 0; i < size; i += PAGE)
 		*(volatile char *)(here + i) = 1;
 	return 1;
 }
