@@ -292,17 +292,18 @@ static bool ntmem_space_shown(struct ntmem_space *space,
 	       pid_nr_ns(space->pid, task_active_pid_ns(current));
 }
 
-/* The mm of a locked process that is not the kernel's, or NULL. */
-static struct mm_struct *ntmem_task_mm(const struct task_struct *task)
-{
-	return task->flags & PF_KTHREAD ? NULL : task->mm;
-}
-
 /*
- * The mm of a process, with a reference that keeps none of its memory: whoever
- * ends that takes its time, and all of generic netlink would have to wait.
+ * A process as it was found. The reference to its mm keeps none of its memory:
+ * whoever ends that takes its time, and all of generic netlink would have to wait.
  */
-static struct mm_struct *ntmem_mm_of(u32 nr)
+struct ntmem_process {
+	struct mm_struct *mm;
+	struct pid *pid;
+	kuid_t uid;
+};
+
+/* False where there is none, or one of the kernel's. */
+static bool ntmem_process_find(u32 nr, struct ntmem_process *process)
 {
 	struct mm_struct *mm = NULL;
 	struct task_struct *task;
@@ -311,13 +312,23 @@ static struct mm_struct *ntmem_mm_of(u32 nr)
 	task = pid_task(find_vpid(nr), PIDTYPE_TGID);
 	if (task) {
 		task_lock(task);
-		mm = ntmem_task_mm(task);
-		if (mm)
+		mm = task->flags & PF_KTHREAD ? NULL : task->mm;
+		if (mm) {
 			mmgrab(mm);
+			process->mm = mm;
+			process->pid = get_pid(task_tgid(task));
+			process->uid = task_euid(task);
+		}
 		task_unlock(task);
 	}
 	rcu_read_unlock();
 	return mm;
+}
+
+static void ntmem_process_put(struct ntmem_process *process)
+{
+	put_pid(process->pid);
+	mmdrop(process->mm);
 }
 
 /*
@@ -326,21 +337,28 @@ static struct mm_struct *ntmem_mm_of(u32 nr)
  */
 static struct pid *ntmem_process_by_pid(u32 nr, const struct ntmem_asker *asker)
 {
-	struct task_struct *task;
-	struct mm_struct *mm;
+	struct ntmem_process process;
 	struct pid *pid = NULL;
 
-	rcu_read_lock();
-	task = pid_task(find_vpid(nr), PIDTYPE_TGID);
-	if (task) {
-		task_lock(task);
-		mm = ntmem_task_mm(task);
-		if (mm && ntmem_mm_visible(mm, task_euid(task), asker))
-			pid = get_pid(task_tgid(task));
-		task_unlock(task);
-	}
-	rcu_read_unlock();
+	if (!ntmem_process_find(nr, &process))
+		return NULL;
+	if (ntmem_mm_visible(process.mm, process.uid, asker))
+		pid = get_pid(process.pid);
+	ntmem_process_put(&process);
 	return pid;
+}
+
+static struct ntmem_space *ntmem_space_of(u32 nr)
+{
+	struct ntmem_process process;
+	struct ntmem_space *space;
+
+	if (!ntmem_process_find(nr, &process))
+		return NULL;
+	ntmem_stop_point("process_found");
+	space = ntmem_space_find(process.mm);
+	ntmem_process_put(&process);
+	return space;
 }
 
 /*
@@ -351,19 +369,10 @@ static struct ntmem_space *ntmem_space_by_pid(const struct nlattr *attr,
 					      const struct ntmem_asker *asker,
 					      struct netlink_ext_ack *extack)
 {
-	struct ntmem_space *space = NULL;
-	struct mm_struct *mm;
+	struct ntmem_space *space;
 
-	if (!attr) {
-		space = ntmem_space_find(current->mm);
-	} else {
-		mm = ntmem_mm_of(nla_get_u32(attr));
-		ntmem_stop_point("process_found");
-		if (mm) {
-			space = ntmem_space_find(mm);
-			mmdrop(mm);
-		}
-	}
+	space = attr ? ntmem_space_of(nla_get_u32(attr)) :
+		       ntmem_space_find(current->mm);
 	/* Anybody may see his own, but not show it to just anybody. */
 	if (space && (attr || !uid_valid(asker->uid)) &&
 	    !ntmem_space_shown(space, asker)) {
