@@ -14,7 +14,6 @@
 #include "ntmem/ntmem.h"
 #include "ntmem/winerror.h"
 #include "virtual/service.h"
-#include "virtual/status.h"
 
 /* How long another process may take to make one. */
 #define ANSWER_MS	10000
@@ -41,10 +40,7 @@ static void serve(const struct service_request *request, int socket,
 
 BOOL ntmem_allow_heap_reports(void)
 {
-	DWORD code = service_allow(SERVICE_HEAPS, serve,
-				   check_report_is_allowed());
-
-	return code ? ntmem_refuse(code) : TRUE;
+	return service_allow(SERVICE_HEAPS, serve, check_report_is_allowed());
 }
 
 BOOL ntmem_forbid_heap_reports(void)

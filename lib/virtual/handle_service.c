@@ -277,12 +277,9 @@ static void serve_handles(const struct service_request *request, int socket,
 
 BOOL ntmem_allow_remote_handles(void)
 {
-	DWORD code;
-
 	/* Sections are the engine's. */
 	ntmem_engine();
-	code = service_allow(SERVICE_HANDLES, serve_handles, false);
-	return code ? ntmem_refuse(code) : TRUE;
+	return service_allow(SERVICE_HANDLES, serve_handles, false);
 }
 
 BOOL ntmem_forbid_remote_handles(void)

@@ -19,6 +19,7 @@
 #include "engine/highfd.h"
 #include "engine/lock.h"
 #include "virtual/service.h"
+#include "virtual/status.h"
 
 #define MOST_FILES	8
 #define STACK_BYTES	(256 * 1024)
@@ -504,8 +505,8 @@ static void permit(enum service_kind kind, const struct permission *permission)
 	ntmem_lock_give(&state.serving, &held);
 }
 
-DWORD service_allow(enum service_kind kind, service_function function,
-		    bool children)
+BOOL service_allow(enum service_kind kind, service_function function,
+		   bool children)
 {
 	struct permission permission = {
 		.function = function, .children = children,
@@ -519,7 +520,7 @@ DWORD service_allow(enum service_kind kind, service_function function,
 	if (!code && !state.permissions[kind].function)
 		permit(kind, &permission);
 	ntmem_lock_give(&state.lock, &held);
-	return code;
+	return code ? ntmem_refuse(code) : TRUE;
 }
 
 void service_forbid(enum service_kind kind)

@@ -51,11 +51,11 @@ typedef void (*service_function)(const struct service_request *request,
 
 /*
  * Allows a kind, which function serves from now on; it stays as it is where it is
- * allowed already. children: in those made by fork(2), too. 0 or a Win32 error
- * code.
+ * allowed already. children: in those made by fork(2), too. FALSE with the error as
+ * the thread's last one.
  */
-DWORD service_allow(enum service_kind kind, service_function function,
-		    bool children);
+BOOL service_allow(enum service_kind kind, service_function function,
+		   bool children);
 
 /* When this returns, no request of that kind is being served, and none will be. */
 void service_forbid(enum service_kind kind);

@@ -32,12 +32,9 @@ static void begin(const struct service_request *request, int socket,
 
 BOOL ntmem_allow_remote_threads(void)
 {
-	DWORD code;
-
 	/* Who makes threads here will want memory here as well. */
 	ntmem_engine();
-	code = service_allow(SERVICE_THREADS, begin, false);
-	return code ? ntmem_refuse(code) : TRUE;
+	return service_allow(SERVICE_THREADS, begin, false);
 }
 
 BOOL ntmem_forbid_remote_threads(void)
