@@ -728,6 +728,17 @@ static void after_fork(void)
 	heaps_give();
 }
 
+/*
+ * A thread may have had a shard's lock, for as long as it takes to find the heap
+ * closed. It is not there any more.
+ */
+static void disinherit(struct shard *shard)
+{
+	shard->lock = (struct heap_mutex){ 0 };
+	if (shard->thread != &thread_self)
+		shard->thread = NULL;
+}
+
 static void after_fork_in_child(void)
 {
 	struct shard *shard;
@@ -738,8 +749,7 @@ static void after_fork_in_child(void)
 	purge_after_fork();
 	for (heap = &heap_process; heap; heap = heaps_next(heap))
 		for (shard = heap->shards; shard; shard = shard->next)
-			if (shard->thread != &thread_self)
-				shard->thread = NULL;
+			disinherit(shard);
 	after_fork();
 }
 

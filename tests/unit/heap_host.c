@@ -11,8 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/forkorder.h"
 #include "heap.h"
 #include "heap/purge.h"
+#include "heap/types.h"
 
 /* ------------------------------------------------ wrong uses that are fatal --- */
 
@@ -588,6 +590,55 @@ START_TEST(a_fork_and_an_unlock_meet_no_call_that_passes_the_lock)
 }
 END_TEST
 
+/* Whose lock another thread has when the process forks, or NULL. */
+static struct shard *caught;
+
+static void catch_shard(void)
+{
+	if (caught)
+		heap_mutex_take(&caught->lock);
+}
+
+static void leave_shard(void)
+{
+	if (caught)
+		heap_mutex_give(&caught->lock);
+}
+
+/*
+ * As shard_lock() does at any time, to find the heap closed: so before the heap's
+ * own handlers, which run the other way round.
+ */
+__attribute__((constructor(FORK_ORDER_ENGINE)))
+static void register_fork_handlers(void)
+{
+	pthread_atfork(catch_shard, leave_shard, NULL);
+}
+
+static void use_caught_shard(void *arg)
+{
+	HANDLE heap = arg;
+	void *block = HeapAlloc(heap, 0, 100);
+
+	require(block && HeapFree(heap, 0, block));
+	require(HeapValidate(heap, 0, NULL));
+	HeapCompact(heap, 0);
+}
+
+/* Or the test runs into its time limit. */
+START_TEST(a_child_inherits_no_lock_of_a_thread_that_is_not_there)
+{
+	HANDLE heap = make_heap(0, 0);
+	unsigned char *block = make_block(heap, 100, 1);
+
+	caught = &((struct heap *)heap)->first;
+	ck_assert_int_eq(in_child(use_caught_shard, heap), 0);
+	caught = NULL;
+	free_block(heap, block);
+	destroy(heap);
+}
+END_TEST
+
 static pid_t forker;
 
 static void make_a_heap(void *arg)
@@ -726,6 +777,8 @@ TCase *heap_host_tests(void)
 	tcase_add_test(tests, a_child_of_a_process_with_threads_too);
 	tcase_add_test(tests,
 		       a_fork_and_an_unlock_meet_no_call_that_passes_the_lock);
+	tcase_add_test(tests,
+		       a_child_inherits_no_lock_of_a_thread_that_is_not_there);
 	tcase_add_test(tests, a_fork_waits_for_who_has_locked_a_heap);
 	tcase_add_test(tests,
 		       a_look_at_all_heaps_does_not_wait_for_a_locked_one);
