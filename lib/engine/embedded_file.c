@@ -121,24 +121,33 @@ static int give_file(int section, int file)
 			 enter_section(section, &handle, own, writable);
 }
 
-/* Where the file system can, in a way that never makes it shorter. */
+static bool is_long_enough(int file, uint64_t size)
+{
+	struct stat now;
+
+	return !fstat(file, &now) && (uint64_t)now.st_size >= size;
+}
+
+/*
+ * Where the file system can, in a way that never makes it shorter. Elsewhere what
+ * another process makes longer within these two calls is cut off: Linux has no
+ * other that makes a file longer and keeps what is in it.
+ */
 static bool extend(int file, uint64_t size)
 {
 	if (!fallocate(file, 0, (off_t)size - 1, 1))
 		return true;
-	return errno == EOPNOTSUPP && !ftruncate(file, (off_t)size);
+	return errno == EOPNOTSUPP && (is_long_enough(file, size) ||
+				       !ftruncate(file, (off_t)size));
 }
 
 /* What may be written to becomes as long as its section; large pages are there. */
 static int make_long_enough(const struct section_shape *shape, int file)
 {
-	struct stat now;
-
 	/* A fault cannot fail. */
 	if (section_is_large(shape))
 		return fallocate(file, 0, 0, (off_t)shape->size) ? -ENOBUFS : 0;
-	if (!section_writes(shape->prot) || fstat(file, &now) ||
-	    (uint64_t)now.st_size >= shape->size)
+	if (!section_writes(shape->prot) || is_long_enough(file, shape->size))
 		return 0;
 	return ntmem_file_fits(shape->size) && extend(file, shape->size) ?
 	       0 : -EFBIG;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "inject.h"
 #include "peer.h"
 #include "refuse.h"
 #include "unit.h"
@@ -324,10 +325,37 @@ static void without_fallocate(void *arg)
 	require(!fstat(fd, &now) && now.st_size == 3 * PAGE);
 }
 
+static int growing;
+
+static void grow(void)
+{
+	require(!ftruncate(growing, 5 * PAGE));
+}
+
+/* Another process makes it longer than we want it, after we have looked. */
+static void grown_without_fallocate(void *arg)
+{
+	struct stat now;
+	HANDLE file;
+
+	(void)arg;
+	growing = make_file();
+	file = ntmem_file_handle_from_fd(growing);
+	require_refused(refuse(SYS_fallocate, EOPNOTSUPP));
+	inject_before_extending(grow);
+	require(CreateFileMappingA(file, NULL, PAGE_READWRITE, 0, 3 * PAGE,
+				   NULL));
+	require(!fstat(growing, &now) && now.st_size == 5 * PAGE);
+}
+
 /* Not every file system has a way of its own. */
 START_TEST(a_file_becomes_longer)
 {
-	ck_assert_int_eq(in_child(without_fallocate, NULL), 0);
+	static void (*const cases[])(void *arg) = {
+		without_fallocate, grown_without_fallocate,
+	};
+
+	all_in_children(cases);
 }
 END_TEST
 
