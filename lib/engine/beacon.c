@@ -31,6 +31,10 @@ static struct owned {
 	pid_t owner;			/* 0: not said yet */
 } *owned;
 
+static const struct ntmem_beacon nothing = {
+	.magic = NTMEM_BEACON_MAGIC, .space = -1, .service = -1,
+};
+
 static int name_memory(void)
 {
 	int fd = memfd_create(NAME, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
@@ -52,9 +56,7 @@ static struct ntmem_beacon *map(int fd)
 		munmap(made, PAGE_BYTES);
 		return NULL;
 	}
-	*made = (struct ntmem_beacon){
-		.magic = NTMEM_BEACON_MAGIC, .space = -1, .service = -1,
-	};
+	*made = nothing;
 	return made;
 }
 
@@ -163,17 +165,48 @@ static int read_page(pid_t pid, uint64_t addr, struct ntmem_beacon *beacon)
 	       beacon->magic == NTMEM_BEACON_MAGIC ? 0 : -ENOENT;
 }
 
-int ntmem_beacon_read(int proc, pid_t pid, struct ntmem_beacon *beacon)
+/* What no page before has told. */
+static void add(struct ntmem_beacon *beacon, const struct ntmem_beacon *page)
+{
+	if (beacon->space < 0)
+		beacon->space = page->space;
+	if (beacon->service < 0) {
+		beacon->service = page->service;
+		beacon->service_inode = page->service_inode;
+	}
+}
+
+/*
+ * There may be several: each copy of the library in the process has one, and of two
+ * threads that make one at once one gives it up again, perhaps just now.
+ */
+static int read_pages(struct ntmem_maps *maps, pid_t pid,
+		      struct ntmem_beacon *beacon)
 {
 	struct ntmem_mapping mapping;
-	struct ntmem_maps maps;
-	int found = ntmem_maps_open_of(&maps, proc);
+	struct ntmem_beacon page;
+	int error = -ENOENT, found;
 
-	if (found)
-		return found;
-	found = ntmem_maps_find(&maps, NAME_IN_MAPS, &mapping);
+	while ((found = ntmem_maps_find(maps, NAME_IN_MAPS, &mapping)) > 0) {
+		int unread = read_page(pid, mapping.start, &page);
+
+		if (!unread)
+			add(beacon, &page);
+		if (error)
+			error = unread;
+	}
+	return found ? found : error;
+}
+
+int ntmem_beacon_read(int proc, pid_t pid, struct ntmem_beacon *beacon)
+{
+	struct ntmem_maps maps;
+	int error = ntmem_maps_open_of(&maps, proc);
+
+	if (error)
+		return error;
+	*beacon = nothing;
+	error = read_pages(&maps, pid, beacon);
 	ntmem_maps_close(&maps);
-	if (found <= 0)
-		return found ? found : -ENOENT;
-	return read_page(pid, mapping.start, beacon);
+	return error;
 }

@@ -41,7 +41,10 @@ void ntmem_maps_close(struct ntmem_maps *maps);
 int ntmem_maps_next(struct ntmem_maps *maps, uint64_t addr,
 		    struct ntmem_mapping *mapping);
 
-/* The first mapping of a file of this name, in one pass; returns the same. */
+/*
+ * The first mapping of a file of this name, and in further calls each next one;
+ * returns the same.
+ */
 int ntmem_maps_find(struct ntmem_maps *maps, const char *name,
 		    struct ntmem_mapping *mapping);
 

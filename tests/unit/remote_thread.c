@@ -823,6 +823,42 @@ START_TEST(a_page_that_is_hidden)
 }
 END_TEST
 
+/* As another copy of the library has it, or a thread that is about to give it up. */
+static uintptr_t map_below(uintptr_t prot)
+{
+	int fd = memfd_create("ntmem-process", MFD_CLOEXEC);
+	struct ntmem_beacon *page;
+
+	if (ftruncate(fd, PAGE))
+		return 0;
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_32BIT, fd, 0);
+	close(fd);
+	if (page == MAP_FAILED)
+		return 0;
+	*page = (struct ntmem_beacon){
+		.magic = NTMEM_BEACON_MAGIC, .space = -1, .service = -1,
+	};
+	return !mprotect(page, PAGE, (int)prot);
+}
+
+/* The library's own is found behind them. */
+START_TEST(two_pages)
+{
+	const struct ntmem_beacon told = peer_beacon(&peer);
+	struct ntmem_beacon now;
+
+	ck_assert_uint_eq(peer_call(&peer, map_below, PROT_READ), 1);
+	ck_assert_uint_eq(peer_call(&peer, map_below, PROT_NONE), 1);
+	now = peer_beacon(&peer);
+	ck_assert_int_eq(now.space, told.space);
+	ck_assert_int_eq(now.service, told.service);
+	ck_assert_uint_eq(now.service_inode, told.service_inode);
+	ck_assert_uint_eq(end_of(CreateRemoteThread(process, NULL, 0, add_one,
+						    (void *)1, 0, NULL)), 2);
+}
+END_TEST
+
 /* The other end of the service that the page tells of. */
 static uintptr_t tell_own_service(uintptr_t fill)
 {
@@ -992,6 +1028,7 @@ TCase *remote_thread_tests(void)
 	tcase_add_test(tests, a_service_without_memory);
 	tcase_add_test(tests, a_page_that_lies);
 	tcase_add_test(tests, a_page_that_is_hidden);
+	tcase_add_test(tests, two_pages);
 	tcase_add_test(tests, a_service_that_does_not_answer);
 	tcase_add_test(tests, a_service_that_is_full);
 	tcase_add_test(tests, requests_with_credentials);
