@@ -536,7 +536,7 @@ START_TEST(a_child_of_a_process_with_threads_too)
 }
 END_TEST
 
-/* Is in the heap all the time, whoever has locked it. */
+/* Is in the heap again and again, whoever has locked it. */
 static void *pass_locks(void *arg)
 {
 	void *blocks[32] = { NULL };
@@ -546,6 +546,8 @@ static void *pass_locks(void *arg)
 		HeapFree(busy_heap, HEAP_NO_SERIALIZE, blocks[i % 32]);
 		blocks[i % 32] = HeapAlloc(busy_heap, HEAP_NO_SERIALIZE,
 					   i * 7919 % 50000);
+		/* Who never sleeps leaves a lock to those who do by luck only. */
+		sched_yield();
 	}
 	for (i = 0; i < 32; i++)
 		HeapFree(busy_heap, HEAP_NO_SERIALIZE, blocks[i]);
@@ -590,29 +592,39 @@ START_TEST(a_fork_and_an_unlock_meet_no_call_that_passes_the_lock)
 }
 END_TEST
 
-/* Whose lock another thread has when the process forks, or NULL. */
+/* Called by fork when all heaps are closed, and in the parent before they open. */
+static void (*when_closed)(void), (*when_forked)(void);
+
+static void call_when_closed(void)
+{
+	if (when_closed)
+		when_closed();
+}
+
+static void call_when_forked(void)
+{
+	if (when_forked)
+		when_forked();
+}
+
+/* Before the heap's own handlers: what is to be called before a fork is so in reverse. */
+__attribute__((constructor(FORK_ORDER_ENGINE)))
+static void register_fork_handlers(void)
+{
+	pthread_atfork(call_when_closed, call_when_forked, NULL);
+}
+
+/* As another thread does in shard_lock() at any time, to find the heap closed. */
 static struct shard *caught;
 
 static void catch_shard(void)
 {
-	if (caught)
-		heap_mutex_take(&caught->lock);
+	heap_mutex_take(&caught->lock);
 }
 
 static void leave_shard(void)
 {
-	if (caught)
-		heap_mutex_give(&caught->lock);
-}
-
-/*
- * As shard_lock() does at any time, to find the heap closed: so before the heap's
- * own handlers, which run the other way round.
- */
-__attribute__((constructor(FORK_ORDER_ENGINE)))
-static void register_fork_handlers(void)
-{
-	pthread_atfork(catch_shard, leave_shard, NULL);
+	heap_mutex_give(&caught->lock);
 }
 
 static void use_caught_shard(void *arg)
@@ -632,8 +644,11 @@ START_TEST(a_child_inherits_no_lock_of_a_thread_that_is_not_there)
 	unsigned char *block = make_block(heap, 100, 1);
 
 	caught = &((struct heap *)heap)->first;
+	when_closed = catch_shard;
+	when_forked = leave_shard;
 	ck_assert_int_eq(in_child(use_caught_shard, heap), 0);
-	caught = NULL;
+	when_closed = NULL;
+	when_forked = NULL;
 	free_block(heap, block);
 	destroy(heap);
 }
@@ -655,23 +670,83 @@ static void *fork_once(void *arg)
 }
 
 /* It waits for something, and so for the heap that is locked. */
-static void wait_for_sleep(const pid_t *thread)
+static bool sleeps(const pid_t *thread)
 {
+	pid_t tid = __atomic_load_n(thread, __ATOMIC_ACQUIRE);
 	char path[64], state = 0;
-	pid_t tid;
 	FILE *file;
 
-	while (state != 'S') {
-		tid = __atomic_load_n(thread, __ATOMIC_ACQUIRE);
-		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-		file = tid ? fopen(path, "r") : NULL;
-		if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-			state = 0;
-		if (file)
-			fclose(file);
-		sched_yield();
-	}
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = tid ? fopen(path, "r") : NULL;
+	if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	if (file)
+		fclose(file);
+	return state == 'S';
 }
+
+static void wait_for_sleep(const pid_t *thread)
+{
+	while (!sleeps(thread))
+		sched_yield();
+}
+
+static pid_t passer;
+static bool forking, passed;
+
+/* A free, since an allocation waits for more than its turn. */
+static void *pass_once(void *block)
+{
+	BOOL done;
+
+	__atomic_store_n(&passer, gettid(), __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&forking, __ATOMIC_ACQUIRE))
+		sched_yield();
+	done = HeapFree(busy_heap, HEAP_NO_SERIALIZE, block);
+	__atomic_store_n(&passed, true, __ATOMIC_RELEASE);
+	return done ? block : NULL;
+}
+
+/* Either it comes to wait for the fork, or is in the heap that a child will see. */
+static void let_pass(void)
+{
+	__atomic_store_n(&forking, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&passed, __ATOMIC_ACQUIRE) && !sleeps(&passer))
+		sched_yield();
+	ck_assert(!__atomic_load_n(&passed, __ATOMIC_ACQUIRE));
+}
+
+static void unlock_once(void *arg)
+{
+	SIZE_T bytes;
+
+	(void)arg;
+	require(walk(busy_heap, &bytes) == 1 && bytes == 100);
+	require(HeapUnlock(busy_heap));
+}
+
+START_TEST(a_call_that_passes_the_lock_does_not_pass_a_fork)
+{
+	void *block, *freed;
+	pthread_t thread;
+	SIZE_T bytes;
+
+	forking = false;
+	passed = false;
+	busy_heap = make_heap(0, 0);
+	block = make_block(busy_heap, 100, 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, pass_once, block), 0);
+	assert_ok(HeapLock(busy_heap));
+	when_closed = let_pass;
+	ck_assert_int_eq(in_child(unlock_once, NULL), 0);
+	when_closed = NULL;
+	pthread_join(thread, &freed);
+	ck_assert_ptr_eq(freed, block);
+	ck_assert_uint_eq(walk(busy_heap, &bytes), 0);
+	assert_ok(HeapUnlock(busy_heap));
+	destroy(busy_heap);
+}
+END_TEST
 
 /* What he does with the list of heaps does not wait for the fork. */
 START_TEST(a_fork_waits_for_who_has_locked_a_heap)
@@ -779,6 +854,8 @@ TCase *heap_host_tests(void)
 		       a_fork_and_an_unlock_meet_no_call_that_passes_the_lock);
 	tcase_add_test(tests,
 		       a_child_inherits_no_lock_of_a_thread_that_is_not_there);
+	tcase_add_test(tests,
+		       a_call_that_passes_the_lock_does_not_pass_a_fork);
 	tcase_add_test(tests, a_fork_waits_for_who_has_locked_a_heap);
 	tcase_add_test(tests,
 		       a_look_at_all_heaps_does_not_wait_for_a_locked_one);
