@@ -878,6 +878,7 @@ static uintptr_t take_request(uintptr_t service)
 {
 	char data[256], control[CMSG_SPACE(sizeof(int))];
 	struct iovec bytes = { data, sizeof(data) };
+	const struct cmsghdr *header;
 	struct msghdr message;
 	int fd;
 
@@ -889,8 +890,9 @@ static uintptr_t take_request(uintptr_t service)
 		};
 		if (recvmsg((int)service, &message, 0) <= 0)
 			return 0;
-	} while (!message.msg_controllen);
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+		header = CMSG_FIRSTHDR(&message);
+	} while (!header);
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
 	return !close(fd);
 }
 
