@@ -196,8 +196,8 @@ static int ntmem_stats_put(struct sk_buff *skb, const struct ntmem_stats *stats)
 				 NTMEM_A_STATS_PAD);
 }
 
-/* Of all spaces, or those of a user that the asker may see. */
-static int ntmem_stats_sum(const struct ntmem_asker *asker, const kuid_t *uid,
+/* Of the spaces of a user that the asker may see; INVALID_UID: of all spaces. */
+static int ntmem_stats_sum(const struct ntmem_asker *asker, kuid_t uid,
 			   struct ntmem_stats *stats)
 {
 	struct ntmem_space *space;
@@ -206,10 +206,10 @@ static int ntmem_stats_sum(const struct ntmem_asker *asker, const kuid_t *uid,
 	while ((space = ntmem_space_after(id))) {
 		id = space->id;
 		ntmem_space_seen(space);
-		if (!uid) {
+		if (!uid_valid(uid)) {
 			ntmem_stats_of(space, stats);
 		} else if (ntmem_space_visible(space, asker) &&
-			   uid_eq(space->uid, *uid)) {
+			   uid_eq(space->uid, uid)) {
 			ntmem_stats_of(space, stats);
 			stats->resident += ntmem_resident(space, 0, ULONG_MAX);
 		}
@@ -218,7 +218,7 @@ static int ntmem_stats_sum(const struct ntmem_asker *asker, const kuid_t *uid,
 			return -EINTR;
 		cond_resched();
 	}
-	if (!uid) {
+	if (!uid_valid(uid)) {
 		ntmem_stats_happened(stats);
 		stats->resident = ntmem_pages_resident();
 	}
@@ -232,7 +232,7 @@ static int ntmem_stats_get(struct sk_buff *request, struct genl_info *info)
 	struct ntmem_stats stats = { 0 };
 	struct sk_buff *skb;
 	void *head;
-	kuid_t uid;
+	kuid_t uid = INVALID_UID;
 	int err;
 
 	if (attr) {
@@ -247,7 +247,7 @@ static int ntmem_stats_get(struct sk_buff *request, struct genl_info *info)
 			return -EPERM;
 		}
 	}
-	err = ntmem_stats_sum(&asker, attr ? &uid : NULL, &stats);
+	err = ntmem_stats_sum(&asker, uid, &stats);
 	if (err)
 		return err;
 	skb = ntmem_reply_new(info, &head);
