@@ -215,7 +215,7 @@ static void give(int socket, HANDLE source, const struct handle_wish *wish)
 	struct parcel parcel;
 	HANDLE own;
 	DWORD code;
-	int fd;
+	int fd = -1;
 
 	own = handle_duplicate(source, wish);
 	code = own ? pack(own, &parcel, &fd) : GetLastError();
