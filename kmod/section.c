@@ -197,6 +197,26 @@ static int ntmem_spans_prepare(struct ntmem_segment *segment,
 	return 0;
 }
 
+/* With the segment locked; see ntmem_segment_commit_begin(). */
+static int ntmem_segment_charge_pages(struct ntmem_segment *segment,
+				      unsigned long first, unsigned long last,
+				      unsigned long *need)
+{
+	int err;
+
+	*need = 0;
+	if (!segment->reserve)
+		return 0;
+	*need = ntmem_segment_missing(segment, first, last);
+	err = ntmem_charge_user(segment->user, *need);
+	if (err)
+		return err == -ENOMEM ? -EDQUOT : err;
+	err = ntmem_spans_prepare(segment, first, last);
+	if (err)
+		ntmem_uncharge_user(segment->user, *need);
+	return err;
+}
+
 /**
  * ntmem_segment_commit_begin() - charge for pages that are to be committed
  * @segment: whose
@@ -214,22 +234,10 @@ int ntmem_segment_commit_begin(struct ntmem_segment *segment,
 {
 	int err;
 
-	*need = 0;
 	mutex_lock(&segment->lock);
-	if (!segment->reserve)
-		return 0;
-	*need = ntmem_segment_missing(segment, first, last);
-	err = ntmem_charge_user(segment->user, *need);
-	if (err == -ENOMEM)
-		err = -EDQUOT;
+	err = ntmem_segment_charge_pages(segment, first, last, need);
 	if (err)
-		goto unlock;
-	err = ntmem_spans_prepare(segment, first, last);
-	if (!err)
-		return 0;
-	ntmem_uncharge_user(segment->user, *need);
-unlock:
-	mutex_unlock(&segment->lock);
+		mutex_unlock(&segment->lock);
 	return err;
 }
 
