@@ -17,6 +17,7 @@
  */
 #include <dlfcn.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "compat/newhandler.h"
@@ -103,8 +104,8 @@ __attribute__((noreturn)) static void throw_bad_alloc(void)
 	if (throw)
 		throw();
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		__builtin_abort();
-	__builtin_abort();
+		abort();
+	abort();
 }
 
 /* ------------------------------------------------------------------- new --- */

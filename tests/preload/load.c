@@ -95,17 +95,24 @@ TEST(libraries_come_while_others_allocate)
 
 /* ------------------------------------------------ before the allocator's own --- */
 
+static void *ask(void *arg)
+{
+	EXPECT(mallinfo2().arena);
+	return arg;
+}
+
 HELPER(early_library)
 {
 	char **early = dlsym(RTLD_DEFAULT, "early_blocks");
 	int *prepared = dlsym(RTLD_DEFAULT, "early_prepared");
 	int *parents = dlsym(RTLD_DEFAULT, "early_parents");
 	int *children = dlsym(RTLD_DEFAULT, "early_children");
+	size_t *bytes = dlsym(RTLD_DEFAULT, "early_bytes");
 	pthread_t thread;
 	int i, j, status;
 	pid_t pid;
 
-	EXPECT(early && prepared && parents && children);
+	EXPECT(early && prepared && parents && children && bytes);
 	pthread_create(&thread, NULL, allocate, NULL);
 	for (i = 1; i < 200; i += 2) {
 		for (j = 0; j < i * i; j++)
@@ -117,12 +124,16 @@ HELPER(early_library)
 		pid = fork();
 		if (!pid) {
 			free(malloc(100));
-			_exit(*children != 1);
+			_exit(*children != 1 || *bytes < 3000);
 		}
 		EXPECT(waitpid(pid, &status, 0) == pid && status == 0);
 		EXPECT(*prepared == i && *parents == i && *children == 0);
+		EXPECT(*bytes >= 3000);
 	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	/* Nothing that the handlers asked keeps others from asking. */
+	pthread_create(&thread, NULL, ask, NULL);
 	pthread_join(thread, NULL);
 }
 

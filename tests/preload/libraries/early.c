@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * A library whose constructor runs before all others, that of the allocator
- * too: it allocates, and registers fork handlers that do.
+ * too: it allocates, and registers fork handlers that do, and ask malloc about
+ * itself.
  */
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 
 void *early_blocks[COUNT];
 int early_prepared, early_parents, early_children;
+size_t early_bytes;
 
 static void *volatile kept;
 
@@ -20,6 +23,7 @@ static void allocate(int *counter)
 
 	free(kept);
 	kept = malloc(77);
+	early_bytes = mallinfo2().uordblks;
 	free(p);
 	++*counter;
 }
