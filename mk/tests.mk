@@ -5,24 +5,25 @@
 GUEST ?= 6.12
 
 # What the tests of the tool run in a guest beside it.
-TOOL_HELPERS := $(if $(SANITIZE)$(COVERAGE),,\
-	$(addprefix build/tests/tools/,helper heaps))
+TOOL_HELPERS := $(if $(SANITIZE),,$(addprefix $(OUT)/tests/tools/,\
+	$(if $(COVERAGE),,helper) heaps))
 TOOL_HELPER_FLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra
 
-$(eval $(call remember,build/tests/tools/flags,$(CC) $(TOOL_HELPER_FLAGS) \
+$(eval $(call remember,$(OUT)/tests/tools/flags,$(CC) $(TOOL_HELPER_FLAGS) \
 	$(LDFLAGS)))
 
-build/tests/tools/helper: tests/tools/helper.c build/tests/tools/flags \
+$(OUT)/tests/tools/helper: tests/tools/helper.c $(OUT)/tests/tools/flags \
 		| build/have/cc build/have/libc
 	$(say) CC $@
 	$(Q)$(CC) $(TOOL_HELPER_FLAGS) $(LDFLAGS) -o $@ $< -lutil
 
-build/tests/tools/heaps: tests/tools/heaps.c build/lib/libntmem.a \
-		build/tests/tools/flags
+$(OUT)/tests/tools/heaps: tests/tools/heaps.c $(OUT)/lib/libntmem.a \
+		$(OUT)/tests/tools/flags
 	$(say) CC $@
 	$(Q)$(CC) $(TOOL_HELPER_FLAGS) -Iinclude/uapi \
-		-Iinclude/ntmem -Iinclude -Ilib -pthread $(LDFLAGS) \
-		-o $@ $< build/lib/libntmem.a
+		-Iinclude/ntmem -Iinclude -Ilib -pthread \
+		$(if $(COVERAGE),--coverage) $(LDFLAGS) \
+		-o $@ $< $(OUT)/lib/libntmem.a
 
 .PHONY: tests
 tests: $(TOOL_HELPERS)
