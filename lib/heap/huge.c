@@ -219,13 +219,13 @@ bool huge_purge(void)
 	return more;
 }
 
-bool huge_make_way(void)
+void huge_make_way(void)
 {
-	bool done = huge_trim();
-
-	done |= store_trim(&store_data) != 0;
-	done |= store_trim(&store_code) != 0;
-	return done;
+	store_enter();
+	huge_trim();
+	store_trim(&store_data);
+	store_trim(&store_code);
+	store_leave();
 }
 
 /* ------------------------------------------------------------ the blocks --- */
@@ -281,8 +281,10 @@ static bool huge_get(const struct heap *heap, size_t size, size_t align,
 	    cache_get(to_pages(size), store_prot(heap->store), got))
 		return false;
 	get_new(heap, size, align, room, got);
-	if (!got->base && huge_make_way())
+	if (!got->base) {
+		huge_make_way();
 		get_new(heap, size, align, room, got);
+	}
 	return true;
 }
 

@@ -19,9 +19,10 @@ bool huge_trim(void);
 
 /*
  * Gives back all that is free and kept for later, of huge blocks and in the
- * stores, so that what is missing may be found; false where there is nothing.
+ * stores, so that what is missing may be found. What the purge is just giving
+ * back is waited for: it may be that which is missing. A heap's lock may be held.
  */
-bool huge_make_way(void);
+void huge_make_way(void);
 
 /* The same for what nobody wanted since the last call; false: nothing is left. */
 bool huge_purge(void);

@@ -167,8 +167,10 @@ struct span *shard_take_slices(struct shard *shard, uint32_t slices)
 		return span;
 	}
 	slice = store_take(shard->heap->store, slices, 1, &zero);
-	if (!slice && huge_make_way())
+	if (!slice) {
+		huge_make_way();
 		slice = store_take(shard->heap->store, slices, 1, &zero);
+	}
 	if (!slice)
 		return NULL;
 	span = table_span(slice);

@@ -70,8 +70,8 @@ size_t store_trim(struct store *store);
 
 /*
  * Around what a thread does with stores, or with the cache of huge blocks, while it
- * has no heap closed: fork waits for that, too. Nothing is allocated meanwhile. May
- * be nested.
+ * has no heap closed: fork waits for that, too, and so does who finds no memory.
+ * Nothing is allocated meanwhile, and no heap's lock taken. May be nested.
  */
 void store_enter(void);
 void store_leave(void);

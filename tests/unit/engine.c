@@ -13,10 +13,12 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "refuse.h"
 #include "unit.h"
 
 /* In the children. */
@@ -367,33 +369,13 @@ END_TEST
 
 /* ------------------------------------------------------- commit limits --- */
 
-/* Heaps that other tests have used may hold some. */
-static void allow_256k_more(void)
-{
-	struct ntmem_info info;
-	char limit[32];
-
-	ntmem_engine()->info(&info);
-	snprintf(limit, sizeof(limit), "%lluK",
-		 (unsigned long long)info.space_committed / 1024 + 256);
-	setenv("NTMEM_COMMIT_LIMIT", limit, 1);
-}
-
-static const struct ntmem_engine *open_again(int *error)
-{
-	return on_kernel_engine() ? ntmem_engine_open_kernel(error) :
-				    ntmem_engine_open_embedded(error);
-}
-
 static void commit_to_the_limit(void *arg)
 {
 	struct ntmem_info info;
-	int error;
 	char *p;
 
 	(void)arg;
-	allow_256k_more();
-	require(open_again(&error));
+	require(limit_commit(256 << 10));
 	require(!ntmem_engine()->info(&info));
 	require(info.space_limit == info.space_committed + (256 << 10));
 	p = VirtualAlloc(NULL, 1 << 20, MEM_RESERVE, PAGE_READWRITE);
@@ -408,13 +390,30 @@ static void commit_to_the_limit(void *arg)
 	require(VirtualAlloc(p + (512 << 10), PAGE, MEM_COMMIT,
 			     PAGE_READWRITE));
 	setenv("NTMEM_COMMIT_LIMIT", "lots", 1);
-	require(!open_again(&error));
-	require(error == -EINVAL);
+	require(open_again() == -EINVAL);
 }
 
 START_TEST(commit_stops_at_the_limit)
 {
 	ck_assert_int_eq(in_child(commit_to_the_limit, NULL), 0);
+}
+END_TEST
+
+static void limit_where_none_can_be_set(void *arg)
+{
+	(void)arg;
+	setenv("NTMEM_COMMIT_LIMIT", "1G", 1);
+	if (!refuse_if(SYS_ioctl, 1, (uint32_t)NTMEM_IOC_INFO, EIO))
+		_exit(0);
+	require(open_again() == -EIO);
+}
+
+/* Without the limit that was asked for the program does not begin. */
+START_TEST(a_limit_that_cannot_be_set)
+{
+	if (on_kernel_engine())
+		ck_assert_int_eq(in_child(limit_where_none_can_be_set, NULL),
+				 0);
 }
 END_TEST
 
@@ -635,6 +634,7 @@ TCase *engine_tests(void)
 	tcase_add_test(tests, a_program_with_more_rights_than_its_caller);
 	tcase_add_test(tests, the_granularity_of_the_environment_is_had);
 	tcase_add_test(tests, commit_stops_at_the_limit);
+	tcase_add_test(tests, a_limit_that_cannot_be_set);
 	tcase_add_test(tests, running_out_of_mappings_changes_nothing);
 	tcase_add_test(tests, a_program_may_close_all_descriptors);
 	tcase_add_test(tests, a_terminal_is_not_replaced);

@@ -4,17 +4,20 @@
  * or are refused where Windows promises nothing; and children.
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/forkorder.h"
 #include "heap.h"
 #include "heap/purge.h"
 #include "heap/types.h"
+#include "inject.h"
 
 /* ------------------------------------------------ wrong uses that are fatal --- */
 
@@ -827,6 +830,51 @@ START_TEST(calls_without_serialization_give_memory_back_later)
 }
 END_TEST
 
+static sem_t releasing;
+
+/* Long enough for the other thread to ask for memory, unless it waits. */
+static void release_late(void)
+{
+	const struct timespec late = { .tv_nsec = 300000000 };
+
+	sem_post(&releasing);
+	nanosleep(&late, NULL);
+}
+
+/* Those that are wanted again and again are kept, until nobody wants them. */
+static void allocate_what_goes_back(void *arg)
+{
+	HANDLE heap = HeapCreate(0, 0, 0);
+	void *p, *q;
+
+	(void)arg;
+	if (!limit_commit(64 * MIB) || sem_init(&releasing, 0, 0))
+		_exit(1);
+	while (__atomic_load_n(&purge_state, __ATOMIC_SEQ_CST) !=
+	       PURGE_RUNNING) {
+		p = HeapAlloc(heap, 0, 25 * MIB);
+		q = HeapAlloc(heap, 0, 25 * MIB);
+		if (!p || !q)
+			_exit(2);
+		HeapFree(heap, 0, p);
+		HeapFree(heap, 0, q);
+	}
+	inject_before_release(release_late);
+	sem_wait(&releasing);
+	p = HeapAlloc(heap, 0, 50 * MIB);
+	if (!p)
+		_exit(3);
+	HeapFree(heap, 0, p);
+}
+
+/* The thread sanitizer makes no threads in a child. */
+START_TEST(what_just_goes_back_can_be_had)
+{
+	if (!UNDER_TSAN)
+		ck_assert_int_eq(in_child(allocate_what_goes_back, NULL), 0);
+}
+END_TEST
+
 TCase *heap_host_tests(void)
 {
 	TCase *tests = tcase_create("heaps, ours");
@@ -861,5 +909,6 @@ TCase *heap_host_tests(void)
 		       a_look_at_all_heaps_does_not_wait_for_a_locked_one);
 	tcase_add_test(tests,
 		       calls_without_serialization_give_memory_back_later);
+	tcase_add_test(tests, what_just_goes_back_can_be_had);
 	return tests;
 }

@@ -125,7 +125,6 @@ OPERATION(info, struct ntmem_info *)
 OPERATION(reserve, struct ntmem_reserve *)
 OPERATION(commit, const struct ntmem_range *)
 OPERATION(decommit, const struct ntmem_range *)
-OPERATION(release, const struct ntmem_range *)
 OPERATION(query, struct ntmem_query *)
 OPERATION(lock, const struct ntmem_range *)
 OPERATION(unlock, const struct ntmem_range *)
@@ -155,11 +154,16 @@ static void unfailing_close_section(int fd)
 }
 
 static void (*before_protect)(void), (*before_remote)(void);
-static void (*before_extending)(void);
+static void (*before_extending)(void), (*before_release)(void);
 
 void inject_before_protect(void (*function)(void))
 {
 	before_protect = function;
+}
+
+void inject_before_release(void (*function)(void))
+{
+	before_release = function;
 }
 
 void inject_before_remote(void (*function)(void))
@@ -183,6 +187,13 @@ static int failing_protect(struct ntmem_protect *protect)
 	call_once(&before_protect);
 	return fails(INJECT_OPERATION, __func__) ? -order.error :
 						   real->protect(protect);
+}
+
+static int failing_release(const struct ntmem_range *range)
+{
+	call_once(&before_release);
+	return fails(INJECT_OPERATION, __func__) ? -order.error :
+						   real->release(range);
 }
 
 static int failing_remote(int space, unsigned long request, void *arg)

@@ -35,8 +35,11 @@ void inject_before_mapping(void (*function)(void));
 /* The same, before a file is made longer. */
 void inject_before_extending(void (*function)(void));
 
-/* The same, before the next PROTECT; or operation in another process's space. */
+/* The same, before the next PROTECT; RELEASE, by whichever thread; operation in
+ * another process's space.
+ */
 void inject_before_protect(void (*function)(void));
+void inject_before_release(void (*function)(void));
 void inject_before_remote(void (*function)(void));
 
 /* Bytes that the library has from its pools, for heaps, as address space. */

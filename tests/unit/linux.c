@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +21,30 @@
 static __thread sigjmp_buf fault_jump;
 static __thread volatile sig_atomic_t fault_armed;
 static __thread volatile sig_atomic_t fault_count;
+
+int open_again(void)
+{
+	int error = 0;
+
+	if (on_kernel_engine())
+		ntmem_engine_open_kernel(&error);
+	else
+		ntmem_engine_open_embedded(&error);
+	return error;
+}
+
+bool limit_commit(uint64_t more)
+{
+	struct ntmem_info info;
+	char limit[32];
+
+	if (ntmem_engine()->info(&info))
+		return false;
+	snprintf(limit, sizeof(limit), "%lluK",
+		 (unsigned long long)(info.space_committed + more) / 1024);
+	setenv("NTMEM_COMMIT_LIMIT", limit, 1);
+	return !open_again();
+}
 
 bool on_kernel_engine(void)
 {

@@ -270,20 +270,12 @@ START_TEST(accounts_of_placeholders)
 }
 END_TEST
 
-/* Heaps that other tests have used may hold some. */
 static void replace_up_to_the_limit(void *arg)
 {
 	char *p = make_placeholder(64, 0);
-	struct ntmem_info info;
-	char limit[32];
-	int error;
 
 	(void)arg;
-	ntmem_engine()->info(&info);
-	snprintf(limit, sizeof(limit), "%lluK",
-		 (unsigned long long)info.space_committed / 1024 + 128);
-	setenv("NTMEM_COMMIT_LIMIT", limit, 1);
-	require(ntmem_engine_open_embedded(&error));
+	require(limit_commit(128 << 10));
 	require(replace(p, 64, NTMEM_RESERVE_COMMIT) == -ENOMEM);
 	require(split(p, 32) == 0);
 	require(replace(p, 32, NTMEM_RESERVE_COMMIT) == 0);

@@ -159,6 +159,15 @@ void drop(void *base);
 /* A hole of so many granules where nothing lies, and nothing will soon. */
 char *find_hole(size_t granules);
 
+/* In a child: the engine looks at the environment again; 0 or a negative errno. */
+int open_again(void);
+
+/*
+ * In a child: sets the commit limit to so many bytes, a multiple of 1 KiB, above
+ * what is committed, since heaps that other tests have used may hold some.
+ */
+bool limit_commit(uint64_t more);
+
 /* One access; false when it faulted. */
 bool can_read(const void *addr);
 bool can_write(void *addr);
