@@ -4,6 +4,7 @@
  * left, with one, two, and so on, until it succeeds; and with a table of handles
  * that is full. Each time it says what is missing, and leaves nothing open.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <ntmem.h>
 #include <sched.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "heap/inventory.h"
 #include "peer.h"
 #include "unit.h"
 
@@ -35,7 +37,17 @@ static HANDLE ended;
 static uintptr_t allow(uintptr_t unused)
 {
 	(void)unused;
-	return ntmem_allow_remote_threads();
+	return ntmem_allow_remote_threads() && ntmem_allow_heap_reports();
+}
+
+/* What a large section lacks where there are descriptors. */
+static DWORD large_error;
+
+static HANDLE create_large(void)
+{
+	return CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE |
+				  SEC_COMMIT | SEC_LARGE_PAGES, 0, 2 << 20,
+				  NULL);
 }
 
 /* A child that has ended with 33, and that nobody asks. */
@@ -57,6 +69,7 @@ static DWORD WINAPI run_nothing(LPVOID arg)
 
 static void setup(void)
 {
+	HANDLE large;
 	DWORD child;
 
 	peer = peer_start();
@@ -72,6 +85,10 @@ static void setup(void)
 	ck_assert_ptr_nonnull(section);
 	file = ntmem_file_handle_from_fd(memfd_create("file", MFD_CLOEXEC));
 	ck_assert_ptr_nonnull(file);
+	large = create_large();
+	large_error = GetLastError();
+	if (large)
+		CloseHandle(large);
 }
 
 static void teardown(void)
@@ -165,6 +182,22 @@ static bool make_of_file(void)
 				       NULL));
 }
 
+/* Which may not be possible either. */
+static bool make_large(void)
+{
+	return made(create_large()) || GetLastError() == large_error;
+}
+
+/* A function of the tool's alone. */
+static bool ask_for_report(void)
+{
+	int file = inventory_ask(peer.pid);
+
+	if (file == -EMFILE)
+		SetLastError(ERROR_TOO_MANY_OPEN_FILES);
+	return file >= 0 && !close(file);
+}
+
 static bool query_there(void)
 {
 	MEMORY_BASIC_INFORMATION info;
@@ -217,6 +250,8 @@ static const struct call {
 	{ make_named, 0, true, false },
 	{ open_named, 0, true, false },
 	{ make_of_file, 0, true, false },
+	{ make_large, 0, false, false },
+	{ ask_for_report, 0, false, false },
 	{ query_there, 0, false, false },
 	{ allocate_there, 0, false, false },
 	/* Windows tells nothing else of what cannot be written or known. */

@@ -166,25 +166,40 @@ END_TEST
 
 /* ---------------------------------------------------------------- children --- */
 
-/* A child of fork that has come out of it. */
-static uintptr_t fork_there(uintptr_t unused)
+/* A child of fork that has come out of it, and has called a function. */
+static pid_t fork_and_call(void (*prepare)(void), bool (*first)(void))
 {
 	int pipes[2];
 	pid_t pid;
 	char c = 0;
 
-	(void)unused;
 	if (pipe(pipes))
 		return 0;
+	prepare();
 	pid = fork();
-	if (!pid && write(pipes[1], &c, 1) == 1)
+	if (!pid && first() && write(pipes[1], &c, 1) == 1)
 		for (;;)
 			pause();
+	close(pipes[1]);
 	if (read(pipes[0], &c, 1) != 1)
 		return 0;
 	close(pipes[0]);
-	close(pipes[1]);
 	return pid;
+}
+
+static void prepare_nothing(void)
+{
+}
+
+static bool do_nothing(void)
+{
+	return true;
+}
+
+static uintptr_t fork_there(uintptr_t unused)
+{
+	(void)unused;
+	return fork_and_call(prepare_nothing, do_nothing);
 }
 
 static uintptr_t set_variable(uintptr_t unused)
@@ -236,6 +251,46 @@ START_TEST(a_child_of_one_whose_environment_allows_it)
 	/* Forbidden it is in children, too. */
 	peer_call(&peer, forbid, 0);
 	is_not_reached(fork_there);
+}
+END_TEST
+
+static struct rlimit files;
+
+static void have_no_files(void)
+{
+	struct rlimit none;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	none = files;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+}
+
+static bool have_files_and_threads(void)
+{
+	return !setrlimit(RLIMIT_NOFILE, &files) &&
+	       ntmem_allow_remote_threads();
+}
+
+/* Its child has none when it comes out of fork. */
+static uintptr_t fork_without_descriptors(uintptr_t unused)
+{
+	pid_t pid = fork_and_call(have_no_files, have_files_and_threads);
+
+	(void)unused;
+	setrlimit(RLIMIT_NOFILE, &files);
+	return pid;
+}
+
+/* What it could not have at once does not come with what it allows later. */
+START_TEST(a_child_that_cannot_allow_it)
+{
+	if (UNDER_TSAN)
+		return;
+	peer_call(&peer, forbid, 0);
+	peer_call(&peer, set_variable, 0);
+	ck_assert_uint_eq(peer_call(&peer, allow, 0), 1);
+	is_not_reached(fork_without_descriptors);
 }
 END_TEST
 
@@ -707,6 +762,36 @@ START_TEST(a_process_that_lies)
 }
 END_TEST
 
+static void *ask_there(void *error)
+{
+	*(int *)error = inventory_ask(peer.pid);
+	return NULL;
+}
+
+/* Nobody reads what it is asked, and there is no room for more. */
+START_TEST(a_process_that_does_not_listen)
+{
+	HANDLE process = OpenProcess(PROCESS_ALL_ACCESS, FALSE, peer.pid);
+	int files, service, error = 0;
+	static const char none[64];
+	pthread_t thread;
+
+	ck_assert_uint_eq(peer_call(&peer, begin_lying, 0), 1);
+	files = count_files();
+	service = peer_service(&peer);
+	while (send(service, none, sizeof(none), MSG_DONTWAIT) > 0)
+		continue;
+	close(service);
+	ck_assert_int_eq(pthread_create(&thread, NULL, ask_there, &error), 0);
+	assert_fails(ERROR_TIMEOUT, CreateRemoteThread(process, NULL, 0,
+						       add_one, NULL, 0, NULL));
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(error, -ETIMEDOUT);
+	ck_assert_int_eq(count_files(), files);
+	CloseHandle(process);
+}
+END_TEST
+
 START_TEST(nothing_is_left_behind)
 {
 	uintptr_t there = peer_call(&peer, peer_files, 0);
@@ -738,6 +823,7 @@ TCase *heap_report_tests(void)
 	tcase_add_test(tests, no_process);
 	tcase_add_test(tests, a_child_does_not_allow_what_its_parent_does);
 	tcase_add_test(tests, a_child_of_one_whose_environment_allows_it);
+	tcase_add_test(tests, a_child_that_cannot_allow_it);
 	tcase_add_test(tests, a_process_whose_threads_allocate);
 	tcase_add_test(tests, a_process_that_forks);
 	tcase_add_test(tests, a_process_that_cannot_make_one);
@@ -751,6 +837,7 @@ TCase *heap_report_tests(void)
 	tcase_add_test(tests, askers_that_do_not_wait);
 	tcase_add_test(tests, answers_to_what_is_no_socket);
 	tcase_add_test(tests, a_process_that_lies);
+	tcase_add_test(tests, a_process_that_does_not_listen);
 	tcase_add_test(tests, nothing_is_left_behind);
 	return tests;
 }

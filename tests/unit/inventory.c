@@ -277,6 +277,33 @@ START_TEST(a_heap_of_fixed_size)
 }
 END_TEST
 
+/* Nothing is told of what lies behind it. */
+START_TEST(a_heap_that_ends_within_a_slice)
+{
+	const struct inventory_area *first, *last;
+	char *block = NULL, *next, *start = NULL;
+	HANDLE heap = make_heap(0, 100 * KIB);
+	struct inventory inventory;
+	struct stock stock;
+
+	while ((next = HeapAlloc(heap, 0, 1000))) {
+		block = next;
+		start = start ? start : next;
+	}
+	inventory = own();
+	stock = inventory_of(&inventory, heap);
+	first = inventory_at(&inventory, start);
+	last = inventory_at(&inventory, block);
+	ck_assert_ptr_nonnull(first);
+	ck_assert_ptr_nonnull(last);
+	ck_assert_uint_ne(stock.head->maximum % (64 * KIB), 0);
+	ck_assert_uint_eq(last->addr + last->size,
+			  first->addr + stock.head->maximum);
+	inventory_close(&inventory);
+	destroy(heap);
+}
+END_TEST
+
 /* As much as HeapSummary says, and what its handles say. */
 START_TEST(all_heaps_are_there)
 {
@@ -505,6 +532,7 @@ TCase *inventory_tests(void)
 	tcase_add_test(tests, pages_by_how_full_they_are);
 	tcase_add_test(tests, blocks_over_slices);
 	tcase_add_test(tests, a_heap_of_fixed_size);
+	tcase_add_test(tests, a_heap_that_ends_within_a_slice);
 	tcase_add_test(tests, all_heaps_are_there);
 	tcase_add_test(tests, many_slices);
 	tcase_add_test(tests, a_list_that_was_overwritten);

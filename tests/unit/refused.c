@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "heap/inventory.h"
 #include "inject.h"
 #include "peer.h"
 #include "refuse.h"
@@ -114,6 +115,25 @@ START_TEST(an_older_kernel_has_sections)
 {
 	if (!on_kernel_engine())
 		ck_assert_int_eq(in_child(without_noexec, NULL), 0);
+}
+END_TEST
+
+static void report_without_noexec(void *arg)
+{
+	struct stat now;
+	int file;
+
+	(void)arg;
+	require_refused(refuse_if(SYS_memfd_create, 1, MFD_CLOEXEC |
+				  MFD_ALLOW_SEALING | 8, EINVAL));
+	file = inventory_make();
+	require(file >= 0 && !fstat(file, &now) && now.st_size);
+	require(ftruncate(file, 0) && errno == EPERM);
+}
+
+START_TEST(an_older_kernel_has_reports_of_heaps)
+{
+	ck_assert_int_eq(in_child(report_without_noexec, NULL), 0);
 }
 END_TEST
 
@@ -217,6 +237,29 @@ START_TEST(copies_that_cannot_be_looked_for)
 }
 END_TEST
 
+static HANDLE create_large(void)
+{
+	return CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE |
+				  SEC_COMMIT | SEC_LARGE_PAGES, 0, 2 << 20,
+				  NULL);
+}
+
+static void without_large_pages(void *arg)
+{
+	int files = own_files();
+
+	(void)arg;
+	require_refused(refuse(SYS_memfd_create, EINVAL));
+	require_fails(ERROR_NOT_SUPPORTED, create_large());
+	require(own_files() == files);
+}
+
+START_TEST(a_kernel_without_large_pages)
+{
+	ck_assert_int_eq(in_child(without_large_pages, NULL), 0);
+}
+END_TEST
+
 /* No file may have a byte: to make one longer would be a signal. */
 static void without_room_in_files(void *arg)
 {
@@ -236,6 +279,9 @@ static void without_room_in_files(void *arg)
 	fd = create(NULL, PAGE_READWRITE);
 	require(on_kernel_engine() || fd == -ENOMEM);
 	ntmem_engine()->close_section(fd);
+	require(!create_large() &&
+		(GetLastError() == ERROR_NO_SYSTEM_RESOURCES ||
+		 GetLastError() == ERROR_NOT_SUPPORTED));
 	require(own_files() == files);
 	require(!setrlimit(RLIMIT_FSIZE, &before));
 	require(ntmem_allow_remote_threads());
@@ -497,8 +543,10 @@ TCase *refused_tests(void)
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, an_older_kernel_has_sections);
+	tcase_add_test(tests, an_older_kernel_has_reports_of_heaps);
 	tcase_add_test(tests, sections_that_cannot_be_made);
 	tcase_add_test(tests, copies_that_cannot_be_looked_for);
+	tcase_add_test(tests, a_kernel_without_large_pages);
 	tcase_add_test(tests, files_that_may_hold_nothing);
 	tcase_add_test(tests, views_that_are_flushed);
 	tcase_add_test(tests, a_file_becomes_longer);

@@ -231,9 +231,19 @@ START_TEST(what_the_engine_refuses)
 	ck_assert_int_eq(engine->create_file_section(&section), -EINVAL);
 	section.size = 1ULL << 62;
 	ck_assert_int_eq(engine->create_file_section(&section), -EINVAL);
+	section.size = LARGE_PAGE_BYTES;
+	section.flags = NTMEM_SECTION_RESERVE;
+	ck_assert_int_eq(engine->create_file_section(&section), -EINVAL);
+	/* Not of large pages, but of a part of one. */
 	section.size = SIZE;
+	section.flags = SECTION_LARGE_PAGES;
+	ck_assert_int_eq(engine->create_file_section(&section), -EINVAL);
+	section.flags = 0;
 	section.file = -1;
 	ck_assert_int_eq(engine->create_file_section(&section), -EBADF);
+	section.file = open("/dev/zero", O_RDWR);
+	ck_assert_int_eq(engine->create_file_section(&section), -EINVAL);
+	close(section.file);
 	/* Linux sees to it that who may only read the file does not write. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	section.file = open(path, O_RDONLY);

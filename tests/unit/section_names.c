@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -540,6 +541,48 @@ static bool step(enum inject_kind kind, unsigned int n)
 	return hit;
 }
 
+#define NOBODY	65534
+
+/* One whom others of that user may look into. */
+static uintptr_t become_nobody(uintptr_t unused)
+{
+	(void)unused;
+	return !setgid(NOBODY) && !setuid(NOBODY) &&
+	       !prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+/* Not for good: what a child counts it writes down in files of its own. */
+static void find_as_nobody(void *arg)
+{
+	HANDLE section = NULL;
+	char *p = NULL;
+
+	(void)arg;
+	ntmem_engine();
+	if (setegid(NOBODY) || seteuid(NOBODY))
+		_exit(1);
+	section = OpenFileMappingA(FILE_MAP_READ, FALSE, NAME);
+	if (section)
+		p = MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0);
+	if (seteuid(0) || !p || peek(p) != 'a')
+		_exit(2);
+}
+
+/* They are passed over by who looks for the one that has the file. */
+START_TEST(processes_that_one_may_not_look_into)
+{
+	if (geteuid())
+		return;
+	ck_assert_int_eq(chown(path, NOBODY, NOBODY), 0);
+	ck_assert_uint_eq(peer_call(&first, become_nobody, 0), 1);
+	ck_assert_uint_eq(peer_call(&second, become_nobody, 0), 1);
+	make_there(PAGE_READWRITE);
+	ck_assert_uint_ne(peer_call(&second, open_there, FILE_MAP_READ), 0);
+	new_peer(&second);
+	ck_assert_int_eq(in_child(find_as_nobody, NULL), 0);
+}
+END_TEST
+
 /* What fails leaves nothing behind, and takes no name away. */
 START_TEST(failures_on_the_way)
 {
@@ -584,6 +627,7 @@ TCase *section_names_tests(void)
 	tcase_add_test(tests, two_that_make_it_at_once);
 	tcase_add_test(tests, a_name_that_is_something_elses);
 	tcase_add_test(tests, a_descriptor_from_another_process);
+	tcase_add_test(tests, processes_that_one_may_not_look_into);
 	tcase_add_test(tests, failures_on_the_way);
 	return tests;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <ntmem.h>
@@ -18,6 +19,7 @@
 
 #include "inject.h"
 #include "peer.h"
+#include "refuse.h"
 #include "unit.h"
 
 typedef PSAPI_WORKING_SET_EX_INFORMATION entry_type;
@@ -192,20 +194,43 @@ static bool fails_so(HANDLE whose, DWORD code)
 
 static void without_descriptors(void *unused)
 {
-	const struct rlimit none = { 3, 3 };
+	struct rlimit before, none;
 
 	(void)unused;
+	if (getrlimit(RLIMIT_NOFILE, &before))
+		_exit(1);
+	none = before;
+	none.rlim_cur = 3;
 	if (setrlimit(RLIMIT_NOFILE, &none))
 		_exit(1);
 	if (!fails_so(GetCurrentProcess(), ERROR_TOO_MANY_OPEN_FILES))
 		_exit(2);
 	if (!fails_so(process, ERROR_TOO_MANY_OPEN_FILES))
 		_exit(3);
+	/* To write down what it counts a child opens files. */
+	setrlimit(RLIMIT_NOFILE, &before);
 }
 
 START_TEST(no_descriptors_are_left)
 {
 	ck_assert_int_eq(in_child(without_descriptors, NULL), 0);
+}
+END_TEST
+
+static void without_a_list_of_pages(void *unused)
+{
+	(void)unused;
+	if (!refuse(SYS_pread64, ENOMEM))
+		_exit(0);
+	if (!fails_so(GetCurrentProcess(), ERROR_COMMITMENT_LIMIT))
+		_exit(1);
+	if (!fails_so(process, ERROR_COMMITMENT_LIMIT))
+		_exit(2);
+}
+
+START_TEST(a_list_of_pages_that_cannot_be_read)
+{
+	ck_assert_int_eq(in_child(without_a_list_of_pages, NULL), 0);
 }
 END_TEST
 
@@ -251,6 +276,7 @@ TCase *workingset_host_tests(void)
 	tcase_add_test(tests, a_process_that_has_ended);
 	tcase_add_test(tests, an_operation_that_fails);
 	tcase_add_test(tests, no_descriptors_are_left);
+	tcase_add_test(tests, a_list_of_pages_that_cannot_be_read);
 	tcase_add_test(tests, mappings_of_linux);
 	return tests;
 }
