@@ -478,6 +478,43 @@ START_TEST(bits_that_come_without_memory)
 }
 END_TEST
 
+static uint32_t prot_of(size_t page)
+{
+	struct ntmem_query query = { .addr = (uintptr_t)view + page * PAGE };
+
+	ck_assert_int_eq(ntmem_engine()->query(&query), 0);
+	return query.prot;
+}
+
+/* A page that the program has copied, when there is no memory to see it. */
+static bool look_at_copy(enum inject_kind kind, unsigned int n)
+{
+	uint32_t state;
+	int error;
+	bool hit;
+
+	make_scene();
+	poke(view, 9);
+	inject(kind, n, ENOMEM);
+	error = query_page(0, &state);
+	hit = inject_end();
+	ck_assert(!error || (hit && error == -ENOMEM));
+	ck_assert_uint_eq(prot_of(0), PAGE_READWRITE);
+	ck_assert_uint_eq(prot_of(1), PAGE_WRITECOPY);
+	ck_assert_int_eq(peek(view), 9);
+	drop_scene();
+	return hit;
+}
+
+START_TEST(copies_that_come_without_memory)
+{
+	if (on_kernel_engine() || under_valgrind())
+		return;
+	ck_assert_uint_gt(walk_through(look_at_copy, INJECT_ALLOCATION), 0);
+	ck_assert_uint_gt(walk_through(look_at_copy, INJECT_SYSTEM_CALL), 0);
+}
+END_TEST
+
 static int lock_page(size_t page)
 {
 	const struct ntmem_range range = {
@@ -907,6 +944,7 @@ TCase *section_failure_tests(void)
 	tcase_add_loop_test(tests, failures_lose_nothing, 0,
 			    sizeof(subjects) / sizeof(subjects[0]));
 	tcase_add_test(tests, bits_that_come_without_memory);
+	tcase_add_test(tests, copies_that_come_without_memory);
 	tcase_add_test(tests, a_guard_that_cannot_be_cleared);
 	tcase_add_test(tests, a_first_commit_that_fails);
 	tcase_add_test(tests, no_page_is_copied_too_late);

@@ -583,6 +583,42 @@ START_TEST(processes_that_one_may_not_look_into)
 }
 END_TEST
 
+/* What it has open stays so when it gives up the right to open it. */
+static uintptr_t create_and_become_nobody(uintptr_t unused)
+{
+	HANDLE file = open_file(O_RDWR), section = NULL;
+
+	if (become_nobody(unused))
+		section = create_of(file, PAGE_READWRITE, 0);
+	CloseHandle(file);
+	return (uintptr_t)section;
+}
+
+static void open_without_right(void *arg)
+{
+	HANDLE section;
+	DWORD error;
+
+	(void)arg;
+	ntmem_engine();
+	if (setegid(NOBODY) || seteuid(NOBODY))
+		_exit(1);
+	SetLastError(UNTOUCHED);
+	section = OpenFileMappingA(FILE_MAP_READ, FALSE, NAME);
+	error = GetLastError();
+	if (seteuid(0) || section || error != ERROR_ACCESS_DENIED)
+		_exit(2);
+}
+
+START_TEST(a_file_that_one_may_not_open)
+{
+	if (geteuid())
+		return;
+	ck_assert_uint_ne(peer_call(&first, create_and_become_nobody, 0), 0);
+	ck_assert_int_eq(in_child(open_without_right, NULL), 0);
+}
+END_TEST
+
 /* What fails leaves nothing behind, and takes no name away. */
 START_TEST(failures_on_the_way)
 {
@@ -628,6 +664,7 @@ TCase *section_names_tests(void)
 	tcase_add_test(tests, a_name_that_is_something_elses);
 	tcase_add_test(tests, a_descriptor_from_another_process);
 	tcase_add_test(tests, processes_that_one_may_not_look_into);
+	tcase_add_test(tests, a_file_that_one_may_not_open);
 	tcase_add_test(tests, failures_on_the_way);
 	return tests;
 }
