@@ -27,6 +27,9 @@ static bool no_section_works(void)
 					PAGE_READWRITE, 0, PAGE, NULL)) &&
 	       fails(CreateFileMappingA(file, NULL, PAGE_READONLY, 0, PAGE,
 					NULL)) &&
+	       fails(CreateFileMappingA(INVALID_HANDLE_VALUE, NULL,
+					PAGE_READWRITE | SEC_COMMIT |
+					SEC_LARGE_PAGES, 0, 2 << 20, NULL)) &&
 	       fails(OpenFileMappingA(FILE_MAP_READ, FALSE, "unit: none"));
 }
 
