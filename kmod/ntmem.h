@@ -264,7 +264,7 @@ struct ntmem_counts {
  * @dead: a fork could not even begin; every access is SIGBUS
  * @map_task: who maps @file just now; nobody else may, and at no other offset
  * @map_nofork: what is being mapped is not for a forked child
- * @remap_start: range that ntmem itself maps anew, see ntmem_map_exec();
+ * @remap_start: range that ntmem itself maps anew, see ntmem_remap_inside();
  * @remap_end:	its ->close must release nothing
  * @remap_task: who does it
  * @user: who pays
@@ -399,6 +399,8 @@ struct ntmem_place {
 int ntmem_place_new(struct ntmem_space *space, struct ntmem_region *region,
 		    const struct ntmem_place *place);
 int ntmem_place_at(struct ntmem_space *space, struct ntmem_region *region);
+int ntmem_place_over(struct ntmem_region *region);
+int ntmem_place_plain(struct ntmem_region *region);
 int ntmem_map_exec(struct ntmem_region *region, bool exec);
 bool ntmem_is_ours(const struct ntmem_space *space,
 		   const struct vm_area_struct *vma);
@@ -646,6 +648,8 @@ int ntmem_replace(struct ntmem_space *space, struct ntmem_reserve *reserve,
 		  unsigned long first);
 int ntmem_placeholder_preserve(struct ntmem_space *space, unsigned long start,
 			       unsigned long end, bool view, gfp_t gfp);
+int ntmem_placeholder_plain(struct ntmem_space *space, unsigned long start,
+			    unsigned long end);
 int ntmem_placeholder_coalesce(struct ntmem_space *space, unsigned long start,
 			       unsigned long end);
 

@@ -42,6 +42,7 @@
  * @start: first byte
  * @end: byte behind the last
  * @mapped: how much of it has a VMA; less than all, nothing is carved from it
+ * @rest: what is behind a placeholder that is plain now; not in nr_arenas
  *
  * Forgotten, its reservations not, when user space unmaps a part of it.
  */
@@ -50,6 +51,7 @@ struct ntmem_arena {
 	unsigned long start;
 	unsigned long end;
 	unsigned long mapped;
+	bool rest;
 };
 
 /* The highest address that a reservation may use, inclusive. */
@@ -91,7 +93,18 @@ struct ntmem_mapping {
 	unsigned long flags;		/* MAP_* */
 	bool nofork;
 	bool exec;
+	bool plain;			/* no access, and not ours */
 };
+
+static int ntmem_map_plain(const struct ntmem_mapping *map)
+{
+	unsigned long addr;
+
+	addr = vm_mmap(NULL, map->start, map->end - map->start, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | map->flags,
+		       0);
+	return IS_ERR_VALUE(addr) ? ntmem_map_error(addr, map->flags) : 0;
+}
 
 /* With the space's mm as the current one. */
 static int ntmem_map_inside(void *data)
@@ -404,6 +417,14 @@ static int ntmem_arenas_carve(struct ntmem_space *space,
 	return err;
 }
 
+static void ntmem_arena_drop(struct ntmem_space *space,
+			     struct ntmem_arena *arena)
+{
+	list_del(&arena->node);
+	space->nr_arenas -= !arena->rest;
+	kfree(arena);
+}
+
 /* User space unmapped [start, end): carve nothing from there any more. */
 void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
 		       unsigned long end)
@@ -411,13 +432,51 @@ void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
 	struct ntmem_arena *arena, *next;
 
 	mutex_lock(&space->arena_lock);
-	list_for_each_entry_safe(arena, next, &space->arenas, node) {
-		if (arena->start < end && arena->end > start) {
-			list_del(&arena->node);
-			space->nr_arenas--;
-			kfree(arena);
-		}
+	list_for_each_entry_safe(arena, next, &space->arenas, node)
+		if (arena->start < end && arena->end > start)
+			ntmem_arena_drop(space, arena);
+	mutex_unlock(&space->arena_lock);
+}
+
+/* Of one in which [start, end) is another's now, what is in front and behind. */
+static void ntmem_arena_cut(struct ntmem_space *space,
+			    struct ntmem_arena *arena, unsigned long start,
+			    unsigned long end, struct ntmem_arena **spare)
+{
+	bool whole = arena->mapped == arena->end - arena->start;
+	struct ntmem_arena *rest = *spare;
+
+	/* Of a child's, which is not all there, nothing is carved anyway. */
+	if (!whole || (start <= arena->start && end >= arena->end)) {
+		ntmem_arena_drop(space, arena);
+		return;
 	}
+	if (start <= arena->start) {
+		arena->start = end;
+	} else {
+		if (end < arena->end) {
+			*rest = *arena;
+			rest->start = end;
+			rest->mapped = rest->end - end;
+			rest->rest = true;
+			list_add(&rest->node, &arena->node);
+			*spare = NULL;
+		}
+		arena->end = start;
+	}
+	arena->mapped = arena->end - arena->start;
+}
+
+/* [start, end) is mapped by another; spare is for the one arena that it splits. */
+static void ntmem_arenas_cut(struct ntmem_space *space, unsigned long start,
+			     unsigned long end, struct ntmem_arena **spare)
+{
+	struct ntmem_arena *arena, *next;
+
+	mutex_lock(&space->arena_lock);
+	list_for_each_entry_safe(arena, next, &space->arenas, node)
+		if (arena->start < end && arena->end > start)
+			ntmem_arena_cut(space, arena, start, end, spare);
 	mutex_unlock(&space->arena_lock);
 }
 
@@ -439,7 +498,7 @@ static void ntmem_arena_copy(struct ntmem_space *to,
 		return;
 	copy->mapped = mapped;
 	list_add_tail(&copy->node, &to->arenas);
-	to->nr_arenas++;
+	to->nr_arenas += !copy->rest;
 }
 
 /*
@@ -467,11 +526,11 @@ void ntmem_arenas_free(struct ntmem_space *space)
 /* ---------------------------------------------------------- placement --- */
 
 /*
- * Maps a range of ours anew; the core's ->close must not take it for lost. When
- * the core finds no memory after it has taken the old mapping away, it leaves
- * a gap, which nobody may be left with: that is mapped. -EEXIST there means
- * that the old mapping has stayed. Who is killed while he waits for mmap_lock
- * has changed nothing.
+ * Maps a range of ours anew, as ours or plain, or what is plain as ours; the
+ * core's ->close must not take it for lost. When the core finds no memory after
+ * it has taken the old mapping away, it leaves a gap, which nobody may be left
+ * with: that is mapped, as ours. -EEXIST there means that the old mapping has
+ * stayed. Who is killed while he waits for mmap_lock has changed nothing.
  */
 static int ntmem_remap_inside(void *data)
 {
@@ -483,15 +542,18 @@ static int ntmem_remap_inside(void *data)
 	space->remap_end = map.end;
 	WRITE_ONCE(space->remap_task, current);
 	map.flags = MAP_FIXED;
-	err = ntmem_map_inside(&map);
+	err = map.plain ? ntmem_map_plain(&map) : ntmem_map_inside(&map);
 	map.flags = MAP_FIXED_NOREPLACE;
 	for (tries = 0; err && err != -EINTR && tries < NTMEM_PLACE_TRIES;
 	     tries++) {
 		gap = ntmem_map_inside(&map);
-		if (!gap)
-			err = 0;
-		else if (gap == -EEXIST)
+		if (gap == -EEXIST)
 			break;
+		if (gap)
+			continue;
+		if (map.plain)
+			break;
+		err = 0;
 	}
 	WRITE_ONCE(space->remap_task, NULL);
 	/* What was there may be gone all the same. */
@@ -798,4 +860,87 @@ void ntmem_unplace(struct ntmem_space *space, unsigned long start,
 			ntmem_unmap(space, lo, hi);
 		}
 	}
+}
+
+/* ---------------------------------------------------------------- plain --- */
+
+/**
+ * ntmem_place_plain() - leave a placeholder's addresses to a plain mapping
+ * @region: the caller has a reference
+ *
+ * Return: 0, and the region is gone; -ENOENT when user space has unmapped it
+ * meanwhile; else it is what it was, unless there was no memory at all.
+ */
+int ntmem_place_plain(struct ntmem_region *region)
+{
+	struct ntmem_mapping map = {
+		.space = region->space, .start = region->start,
+		.end = region->end, .nofork = region->nofork,
+		.exec = region->exec, .plain = true,
+	};
+	struct ntmem_arena *spare;
+	int err;
+
+	lockdep_assert_held(&region->space->map_lock);
+	spare = kmalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
+	if (!spare)
+		return -ENOMEM;
+	ntmem_stop_point("plain");
+	err = ntmem_remap_inside(&map);
+	/* Unmapped, it was killed before that, and what is mapped is a hole. */
+	if (!err && READ_ONCE(region->dying)) {
+		ntmem_unmap_inside(&map);
+		err = -ENOENT;
+	}
+	if (!err) {
+		ntmem_arenas_cut(map.space, map.start, map.end, &spare);
+		ntmem_region_kill(region, false);
+	}
+	kfree(spare);
+	return err;
+}
+
+/* Does every page of [start, end) have a VMA, and none of ours? */
+static int ntmem_look_plain(struct ntmem_space *space, unsigned long start,
+			    unsigned long end)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	while (start < end) {
+		vma = find_vma(mm, start);
+		if (!vma || vma->vm_start > start || ntmem_is_ours(space, vma))
+			break;
+		start = vma->vm_end;
+	}
+	mmap_read_unlock(mm);
+	return start < end ? -ENOENT : 0;
+}
+
+/**
+ * ntmem_place_over() - publish a placeholder in the place of plain mappings
+ * @region: new, with @start and @end
+ *
+ * Return: 0; -EEXIST when a part of the range is reserved; -ENOENT when a part
+ * is not mapped; else the mappings are there still, unless there was no memory
+ * at all.
+ */
+int ntmem_place_over(struct ntmem_region *region)
+{
+	struct ntmem_space *space = region->space;
+	unsigned long start = region->start, end = region->end;
+	int err;
+
+	err = ntmem_publish_at(region, start, end - start);
+	if (err)
+		return err;
+	err = ntmem_look_plain(space, start, end);
+	ntmem_stop_point("over");
+	if (!err)
+		err = ntmem_remap(space, start, end, region->nofork, false);
+	if (err)
+		ntmem_region_kill(region, false);
+	return err;
 }

@@ -270,6 +270,29 @@ int ntmem_placeholder_preserve(struct ntmem_space *space, unsigned long start,
 	return err;
 }
 
+/* ----------------------------------------------------------------- plain --- */
+
+/**
+ * ntmem_placeholder_plain() - RELEASE with PLAIN
+ * @space: in which, the caller's own; its map_lock is held
+ * @start: first byte
+ * @end: byte behind the last
+ */
+int ntmem_placeholder_plain(struct ntmem_space *space, unsigned long start,
+			    unsigned long end)
+{
+	struct ntmem_region *region = ntmem_placeholder_lock(space, start, end);
+	int err;
+
+	if (!region)
+		return -ENOENT;
+	refcount_inc(&region->refs);
+	ntmem_region_unlock(region, true);
+	err = ntmem_place_plain(region);
+	ntmem_region_put(region);
+	return err;
+}
+
 /* -------------------------------------------------------------- coalesce --- */
 
 /* What placeholders side by side have, each or all. */

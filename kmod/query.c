@@ -173,6 +173,7 @@ void ntmem_info(struct ntmem_space *space, struct ntmem_info *info)
 			    NTMEM_FEATURE_RESET | NTMEM_FEATURE_WATCH |
 			    NTMEM_FEATURE_PLACEHOLDER | NTMEM_FEATURE_SECTION |
 			    NTMEM_FEATURE_LIMIT |
+			    NTMEM_FEATURE_PLAIN |
 			    (NTMEM_HAS_OWNERS ? NTMEM_FEATURE_REMOTE : 0),
 		.page_size = PAGE_SIZE,
 		.granularity = READ_ONCE(space->granularity),

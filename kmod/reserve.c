@@ -12,9 +12,8 @@
 				 NTMEM_RESERVE_NOFORK | \
 				 NTMEM_RESERVE_WATCH | \
 				 NTMEM_RESERVE_PLACEHOLDER | \
-				 NTMEM_RESERVE_REPLACE)
-#define NTMEM_RELEASE_FLAGS	(NTMEM_RELEASE_PRESERVE | \
-				 NTMEM_RELEASE_COALESCE)
+				 NTMEM_RESERVE_REPLACE | \
+				 NTMEM_RESERVE_PLAIN)
 #define NTMEM_VIEW_FLAGS	(NTMEM_RESERVE_TOP_DOWN | \
 				 NTMEM_RESERVE_NOFORK | \
 				 NTMEM_RESERVE_REPLACE)
@@ -54,7 +53,11 @@ static int ntmem_check_flags(const struct ntmem_reserve *reserve)
 	if (flags & NTMEM_RESERVE_PLACEHOLDER &&
 	    (reserve->prot != NTMEM_PAGE_NOACCESS ||
 	     flags & ~(NTMEM_RESERVE_PLACEHOLDER | NTMEM_RESERVE_TOP_DOWN |
-		       NTMEM_RESERVE_NOFORK)))
+		       NTMEM_RESERVE_NOFORK | NTMEM_RESERVE_PLAIN)))
+		return -EINVAL;
+	if (flags & NTMEM_RESERVE_PLAIN &&
+	    (!(flags & NTMEM_RESERVE_PLACEHOLDER) || !reserve->addr ||
+	     flags & NTMEM_RESERVE_TOP_DOWN))
 		return -EINVAL;
 	if (flags & NTMEM_RESERVE_REPLACE &&
 	    (!reserve->addr || flags & NTMEM_RESERVE_TOP_DOWN))
@@ -120,6 +123,18 @@ static int ntmem_reserve_at(struct ntmem_space *space,
 	return err;
 }
 
+/* Of exactly the pages that are named, in the caller's own space. */
+static int ntmem_reserve_over(struct ntmem_space *space,
+			      struct ntmem_region *region,
+			      const struct ntmem_reserve *reserve)
+{
+	if (space->mm != current->mm)
+		return -EOPNOTSUPP;
+	region->start = reserve->addr & PAGE_MASK;
+	region->end = PAGE_ALIGN(reserve->addr + reserve->size);
+	return ntmem_place_over(region);
+}
+
 /**
  * ntmem_region_wanted() - a region without a place, as a call wants it
  * @space: in which
@@ -161,7 +176,9 @@ static int ntmem_reserve_once(struct ntmem_space *space,
 	region = ntmem_region_wanted(space, reserve, segment, first);
 	if (!region)
 		return -ENOMEM;
-	if (reserve->addr)
+	if (reserve->flags & NTMEM_RESERVE_PLAIN)
+		err = ntmem_reserve_over(space, region, reserve);
+	else if (reserve->addr)
 		err = ntmem_reserve_at(space, region, reserve, exec);
 	else
 		err = ntmem_reserve_new(space, region, reserve, exec);
@@ -247,14 +264,34 @@ int ntmem_reserve(struct ntmem_space *space, struct ntmem_reserve *reserve)
 	return 0;
 }
 
+/* By its flags, of which there may be one. */
+static int ntmem_release_locked(struct ntmem_space *space, unsigned long addr,
+				unsigned long size, u32 flags)
+{
+	switch (flags) {
+	case NTMEM_RELEASE_PRESERVE:
+		return ntmem_placeholder_preserve(space, addr, addr + size,
+						  false, GFP_KERNEL_ACCOUNT);
+	case NTMEM_RELEASE_COALESCE:
+		return ntmem_placeholder_coalesce(space, addr, addr + size);
+	case NTMEM_RELEASE_PLAIN:
+		return space->mm == current->mm ?
+		       ntmem_placeholder_plain(space, addr, addr + size) :
+		       -EOPNOTSUPP;
+	case 0:
+		return ntmem_region_release(space, addr, size, false);
+	default:
+		return -EINVAL;
+	}
+}
+
 int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 {
 	unsigned long addr = range->addr & PAGE_MASK;
 	u64 size = range->size;
 	int err;
 
-	if (range->prot || range->flags & ~NTMEM_RELEASE_FLAGS ||
-	    range->flags == NTMEM_RELEASE_FLAGS || (range->flags && !size))
+	if (range->prot || (range->flags && !size))
 		return -EINVAL;
 	if (range->addr > space->top)
 		return -EINVAL;
@@ -266,13 +303,7 @@ int ntmem_release(struct ntmem_space *space, const struct ntmem_range *range)
 	}
 	if (mutex_lock_killable(&space->map_lock))
 		return -EINTR;
-	if (range->flags & NTMEM_RELEASE_PRESERVE)
-		err = ntmem_placeholder_preserve(space, addr, addr + size,
-						 false, GFP_KERNEL_ACCOUNT);
-	else if (range->flags & NTMEM_RELEASE_COALESCE)
-		err = ntmem_placeholder_coalesce(space, addr, addr + size);
-	else
-		err = ntmem_region_release(space, addr, size, false);
+	err = ntmem_release_locked(space, addr, size, range->flags);
 	mutex_unlock(&space->map_lock);
 	return err;
 }

@@ -298,7 +298,7 @@ TEST_F(abi, unknown_flags)
 		};
 		unsigned int i;
 
-		if (flag > NTMEM_RESERVE_REPLACE)
+		if (flag > NTMEM_RESERVE_PLAIN)
 			ASSERT_UNCHANGED(EINVAL, nt_call(self->fd,
 							 NTMEM_IOC_RESERVE,
 							 &reserve));
@@ -320,7 +320,7 @@ TEST_F(abi, unknown_flags)
 			};
 
 			if (ranges[i] == NTMEM_IOC_RELEASE &&
-			    flag <= NTMEM_RELEASE_COALESCE)
+			    flag <= NTMEM_RELEASE_PLAIN)
 				continue;
 			ASSERT_UNCHANGED(EINVAL, nt_call(self->fd, ranges[i],
 							 &range));

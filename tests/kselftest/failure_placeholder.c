@@ -179,6 +179,77 @@ CASE(back_shared) {
 };
 
 /* ------------------------------------------------------------------------
+ * Plain, and back: of the middle of an arena, and of its own mapping.
+ */
+static void middle(struct step *s)
+{
+	placeholder(s);
+	CHECK(!split(s, s->base + PART));
+	s->base += PART;
+}
+
+static int make_plain(struct step *s)
+{
+	return nt_release_as(s->fd, s->base, PART, NTMEM_RELEASE_PLAIN);
+}
+
+static bool is_foreign(const struct step *s, __u64 addr)
+{
+	struct ntmem_query q;
+
+	return !nt_query(s->fd, addr, &q) && q.state == NTMEM_STATE_FOREIGN;
+}
+
+static void is_plain(struct step *s)
+{
+	CHECK(is_foreign(s, s->base));
+	CHECK(is_foreign(s, s->base + PART - PAGE));
+	CHECK(!munmap(nt_ptr(s->base), PART));
+}
+
+static void plain(struct step *s)
+{
+	middle(s);
+	CHECK(!make_plain(s));
+}
+
+static int take_over(struct step *s)
+{
+	__u64 addr = s->base;
+
+	return nt_reserve(s->fd, &addr, PART, NOACCESS,
+			  NTMEM_RESERVE_PLACEHOLDER | NTMEM_RESERVE_PLAIN);
+}
+
+static void is_taken_over(struct step *s)
+{
+	CHECK(nt_is_placeholder(s->fd, s->base, PART));
+	CHECK(!replace(s, PART, RW));
+	CHECK(!nt_poke(s->base, 1));
+}
+
+/* Only without any memory the addresses may be lost. */
+static void plain_or_gone(struct step *s, int error)
+{
+	(void)error;
+	unchanged(s);
+	if (s->times == ALL && nt_is_free(s->fd, s->base))
+		s->over = true;
+	else
+		CHECK(is_foreign(s, s->base));
+}
+
+CASE(plain) {
+	.setup = middle, .run = make_plain, .done = is_plain,
+	.failed = unchanged_or_gone,
+};
+
+CASE(over) {
+	.setup = plain, .run = take_over, .done = is_taken_over,
+	.failed = plain_or_gone,
+};
+
+/* ------------------------------------------------------------------------
  * RESERVE over the holes of an arena.
  */
 static void holes(struct step *s)

@@ -6,12 +6,15 @@
 #include "ntmem_test.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define PLACEHOLDER	NTMEM_RESERVE_PLACEHOLDER
 #define REPLACE		NTMEM_RESERVE_REPLACE
 #define COMMIT		NTMEM_RESERVE_COMMIT
 #define PRESERVE	NTMEM_RELEASE_PRESERVE
 #define COALESCE	NTMEM_RELEASE_COALESCE
+#define PLAIN		NTMEM_RELEASE_PLAIN
+#define OVER		NTMEM_RESERVE_PLAIN
 
 #define SIZE	(16 * PAGE)
 
@@ -109,7 +112,7 @@ TEST_F(placeholder, bad_arguments)
 	ASSERT_UNCHANGED(EINVAL, replace(self->fd, self->base, 0, RW, 0));
 	ASSERT_UNCHANGED(EINVAL, replace(self->fd, self->base, SIZE, 0, 0));
 	ASSERT_UNCHANGED(EINVAL, replace(self->fd, self->base, SIZE, RW,
-					 1U << 6));
+					 1U << 7));
 	r.align = 2 * MIB;
 	ASSERT_UNCHANGED(EINVAL, nt_call(self->fd, NTMEM_IOC_RESERVE, &r));
 }
@@ -124,7 +127,7 @@ TEST_F(placeholder, bad_releases)
 	ASSERT_UNCHANGED(EINVAL, coalesce(self->fd, self->base, 0));
 	ASSERT_UNCHANGED(EINVAL, nt_release_as(self->fd, self->base, PAGE,
 					       PRESERVE | COALESCE));
-	ASSERT_UNCHANGED(EINVAL, nt_release_as(self->fd, self->base, PAGE, 4));
+	ASSERT_UNCHANGED(EINVAL, nt_release_as(self->fd, self->base, PAGE, 8));
 	ASSERT_UNCHANGED(EINVAL, split(self->fd, self->base, NONE - PAGE));
 	ASSERT_UNCHANGED(EINVAL, nt_call(self->fd, NTMEM_IOC_RELEASE, &r));
 	r.prot = 0;
@@ -515,6 +518,264 @@ TEST_F(placeholder, many)
 	ASSERT_TRUE(nt_is_placeholder(self->fd, at, size));
 	ASSERT_EQ(0, nt_release(self->fd, at, 0));
 	ASSERT_TRUE(nt_is_free(self->fd, at));
+}
+
+/* ----------------------------------------------------------------- plain --- */
+
+static int plain(int fd, __u64 addr, __u64 size)
+{
+	return nt_release_as(fd, addr, size, PLAIN);
+}
+
+static int over(int fd, __u64 addr, __u64 size, __u32 flags)
+{
+	__u64 base = addr;
+	int error = nt_reserve(fd, &base, size, NOACCESS,
+			       PLACEHOLDER | OVER | flags);
+
+	return error ? error : base == (addr & ~(PAGE - 1)) ? 0 : EBADMSG;
+}
+
+/* Is the page nobody's whom mmap(2) would respect? */
+static bool can_map(__u64 addr)
+{
+	void *at = mmap(nt_ptr(addr), PAGE, PROT_READ, MAP_PRIVATE |
+			MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	return at != MAP_FAILED && !munmap(at, PAGE);
+}
+
+/* A file's pages, all 7, over what is there. */
+static bool map_file(__u64 addr, __u64 size)
+{
+	int fd = memfd_create("file", MFD_CLOEXEC);
+	void *at;
+
+	if (ftruncate(fd, size))
+		return false;
+	at = mmap(nt_ptr(addr), size, PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_FIXED, fd, 0);
+	close(fd);
+	if (at == MAP_FAILED)
+		return false;
+	memset(at, 7, size);
+	return true;
+}
+
+TEST_F(placeholder, plain_and_back)
+{
+	struct ntmem_info info;
+	struct ntmem_query q;
+	int i;
+
+	ASSERT_EQ(0, nt_info(self->fd, &info));
+	ASSERT_TRUE(info.features & NTMEM_FEATURE_PLAIN);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, plain(self->fd, self->base, SIZE));
+		ASSERT_EQ(0, nt_info(self->fd, &info));
+		ASSERT_EQ(0ULL, info.space_reserved);
+		ASSERT_EQ(0, nt_query(self->fd, self->base, &q));
+		ASSERT_EQ((__u32)NTMEM_STATE_FOREIGN, q.state);
+		ASSERT_EQ((__u32)NOACCESS, q.prot);
+		ASSERT_EQ((__u32)NTMEM_TYPE_PRIVATE, q.type);
+		ASSERT_FALSE(can_map(self->base));
+		ASSERT_FALSE(can_map(self->base + SIZE - PAGE));
+		ASSERT_EQ(-SIGSEGV, nt_peek(self->base));
+		ASSERT_UNCHANGED(ENOENT, nt_release(self->fd, self->base, 0));
+		ASSERT_UNCHANGED(ENOENT, split(self->fd, self->base, PAGE));
+		ASSERT_TRUE(map_file(self->base, SIZE));
+		ASSERT_EQ(7, nt_peek(self->base + SIZE - 1));
+		ASSERT_EQ(0, over(self->fd, self->base, SIZE, 0));
+		ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, SIZE));
+		ASSERT_EQ(-SIGSEGV, nt_peek(self->base));
+		ASSERT_EQ(0, nt_info(self->fd, &info));
+		ASSERT_EQ(SIZE, info.space_reserved);
+		ASSERT_EQ(0, replace(self->fd, self->base, SIZE, RW, COMMIT));
+		ASSERT_TRUE(nt_all(self->base, SIZE, 0));
+		ASSERT_EQ(0, split(self->fd, self->base, SIZE));
+	}
+	ASSERT_EQ(0, nt_release(self->fd, self->base, 0));
+	ASSERT_TRUE(nt_is_free(self->fd, self->base));
+	ASSERT_TRUE(can_map(self->base));
+}
+
+/* Parts are plain each for itself, and join those that never were. */
+TEST_F(placeholder, a_part_is_plain)
+{
+	__u64 part = self->base + 4 * PAGE;
+
+	ASSERT_EQ(0, split(self->fd, part, 2 * PAGE));
+	ASSERT_EQ(0, plain(self->fd, part + 7, 2 * PAGE - 7));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, 4 * PAGE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, part + 2 * PAGE, 10 * PAGE));
+	ASSERT_UNCHANGED(ENOENT, coalesce(self->fd, self->base, SIZE));
+	ASSERT_TRUE(map_file(part, 2 * PAGE));
+	ASSERT_EQ(0, over(self->fd, part + 7, 2 * PAGE - 7, 0));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, part, 2 * PAGE));
+	ASSERT_EQ(0, coalesce(self->fd, self->base, SIZE));
+	ASSERT_EQ(0, replace(self->fd, self->base, SIZE, RX, COMMIT));
+	ASSERT_EQ(0, nt_peek(part));
+	ASSERT_EQ(0, split(self->fd, self->base, SIZE));
+	/* Of what may be executed, too. */
+	ASSERT_EQ(0, plain(self->fd, self->base, SIZE));
+	ASSERT_FALSE(can_map(self->base));
+	ASSERT_EQ(0, over(self->fd, self->base, SIZE, 0));
+}
+
+TEST_F(placeholder, what_does_not_become_plain)
+{
+	__u64 at = self->base, reserved = nt_any(self->fd, SIZE, 0);
+
+	ASSERT_UNCHANGED(EINVAL, plain(self->fd, at, 0));
+	ASSERT_UNCHANGED(EINVAL, nt_release_as(self->fd, at, SIZE,
+					       PLAIN | PRESERVE));
+	ASSERT_UNCHANGED(EINVAL, nt_release_as(self->fd, at, SIZE,
+					       PLAIN | COALESCE));
+	ASSERT_UNCHANGED(ENOENT, plain(self->fd, at, SIZE - PAGE));
+	ASSERT_UNCHANGED(ENOENT, plain(self->fd, at, SIZE + PAGE));
+	ASSERT_UNCHANGED(ENOENT, plain(self->fd, at + PAGE, SIZE - PAGE));
+	ASSERT_UNCHANGED(ENOENT, plain(self->fd, reserved, SIZE));
+	ASSERT_UNCHANGED(ENOENT, plain(self->fd, WANTED, SIZE));
+	ASSERT_EQ(0, split(self->fd, at, PAGE));
+	ASSERT_UNCHANGED(ENOENT, plain(self->fd, at, SIZE));
+	ASSERT_EQ(0, replace(self->fd, at, PAGE, RW, 0));
+	ASSERT_UNCHANGED(ENOENT, plain(self->fd, at, PAGE));
+}
+
+TEST_F(placeholder, what_is_not_taken_over)
+{
+	struct ntmem_reserve r = {
+		.addr = WANTED, .size = PAGE, .prot = NOACCESS,
+		.flags = PLACEHOLDER | OVER, .align = 2 * MIB,
+	};
+	void *at = mmap(nt_ptr(WANTED), 3 * PAGE, PROT_READ, MAP_PRIVATE |
+			MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	__u64 wanted = WANTED, zero = 0;
+
+	ASSERT_EQ(nt_ptr(WANTED), at);
+	ASSERT_EQ(0, munmap(at + 2 * PAGE, PAGE));
+	ASSERT_UNCHANGED(ENOENT, over(self->fd, WANTED, 3 * PAGE, 0));
+	ASSERT_UNCHANGED(ENOENT, over(self->fd, WANTED + PAGE, 2 * PAGE, 0));
+	ASSERT_UNCHANGED(ENOENT, over(self->fd, WANTED - PAGE, 2 * PAGE, 0));
+	/* What was never reserved of an arena. */
+	ASSERT_UNCHANGED(ENOENT, over(self->fd, self->base + SIZE, PAGE, 0));
+	ASSERT_UNCHANGED(EEXIST, over(self->fd, self->base, SIZE, 0));
+	ASSERT_UNCHANGED(EEXIST, over(self->fd, self->base, PAGE, 0));
+	ASSERT_UNCHANGED(EINVAL, over(self->fd, WANTED, 0, 0));
+	ASSERT_UNCHANGED(EINVAL, over(self->fd, WANTED, PAGE, COMMIT));
+	ASSERT_UNCHANGED(EINVAL, over(self->fd, WANTED, PAGE, REPLACE));
+	ASSERT_UNCHANGED(EINVAL, over(self->fd, WANTED, PAGE,
+				      NTMEM_RESERVE_TOP_DOWN));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve(self->fd, &zero, PAGE, NOACCESS,
+					    PLACEHOLDER | OVER));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve(self->fd, &wanted, PAGE, RW,
+					    PLACEHOLDER | OVER));
+	ASSERT_UNCHANGED(EINVAL, nt_reserve(self->fd, &wanted, PAGE, NOACCESS,
+					    OVER));
+	ASSERT_UNCHANGED(EINVAL, nt_call(self->fd, NTMEM_IOC_RESERVE, &r));
+	ASSERT_EQ(0, nt_peek(WANTED));
+	ASSERT_EQ(0, nt_peek(WANTED + PAGE));
+	/* More mappings than one, rounded to pages only. */
+	ASSERT_EQ(0, mprotect(at, PAGE, PROT_NONE));
+	ASSERT_EQ(0, over(self->fd, WANTED + 1, 2 * PAGE - 1, 0));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, WANTED, 2 * PAGE));
+}
+
+#ifndef SYS_mseal
+#define SYS_mseal	462
+#endif
+
+TEST_F(placeholder, a_sealed_mapping_stays)
+{
+	void *at = mmap(nt_ptr(WANTED), 2 * PAGE, PROT_READ, MAP_PRIVATE |
+			MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	ASSERT_EQ(nt_ptr(WANTED), at);
+	if (syscall(SYS_mseal, at + PAGE, PAGE, 0))
+		SKIP(return, "mseal: %s", strerror(errno));
+	ASSERT_UNCHANGED(EACCES, over(self->fd, WANTED, 2 * PAGE, 0));
+	ASSERT_EQ(0, nt_peek(WANTED));
+	ASSERT_EQ(0, nt_peek(WANTED + PAGE));
+	ASSERT_EQ(0, syscall(SYS_mseal, self->base, SIZE, 0));
+	ASSERT_UNCHANGED(EACCES, plain(self->fd, self->base, SIZE));
+}
+
+/* The rest of an arena is reserved from as before. */
+TEST_F(placeholder, plain_leaves_the_arena)
+{
+	__u64 first = self->base, at, i;
+
+	for (i = 0; i < 100; i++) {
+		at = placeholder(self->fd, 0, SIZE);
+		ASSERT_NE(0ULL, at);
+		ASSERT_GT(100 * MIB, at > first ? at - first : first - at);
+		ASSERT_EQ(0, plain(self->fd, at, SIZE));
+		ASSERT_EQ(0, i % 2 ? munmap(nt_ptr(at), SIZE) :
+				     over(self->fd, at, SIZE, 0));
+	}
+	/* Nor is anything carved where it is not any more. */
+	ASSERT_EQ(0, plain(self->fd, first, SIZE));
+	for (i = 0; i < 100; i++) {
+		at = nt_block(self->fd, PAGE, RW);
+		ASSERT_EQ(0, nt_poke(at, 7));
+	}
+	ASSERT_EQ(-SIGSEGV, nt_peek(first));
+}
+
+/* At the limit of address space nothing more is needed. */
+TEST_F(placeholder, plain_within_limits)
+{
+	struct rlimit limit = {
+		.rlim_cur = nt_kb_line("/proc/self/status", "VmSize:"),
+	};
+
+	limit.rlim_max = limit.rlim_cur;
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
+	ASSERT_EQ(0, plain(self->fd, self->base, SIZE));
+	ASSERT_EQ(0, over(self->fd, self->base, SIZE, 0));
+}
+
+struct family {
+	__u64 plain, over, nofork;
+};
+
+/* A plain one is the child's as well, and it can take it over. */
+static int child_of_plain(void *data)
+{
+	const struct family *f = data;
+	int fd = open("/dev/ntmem", O_RDWR | O_CLOEXEC);
+
+	CHECK(nt_peek(f->plain) == 7);
+	CHECK(!over(fd, f->plain, SIZE, 0));
+	CHECK(nt_is_placeholder(fd, f->plain, SIZE));
+	CHECK(nt_is_placeholder(fd, f->over, SIZE));
+	CHECK(nt_is_free(fd, f->nofork));
+	CHECK(!plain(fd, f->plain, SIZE));
+	CHECK(!plain(fd, f->over, SIZE));
+	CHECK(!can_map(f->plain) && !can_map(f->over));
+	CHECK(nt_block(fd, PAGE, RW));
+	CHECK(!over(fd, f->over, SIZE, 0));
+	CHECK(!nt_release(fd, f->over, 0));
+	return 0;
+}
+
+TEST_F(placeholder, fork_of_plain_ones)
+{
+	struct family f = { .plain = self->base };
+
+	f.over = placeholder(self->fd, 0, SIZE);
+	f.nofork = placeholder(self->fd, 0, SIZE);
+	ASSERT_EQ(0, plain(self->fd, f.plain, SIZE));
+	ASSERT_TRUE(map_file(f.plain, SIZE));
+	ASSERT_EQ(0, plain(self->fd, f.over, SIZE));
+	ASSERT_EQ(0, over(self->fd, f.over, SIZE, 0));
+	ASSERT_EQ(0, plain(self->fd, f.nofork, SIZE));
+	ASSERT_EQ(0, over(self->fd, f.nofork, SIZE, NTMEM_RESERVE_NOFORK));
+	ASSERT_EQ(0, nt_in_child(child_of_plain, &f));
+	ASSERT_EQ(7, nt_peek(f.plain));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, f.over, SIZE));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, f.nofork, SIZE));
+	ASSERT_EQ(0, over(self->fd, f.plain, SIZE, 0));
 }
 
 TEST_HARNESS_MAIN

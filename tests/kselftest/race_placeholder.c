@@ -216,4 +216,115 @@ TEST_F(race_placeholder, released_before_it_is_undone)
 	ASSERT_EQ(0, nt_release(self->fd, base + size / 2 + PAGE, 0));
 }
 
+/* ----------------------------------------------------------------- plain --- */
+
+static int become_plain(struct racer *r)
+{
+	return nt_release_as(r->fd, r->addr, r->size, NTMEM_RELEASE_PLAIN);
+}
+
+static int take_over(struct racer *r)
+{
+	__u64 addr = r->addr;
+
+	return nt_reserve(r->fd, &addr, r->size, NOACCESS,
+			  NTMEM_RESERVE_PLACEHOLDER | NTMEM_RESERVE_PLAIN);
+}
+
+/* What was unmapped first is not there again, plain. */
+TEST_F(race_placeholder, munmap_before_plain)
+{
+	self->first.run = become_plain;
+	self->first.size = HALF;
+	self->other.run = unmap;
+	self->other.size = HALF;
+	ASSERT_TRUE(race(&self->first, "plain", &self->other));
+	ASSERT_EQ(0, self->other.result);
+	ASSERT_EQ(ENOENT, self->first.result);
+	ASSERT_TRUE(nt_is_free(self->fd, self->base));
+	ASSERT_EQ(0, nt_count_vmas(self->base, self->base + HALF));
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base + HALF, HALF));
+}
+
+static int reserve_there(struct racer *r)
+{
+	__u64 addr = r->addr;
+
+	return nt_reserve(r->fd, &addr, r->size, RW, NTMEM_RESERVE_COMMIT);
+}
+
+/* Nobody's it is at no time; then it is no reservation's. */
+TEST_F(race_placeholder, reserve_against_plain)
+{
+	self->first.run = become_plain;
+	self->first.size = HALF;
+	self->other.run = reserve_there;
+	self->other.size = HALF;
+	ASSERT_TRUE(race(&self->first, "plain", &self->other));
+	ASSERT_TRUE(self->other.waited);
+	ASSERT_EQ(0, self->first.result);
+	ASSERT_EQ(EEXIST, self->other.result);
+}
+
+/* Known, and not yet mapped: the child has what is mapped. */
+static int look_at_plain(void *data)
+{
+	const struct racer *r = data;
+	int fd = open("/dev/ntmem", O_RDWR);
+	struct ntmem_query q;
+
+	CHECK(!nt_query(fd, r->addr, &q));
+	CHECK(q.state == NTMEM_STATE_FOREIGN);
+	return 0;
+}
+
+static int fork_and_look(struct racer *r)
+{
+	return nt_in_child(look_at_plain, r);
+}
+
+TEST_F(race_placeholder, fork_before_it_is_taken_over)
+{
+	self->first.size = HALF;
+	ASSERT_EQ(0, become_plain(&self->first));
+	self->first.run = take_over;
+	self->other.run = fork_and_look;
+	ASSERT_TRUE(race(&self->first, "over", &self->other));
+	ASSERT_EQ(0, self->first.result);
+	ASSERT_EQ(0, self->other.result);
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, HALF));
+}
+
+/* Nothing can be there between the look at it and its end. */
+TEST_F(race_placeholder, replace_before_it_is_taken_over)
+{
+	self->first.size = HALF;
+	ASSERT_EQ(0, become_plain(&self->first));
+	self->first.run = take_over;
+	self->other.run = replace;
+	self->other.size = HALF;
+	ASSERT_TRUE(race(&self->first, "over", &self->other));
+	ASSERT_TRUE(self->other.waited);
+	ASSERT_EQ(0, self->first.result);
+	ASSERT_EQ(0, self->other.result);
+	ASSERT_EQ(0, nt_poke(self->base, 1));
+}
+
+/* Unmapped meanwhile it is mapped again, ours. */
+TEST_F(race_placeholder, munmap_before_it_is_taken_over)
+{
+	self->first.size = HALF;
+	ASSERT_EQ(0, become_plain(&self->first));
+	self->first.run = take_over;
+	self->other.run = unmap;
+	self->other.size = PAGE;
+	ASSERT_TRUE(race(&self->first, "over", &self->other));
+	ASSERT_EQ(0, self->first.result);
+	ASSERT_EQ(0, self->other.result);
+	ASSERT_TRUE(nt_is_placeholder(self->fd, self->base, HALF));
+	ASSERT_EQ(1, nt_count_vmas(self->base, self->base + HALF));
+	ASSERT_EQ(0, munmap(nt_ptr(self->base), HALF));
+	ASSERT_TRUE(nt_is_free(self->fd, self->base));
+}
+
 TEST_HARNESS_MAIN

@@ -131,6 +131,7 @@ TEST_F(remote, calls_that_are_not_for_it)
 	struct ntmem_fault fault;
 	int mine = nt_open_space(self->fd);
 	int handles[] = { self->handle, mine };
+	__u64 wanted = WANTED;
 	unsigned int i, nr;
 
 	for (i = 0; i < ARRAY_SIZE(handles); i++) {
@@ -153,6 +154,12 @@ TEST_F(remote, calls_that_are_not_for_it)
 					  _IO(NTMEM_IOC_MAGIC, NTMEM_NR_COMMIT),
 					  &s));
 	}
+	/* Nor what replaces mappings that are not ntmem's, of another process. */
+	ASSERT_EQ(EOPNOTSUPP, nt_release_as(self->handle, WANTED, PAGE,
+					    NTMEM_RELEASE_PLAIN));
+	ASSERT_EQ(EOPNOTSUPP, nt_reserve(self->handle, &wanted, PAGE, NOACCESS,
+					 NTMEM_RESERVE_PLACEHOLDER |
+					 NTMEM_RESERVE_PLAIN));
 }
 
 /* ------------------------------------------------------------------------

@@ -159,6 +159,7 @@ struct ntmem_info {
 #define NTMEM_FEATURE_SECTION	(1ULL << 5)	/* sections and views */
 #define NTMEM_FEATURE_REMOTE	(1ULL << 6)	/* OPEN_SPACE works */
 #define NTMEM_FEATURE_LIMIT	(1ULL << 7)	/* so does SET_LIMIT */
+#define NTMEM_FEATURE_PLAIN	(1ULL << 8)	/* so does PLAIN, in both calls */
 
 /* ------------------------------------------------------------------------
  * RESERVE: takes a range of address space, without memory.
@@ -205,6 +206,7 @@ struct ntmem_reserve {
 #define NTMEM_RESERVE_WATCH	(1U << 3)	/* writes are recorded, see WATCH */
 #define NTMEM_RESERVE_PLACEHOLDER (1U << 4)	/* see below */
 #define NTMEM_RESERVE_REPLACE	(1U << 5)	/* takes a placeholder's place */
+#define NTMEM_RESERVE_PLAIN	(1U << 6)	/* takes a plain mapping's place */
 
 /*
  * A placeholder keeps a range of addresses free for what will take its place:
@@ -212,7 +214,7 @@ struct ntmem_reserve {
  * way back, leave no moment in which anything else could get the addresses.
  *
  * RESERVE with PLACEHOLDER makes one; prot must be NOACCESS, and of the flags
- *	only TOP_DOWN and NOFORK may be given with it.
+ *	only TOP_DOWN, NOFORK and PLAIN may be given with it.
  * RESERVE with REPLACE makes a reservation of exactly one placeholder, whose
  *	addr and size are given, rounded to pages and not to the granularity;
  *	ENOENT when there is no such one. The limits must be 0, and so must
@@ -230,10 +232,26 @@ struct ntmem_reserve {
  *	lie side by side and together are exactly the range; else ENOENT. It
  *	is not for a forked child if one of them was not.
  *
+ * RELEASE with PLAIN, size not 0: exactly one placeholder is ntmem's no more; a
+ *	plain mapping without access has its addresses, private, anonymous, with
+ *	no swap reserved, over which mmap(2) with MAP_FIXED may map a file. A
+ *	forked child gets it, also where the placeholder was NOFORK. ENOENT for
+ *	any other range.
+ * RESERVE with PLACEHOLDER and PLAIN is the way back: a placeholder of exactly
+ *	the pages from addr to addr + size takes the place of all mappings
+ *	there, which are the process's own business, and whose content is gone.
+ *	EEXIST when a part is reserved, ENOENT when a part is not mapped or
+ *	is but left over from a reservation, EACCES when a part is sealed. TOP_DOWN
+ *	does not go with it, and the limits must be 0. Like munmap(2), it asks
+ *	nobody else who uses these addresses.
+ *	Both are EOPNOTSUPP when the space is not the caller's. Where the kernel
+ *	has no memory at all the addresses may be free afterwards (ENOMEM).
+ *
  * QUERY shows a placeholder as it does a reservation with nothing committed.
  */
 #define NTMEM_RELEASE_PRESERVE	(1U << 0)
 #define NTMEM_RELEASE_COALESCE	(1U << 1)
+#define NTMEM_RELEASE_PLAIN	(1U << 2)
 
 /* ------------------------------------------------------------------------
  * A range of one reservation. addr rounds down, addr + size up, to a page,
@@ -265,7 +283,8 @@ struct ntmem_reserve {
  *	page or more was lost (those read zero; all pages matter again).
  *
  * @prot is for COMMIT; in the others it must be 0.
- * @flags: RELEASE: NTMEM_RELEASE_PRESERVE or _COALESCE, see above; else 0.
+ * @flags: RELEASE: NTMEM_RELEASE_PRESERVE, _COALESCE or _PLAIN, see above;
+ *	else 0.
  */
 struct ntmem_range {
 	__u64 addr;
