@@ -182,8 +182,10 @@ const struct ntmem_engine *ntmem_engine_open_embedded(int *error)
 		good &= !strcmp(watch, "protect");
 		embedded.watch_mode = WATCH_BY_PROTECTION;
 	}
-	if (good)
+	if (good) {
 		embedded.limit = limit;
+		embedded.source = NULL;
+	}
 	ntmem_lock_give(&embedded.lock, &held);
 	*error = good ? 0 : -EINVAL;
 	return good ? &embedded_engine : NULL;

@@ -50,6 +50,18 @@ struct reservation {
 	struct ntmem_skip_node node;	/* its key is the base; last member */
 };
 
+/*
+ * Where placeholders come from that are not this engine's own, as on the kernel
+ * engine, and go back to. Both leave the addresses mapped at every moment, and
+ * after an error everything as it was.
+ */
+struct placeholder_source {
+	/* Exactly one placeholder becomes a plain mapping without access. */
+	int (*take)(uint64_t addr, uint64_t size);
+	/* And what is mapped there a placeholder, for children or not. */
+	int (*give)(uint64_t addr, uint64_t size, uint32_t flags);
+};
+
 /* How writes are noticed, decided when they first have to be. */
 enum watch_mode {
 	WATCH_UNDECIDED,
@@ -72,10 +84,11 @@ struct embedded {
 	uint64_t reserved;	/* bytes in reservations */
 	uint64_t locked;	/* bytes */
 	uint64_t watched;	/* reservations */
-	uint64_t views;		/* reservations */
+	uint64_t views;		/* reservations; more when give() has failed */
 	uint64_t changes;	/* of protections so far */
 	enum watch_mode watch_mode;
 	bool used;		/* has had a reservation */
+	const struct placeholder_source *source;	/* or NULL */
 };
 
 extern struct embedded embedded;
@@ -161,6 +174,7 @@ int embedded_release(const struct ntmem_range *range);
 int replace_placeholder(const struct ntmem_reserve *reserve, uint32_t state);
 int release_placeholder(const struct ntmem_range *range);
 void placeholder_again(struct reservation *res, uint32_t flags);
+int placeholder_return(struct reservation *res);
 
 /* embedded_section.c */
 int embedded_create_section(struct ntmem_section *section);

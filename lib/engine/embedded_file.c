@@ -259,15 +259,14 @@ bool embedded_is_file_section(int fd)
 	return is;
 }
 
+/* Or what else is this engine's, beside the module. */
 bool embedded_has_view(uint64_t addr)
 {
-	struct reservation *res;
 	struct ntmem_held held;
 	bool has;
 
 	ntmem_lock_take(&embedded.lock, &held);
-	res = reservation_at(addr);
-	has = res && res->segment;
+	has = reservation_at(addr);
 	ntmem_lock_give(&embedded.lock, &held);
 	return has;
 }

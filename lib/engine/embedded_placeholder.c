@@ -137,6 +137,54 @@ static int coalesce(uint64_t start, uint64_t end)
 	return 0;
 }
 
+/* ---------------------------------------------- those of another engine --- */
+
+static struct reservation *new_placeholder(uint64_t start, uint64_t end)
+{
+	struct reservation *res = reservation_new(NTMEM_PAGE_NOACCESS,
+						  NTMEM_RESERVE_PLACEHOLDER);
+
+	if (!res)
+		return NULL;
+	if (ntmem_runs_init(&res->pages, &embedded.pool, start, end, 0)) {
+		reservation_free(res);
+		return NULL;
+	}
+	res->node.key = start;
+	return res;
+}
+
+/* Exactly [start, end) becomes ours, until placeholder_return(). */
+static int borrow(uint64_t start, uint64_t end)
+{
+	struct reservation *res = new_placeholder(start, end);
+	int error;
+
+	if (!res)
+		return -ENOMEM;
+	error = embedded.source->take(start, end - start);
+	if (error) {
+		ntmem_runs_clear(&res->pages);
+		reservation_free(res);
+		return error;
+	}
+	ntmem_skip_insert(&embedded.reservations, &res->node);
+	embedded.reserved += end - start;
+	return 0;
+}
+
+/* What we have there, a view perhaps, ends; or stays what it is. */
+int placeholder_return(struct reservation *res)
+{
+	uint64_t start = res_base(res);
+	int error = embedded.source->give(start, res_end(res) - start,
+					  res->flags & NTMEM_RESERVE_NOFORK);
+
+	if (!error)
+		reservation_forget(res);
+	return error;
+}
+
 /* --------------------------------------------- what replaces one, and back --- */
 
 /*
@@ -165,13 +213,31 @@ static int prepare(struct reservation *res, uint32_t state, bool nofork)
 	return error;
 }
 
+/*
+ * As it was: nothing has been committed there, nor mapped. One that cannot go
+ * back where it is from stays ours, and must be found.
+ */
+void placeholder_again(struct reservation *res, uint32_t flags)
+{
+	res->flags = flags;
+	let_fork(res);
+	if (embedded.source && placeholder_return(res))
+		__atomic_fetch_add(&embedded.views, 1, __ATOMIC_RELAXED);
+}
+
 int replace_placeholder(const struct ntmem_reserve *r, uint32_t state)
 {
-	struct reservation *res = reservation_at(r->addr);
 	uint64_t end = r->addr + r->size;
+	struct reservation *res;
 	uint32_t old, nofork;
 	int error;
 
+	if (embedded.source && !reservation_at(r->addr)) {
+		error = borrow(r->addr, end);
+		if (error)
+			return error;
+	}
+	res = reservation_at(r->addr);
 	if (!res || !is_placeholder(res) || !is_whole(res, r->addr, end))
 		return -ENOENT;
 	if (state && !commit_fits(r->size))
@@ -184,7 +250,7 @@ int replace_placeholder(const struct ntmem_reserve *r, uint32_t state)
 		     (r->flags & NTMEM_RESERVE_WATCH);
 	error = prepare(res, state, nofork);
 	if (error) {
-		res->flags = old;
+		placeholder_again(res, old);
 		return error;
 	}
 	res->flags |= nofork;
@@ -194,13 +260,6 @@ int replace_placeholder(const struct ntmem_reserve *r, uint32_t state)
 	if (state)
 		embedded.committed += r->size;
 	return 0;
-}
-
-/* As it was: nothing has been committed there, nor mapped. */
-void placeholder_again(struct reservation *res, uint32_t flags)
-{
-	res->flags = flags;
-	let_fork(res);
 }
 
 /* The content goes, with all that was said of pages. */

@@ -508,7 +508,7 @@ static int map_locked(struct ntmem_map_view *view, struct segment *segment)
 	};
 	bool replace = view->flags & NTMEM_RESERVE_REPLACE;
 	struct reservation *res = reservation_at(view->addr);
-	uint32_t old = replace && res ? res->flags : 0;
+	uint32_t old = res ? res->flags : NTMEM_RESERVE_PLACEHOLDER;
 	int error;
 
 	if (section_is_large(&segment->shape) && !view->addr)
@@ -598,6 +598,8 @@ static int preserve(struct reservation *res)
 
 	if (!(res->flags & NTMEM_RESERVE_REPLACE))
 		return -ENOENT;
+	if (embedded.source)
+		return placeholder_return(res);
 	error = map_over(res, start, end, PROT_NONE, MAP_PRIVATE |
 			 MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (error)

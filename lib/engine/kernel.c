@@ -328,15 +328,39 @@ static int kernel_query_section(struct ntmem_section *section)
 	return error;
 }
 
+/* For a view of a file, whose place a module that is older cannot give. */
+static int take_placeholder(uint64_t addr, uint64_t size)
+{
+	struct ntmem_range range = {
+		.addr = addr, .size = size, .flags = NTMEM_RELEASE_PLAIN,
+	};
+	int error = call(NTMEM_IOC_RELEASE, &range);
+
+	return error == -EINVAL ? -EOPNOTSUPP : error;
+}
+
+static int give_placeholder(uint64_t addr, uint64_t size, uint32_t flags)
+{
+	struct ntmem_reserve reserve = {
+		.addr = addr, .size = size, .prot = NTMEM_PAGE_NOACCESS,
+		.flags = NTMEM_RESERVE_PLACEHOLDER | NTMEM_RESERVE_PLAIN |
+			 flags,
+	};
+
+	return call(NTMEM_IOC_RESERVE, &reserve);
+}
+
+static const struct placeholder_source module_placeholders = {
+	.take = take_placeholder,
+	.give = give_placeholder,
+};
+
 static int kernel_map_view(struct ntmem_map_view *view)
 {
 	int error = call(NTMEM_IOC_MAP_VIEW, view);
 
 	if (error != -EBADF || !embedded_is_file_section(view->fd))
 		return error;
-	/* The module's placeholders could not be had back. */
-	if (view->flags & NTMEM_RESERVE_REPLACE)
-		return -EOPNOTSUPP;
 	return embedded_map_view(view);
 }
 
@@ -467,6 +491,8 @@ const struct ntmem_engine *ntmem_engine_open_kernel(int *error)
 		*error = reopen(NOT_OPEN, EBADF);
 	if (!*error)
 		*error = set_limit();
+	if (!*error)
+		embedded.source = &module_placeholders;
 	errno = saved_errno;
 	return *error ? NULL : &kernel_engine;
 }

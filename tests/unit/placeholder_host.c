@@ -162,7 +162,7 @@ START_TEST(releases_that_are_refused)
 
 	ck_assert_int_eq(ntmem_engine()->release(&bad), -EINVAL);
 	ck_assert_int_eq(release(p, 1, 3), -EINVAL);
-	ck_assert_int_eq(release(p, 1, 4), -EINVAL);
+	ck_assert_int_eq(release(p, 1, 8), -EINVAL);
 	ck_assert_int_eq(split(p, 0), -EINVAL);
 	ck_assert_int_eq(coalesce(p, 0), -EINVAL);
 	ck_assert_int_eq(split(p, 1ULL << 51), -EINVAL);

@@ -6,15 +6,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ntmem.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "refuse.h"
 #include "unit.h"
 
 #define COUNT(array)	((int)(sizeof(array) / sizeof((array)[0])))
@@ -539,30 +543,240 @@ END_TEST
 
 /* ------------------------------------------------------------ placeholders --- */
 
+#define KEEP	(MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER)
+#define JOIN	(MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS)
+
+static char *make_placeholder(size_t size)
+{
+	char *p;
+
+	assert_ok(p = VirtualAlloc2(NULL, NULL, size, MEM_RESERVE |
+				    MEM_RESERVE_PLACEHOLDER, PAGE_NOACCESS,
+				    NULL, 0));
+	return p;
+}
+
+static char *view_at(HANDLE section, char *place, size_t size, DWORD protect)
+{
+	return MapViewOfFile3(section, NULL, place, PAGE, size,
+			      MEM_REPLACE_PLACEHOLDER, protect, NULL, 0);
+}
+
+/* Is it a placeholder, and whoever's it should be? */
+static void is_placeholder(char *place, size_t size)
+{
+	assert_run(place, size, MEM_RESERVE, 0);
+	assert_ok(VirtualAlloc2(NULL, place, size, MEM_RESERVE | MEM_COMMIT |
+				MEM_REPLACE_PLACEHOLDER, PAGE_READWRITE, NULL,
+				0));
+	ck_assert_int_eq(peek(place), 0);
+	assert_ok(VirtualFree(place, size, KEEP));
+	assert_run(place, size, MEM_RESERVE, 0);
+}
+
+/* The middle of three, to and fro; then all are one. */
 START_TEST(files_in_placeholders)
+{
+	int fd = make_file(SIZE), i;
+	HANDLE file = handle_of(fd), section = make(file, PAGE_READWRITE, 0);
+	char *all = make_placeholder(3 * GRANULE), *place = all + GRANULE;
+	char byte;
+
+	assert_ok(VirtualFree(place, GRANULE, KEEP));
+	for (i = 0; i < 3; i++) {
+		ck_assert_ptr_eq(view_at(section, place, GRANULE,
+					 PAGE_READWRITE), place);
+		assert_run(place, GRANULE, MEM_COMMIT, PAGE_READWRITE);
+		ck_assert_int_eq(peek(place + PAGE), 3);
+		poke(place, 10 + i);
+		ck_assert_int_eq(pread(fd, &byte, 1, PAGE), 1);
+		ck_assert_int_eq(byte, 10 + i);
+		assert_fails(ERROR_INVALID_ADDRESS,
+			     VirtualFree(all, 3 * GRANULE, JOIN));
+		assert_run(all, GRANULE, MEM_RESERVE, 0);
+		assert_ok(UnmapViewOfFileEx(place, MEM_PRESERVE_PLACEHOLDER));
+		is_placeholder(place, GRANULE);
+	}
+	assert_ok(VirtualFree(place, PAGE, KEEP));
+	is_placeholder(place, PAGE);
+	assert_ok(VirtualFree(all, 3 * GRANULE, JOIN));
+	is_placeholder(all, 3 * GRANULE);
+	drop(all);
+	CloseHandle(section);
+	CloseHandle(file);
+	close(fd);
+}
+END_TEST
+
+/* Without PRESERVE the addresses are free, to be used by anybody. */
+START_TEST(a_file_in_a_placeholder_ends)
 {
 	int fd = make_file(SIZE);
 	HANDLE file = handle_of(fd), section = make(file, PAGE_READWRITE, 0);
-	char *place;
+	char *place = make_placeholder(2 * GRANULE);
+	MEMORY_BASIC_INFORMATION info;
 
-	assert_ok(place = VirtualAlloc2(NULL, NULL, GRANULE, MEM_RESERVE |
-					MEM_RESERVE_PLACEHOLDER, PAGE_NOACCESS,
-					NULL, 0));
-	if (on_kernel_engine()) {
-		/* It could not become one again. */
-		assert_fails(ERROR_NOT_SUPPORTED,
-			     MapViewOfFile3(section, NULL, place, 0, GRANULE,
-					    MEM_REPLACE_PLACEHOLDER,
-					    PAGE_READWRITE, NULL, 0));
-	} else {
-		assert_ok(MapViewOfFile3(section, NULL, place, PAGE, GRANULE,
-					 MEM_REPLACE_PLACEHOLDER,
-					 PAGE_READWRITE, NULL, 0));
-		ck_assert_int_eq(peek(place), 2);
-		assert_ok(UnmapViewOfFileEx(place, MEM_PRESERVE_PLACEHOLDER));
-	}
-	assert_run(place, GRANULE, MEM_RESERVE, 0);
+	assert_ok(VirtualFree(place, GRANULE, KEEP));
+	assert_ok(view_at(section, place, GRANULE, PAGE_WRITECOPY));
+	poke(place, 9);
+	assert_run(place, PAGE, MEM_COMMIT, PAGE_READWRITE);
+	assert_fails(ERROR_INVALID_PARAMETER, VirtualFree(place, GRANULE, KEEP));
+	assert_ok(UnmapViewOfFile(place));
+	ck_assert(VirtualQuery(place, &info, sizeof(info)));
+	ck_assert_uint_eq(info.State, MEM_FREE);
+	assert_run(place + GRANULE, GRANULE, MEM_RESERVE, 0);
+	assert_ok(VirtualAlloc(place, GRANULE, MEM_RESERVE | MEM_COMMIT,
+			       PAGE_READWRITE));
+	ck_assert_int_eq(peek(place), 0);
 	drop(place);
+	drop(place + GRANULE);
+	CloseHandle(section);
+	CloseHandle(file);
+	close(fd);
+}
+END_TEST
+
+/* What fails leaves the placeholder as it was. */
+START_TEST(files_that_do_not_fit_placeholders)
+{
+	int fd = make_file(SIZE);
+	HANDLE file = handle_of(fd), section = make(file, PAGE_READONLY, 0);
+	char *place = make_placeholder(GRANULE);
+	char *other = VirtualAlloc(NULL, GRANULE, MEM_RESERVE, PAGE_READWRITE);
+
+	assert_fails(ERROR_INVALID_ADDRESS,
+		     view_at(section, place, PAGE, PAGE_READONLY));
+	assert_fails(ERROR_INVALID_ADDRESS,
+		     view_at(section, place + PAGE, PAGE, PAGE_READONLY));
+	assert_fails(ERROR_INVALID_ADDRESS,
+		     view_at(section, place, 2 * GRANULE, PAGE_READONLY));
+	assert_fails(ERROR_INVALID_ADDRESS,
+		     view_at(section, other, GRANULE, PAGE_READONLY));
+	assert_fails(ERROR_INVALID_PARAMETER,
+		     view_at(section, place, GRANULE, PAGE_READWRITE));
+	assert_fails(ERROR_ACCESS_DENIED,
+		     view_at(section, place, 4 * GRANULE, PAGE_READONLY));
+	is_placeholder(place, GRANULE);
+	assert_ok(view_at(section, place, GRANULE, PAGE_READONLY));
+	assert_fails(ERROR_INVALID_ADDRESS,
+		     view_at(section, place, GRANULE, PAGE_READONLY));
+	assert_ok(UnmapViewOfFileEx(place, MEM_PRESERVE_PLACEHOLDER));
+	is_placeholder(place, GRANULE);
+	drop(place);
+	drop(other);
+	CloseHandle(section);
+	CloseHandle(file);
+	close(fd);
+}
+END_TEST
+
+struct placed {
+	HANDLE section;
+	char *view, *place;
+};
+
+/* Where Linux maps no file any more: the placeholder is what it was. */
+static void map_without_mmap(void *arg)
+{
+	struct placed *p = arg;
+
+	/* What keeps the addresses is private. */
+	if (!refuse_if(SYS_mmap, 3, MAP_SHARED | MAP_FIXED, ENOMEM))
+		return;
+	require(!view_at(p->section, p->place, GRANULE, PAGE_READWRITE));
+	require(GetLastError() == ERROR_COMMITMENT_LIMIT);
+	is_placeholder(p->place, GRANULE);
+	require(VirtualFree(p->place, 0, MEM_RELEASE));
+}
+
+/* And where the module gives nothing back, a view is what it was. */
+static void preserve_without_ioctl(void *arg)
+{
+	struct placed *p = arg;
+
+	if (!on_kernel_engine() || !refuse(SYS_ioctl, ENOMEM))
+		return;
+	require(!UnmapViewOfFileEx(p->view, MEM_PRESERVE_PLACEHOLDER));
+	require(GetLastError() == ERROR_COMMITMENT_LIMIT);
+	require(peek(p->view) == 2);
+	require(FlushViewOfFile(p->view, 0));
+}
+
+static void preserve_in_a_child(void *arg)
+{
+	struct placed *p = arg;
+
+	require(UnmapViewOfFileEx(p->view, MEM_PRESERVE_PLACEHOLDER));
+	is_placeholder(p->view, GRANULE);
+	require(view_at(p->section, p->place, GRANULE, PAGE_READONLY));
+	require(peek(p->place) == 2);
+	require(UnmapViewOfFileEx(p->place, MEM_PRESERVE_PLACEHOLDER));
+	is_placeholder(p->place, GRANULE);
+	require(VirtualFree(p->view, 0, MEM_RELEASE));
+}
+
+START_TEST(files_in_placeholders_of_children)
+{
+	int fd = make_file(SIZE);
+	HANDLE file = handle_of(fd), section = make(file, PAGE_READWRITE, 0);
+	struct placed p = { .section = section };
+
+	p.view = make_placeholder(GRANULE);
+	p.place = make_placeholder(GRANULE);
+	assert_ok(view_at(section, p.view, GRANULE, PAGE_READWRITE));
+	ck_assert_int_eq(in_child(preserve_in_a_child, &p), 0);
+	ck_assert_int_eq(in_child(map_without_mmap, &p), 0);
+	ck_assert_int_eq(in_child(preserve_without_ioctl, &p), 0);
+	ck_assert_int_eq(peek(p.view), 2);
+	is_placeholder(p.place, GRANULE);
+	assert_ok(UnmapViewOfFileEx(p.view, MEM_PRESERVE_PLACEHOLDER));
+	is_placeholder(p.view, GRANULE);
+	drop(p.view);
+	drop(p.place);
+	CloseHandle(section);
+	CloseHandle(file);
+	close(fd);
+}
+END_TEST
+
+struct thief {
+	char *place;
+	bool over;
+	bool stole;
+};
+
+/* Tries to get a page of it, over and over. */
+static void *steal(void *arg)
+{
+	struct thief *thief = arg;
+
+	while (!__atomic_load_n(&thief->over, __ATOMIC_RELAXED))
+		if (mmap(thief->place + PAGE, PAGE, PROT_READ, MAP_PRIVATE |
+			 MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) !=
+		    MAP_FAILED)
+			thief->stole = true;
+	return NULL;
+}
+
+START_TEST(nobody_gets_the_place_of_a_file)
+{
+	int fd = make_file(SIZE), i;
+	HANDLE file = handle_of(fd), section = make(file, PAGE_READWRITE, 0);
+	struct thief thief = { .place = make_placeholder(GRANULE) };
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, steal, &thief), 0);
+	for (i = 0; i < 300; i++) {
+		assert_ok(view_at(section, thief.place, GRANULE,
+				  PAGE_READWRITE));
+		assert_ok(UnmapViewOfFileEx(thief.place,
+					    MEM_PRESERVE_PLACEHOLDER));
+	}
+	__atomic_store_n(&thief.over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	ck_assert(!thief.stole);
+	is_placeholder(thief.place, GRANULE);
+	drop(thief.place);
 	CloseHandle(section);
 	CloseHandle(file);
 	close(fd);
@@ -699,6 +913,10 @@ TCase *section_file_tests(void)
 	tcase_add_test(tests, copies_never_reach_the_file);
 	tcase_add_test(tests, code_from_a_file);
 	tcase_add_test(tests, files_in_placeholders);
+	tcase_add_test(tests, a_file_in_a_placeholder_ends);
+	tcase_add_test(tests, files_that_do_not_fit_placeholders);
+	tcase_add_test(tests, files_in_placeholders_of_children);
+	tcase_add_test(tests, nobody_gets_the_place_of_a_file);
 	tcase_add_test(tests, a_child_has_the_file);
 	tcase_add_test(tests, a_stranger_has_no_file);
 	tcase_add_test(tests, a_handle_with_less);

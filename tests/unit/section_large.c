@@ -254,17 +254,15 @@ START_TEST(large_views_in_placeholders)
 	assert_ok(place = VirtualAlloc2(NULL, NULL, LARGE, MEM_RESERVE |
 					MEM_RESERVE_PLACEHOLDER, PAGE_NOACCESS,
 					&parameter, 1));
-	if (!on_kernel_engine()) {
-		assert_ok(MapViewOfFile3(section, NULL, place, LARGE, LARGE,
-					 MEM_REPLACE_PLACEHOLDER,
-					 PAGE_READWRITE, NULL, 0));
-		poke(place, 5);
-		assert_ok(UnmapViewOfFileEx(place, MEM_PRESERVE_PLACEHOLDER));
-		assert_fails(ERROR_MAPPED_ALIGNMENT,
-			     MapViewOfFile3(section, NULL, place, PAGE, LARGE,
-					    MEM_REPLACE_PLACEHOLDER,
-					    PAGE_READWRITE, NULL, 0));
-	}
+	assert_ok(MapViewOfFile3(section, NULL, place, LARGE, LARGE,
+				 MEM_REPLACE_PLACEHOLDER, PAGE_READWRITE, NULL,
+				 0));
+	poke(place, 5);
+	assert_ok(UnmapViewOfFileEx(place, MEM_PRESERVE_PLACEHOLDER));
+	assert_fails(ERROR_MAPPED_ALIGNMENT,
+		     MapViewOfFile3(section, NULL, place, PAGE, LARGE,
+				    MEM_REPLACE_PLACEHOLDER, PAGE_READWRITE,
+				    NULL, 0));
 	assert_run(place, LARGE, MEM_RESERVE, 0);
 	drop(place);
 	CloseHandle(section);
