@@ -749,7 +749,7 @@ static int child_of_plain(void *data)
 	CHECK(!over(fd, f->plain, SIZE, 0));
 	CHECK(nt_is_placeholder(fd, f->plain, SIZE));
 	CHECK(nt_is_placeholder(fd, f->over, SIZE));
-	CHECK(nt_is_free(fd, f->nofork));
+	CHECK(nt_is_free(fd, f->nofork) && can_map(f->nofork));
 	CHECK(!plain(fd, f->plain, SIZE));
 	CHECK(!plain(fd, f->over, SIZE));
 	CHECK(!can_map(f->plain) && !can_map(f->over));
