@@ -225,7 +225,10 @@ void ntmem_reserve_undo(struct ntmem_space *space, unsigned long addr,
 		ntmem_placeholder_preserve(space, addr, addr + size, view,
 					   GFP_KERNEL | __GFP_NOFAIL);
 	} else {
-		ntmem_region_release(space, addr, 0, view);
+		/* Nobody else is to get these addresses. */
+		if (!(flags & NTMEM_RESERVE_PLAIN) ||
+		    ntmem_placeholder_plain(space, addr, addr + size))
+			ntmem_region_release(space, addr, 0, view);
 		space->made--;
 	}
 	mutex_unlock(&space->map_lock);

@@ -681,6 +681,25 @@ TEST_F(placeholder, what_is_not_taken_over)
 	ASSERT_TRUE(nt_is_placeholder(self->fd, WANTED, 2 * PAGE));
 }
 
+/* Nobody gets the addresses where the caller was not told. */
+TEST_F(placeholder, taken_over_untold)
+{
+	struct ntmem_reserve *r = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, (void *)r);
+	*r = (struct ntmem_reserve){
+		.addr = self->base, .size = SIZE, .prot = NOACCESS,
+		.flags = PLACEHOLDER | OVER,
+	};
+	ASSERT_EQ(0, plain(self->fd, self->base, SIZE));
+	ASSERT_EQ(0, mprotect(r, PAGE, PROT_READ));
+	ASSERT_EQ(EFAULT, ERRNO_OF(ioctl(self->fd, NTMEM_IOC_RESERVE, r)));
+	ASSERT_FALSE(nt_is_placeholder(self->fd, self->base, SIZE));
+	ASSERT_FALSE(can_map(self->base));
+	ASSERT_EQ(0, over(self->fd, self->base, SIZE, 0));
+}
+
 #ifndef SYS_mseal
 #define SYS_mseal	462
 #endif

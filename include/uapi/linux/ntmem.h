@@ -243,7 +243,8 @@ struct ntmem_reserve {
  *	EEXIST when a part is reserved, ENOENT when a part is not mapped or
  *	is but left over from a reservation, EACCES when a part is sealed. TOP_DOWN
  *	does not go with it, and the limits must be 0. Like munmap(2), it asks
- *	nobody else who uses these addresses.
+ *	nobody else who uses these addresses. When the answer cannot be told
+ *	(EFAULT) a plain mapping without access has them.
  *	Both are EOPNOTSUPP when the space is not the caller's. Where the kernel
  *	has no memory at all the addresses may be free afterwards (ENOMEM).
  *
