@@ -384,6 +384,10 @@ static inline void ntmem_note_memory(struct ntmem_space *space, long bytes)
 }
 
 /* place.c */
+
+/* A hole that somebody else takes first is looked for again. */
+#define NTMEM_PLACE_TRIES	16
+
 struct ntmem_place {
 	unsigned long size;
 	unsigned long gap;	/* of what length to look for holes; 0 = size */

@@ -33,9 +33,6 @@
 #define NTMEM_ARENAS_EQUAL	16
 #define NTMEM_ARENA_DOUBLINGS	10
 
-/* A hole that somebody else takes first is looked for again. */
-#define NTMEM_PLACE_TRIES	16
-
 /**
  * struct ntmem_arena - a VMA that reservations are carved from
  * @node: in space->arenas, oldest first

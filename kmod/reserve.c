@@ -207,6 +207,17 @@ static int ntmem_reserve_locked(struct ntmem_space *space,
 	return -ENOSPC;
 }
 
+/* To a plain mapping: nobody else is to get these addresses. */
+static bool ntmem_reserve_give_back(struct ntmem_space *space,
+				    unsigned long start, unsigned long end)
+{
+	int tries, err = -ENOMEM;
+
+	for (tries = 0; err == -ENOMEM && tries < NTMEM_PLACE_TRIES; tries++)
+		err = ntmem_placeholder_plain(space, start, end);
+	return !err;
+}
+
 /**
  * ntmem_reserve_undo() - as if a reservation, or view, had not been made
  * @space: in which
@@ -225,9 +236,8 @@ void ntmem_reserve_undo(struct ntmem_space *space, unsigned long addr,
 		ntmem_placeholder_preserve(space, addr, addr + size, view,
 					   GFP_KERNEL | __GFP_NOFAIL);
 	} else {
-		/* Nobody else is to get these addresses. */
 		if (!(flags & NTMEM_RESERVE_PLAIN) ||
-		    ntmem_placeholder_plain(space, addr, addr + size))
+		    !ntmem_reserve_give_back(space, addr, addr + size))
 			ntmem_region_release(space, addr, 0, view);
 		space->made--;
 	}
