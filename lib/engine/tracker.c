@@ -11,6 +11,7 @@
 #include <linux/userfaultfd.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 #include "engine/highfd.h"
 #include "engine/pagemap_scan.h"
 #include "engine/tracker.h"
+
+#define PAGE_BYTES	4096ULL
 
 /* A descriptor, and how to know its file again. */
 struct own_file {
@@ -74,15 +77,74 @@ static int open_pagemap(void)
 	return fd < 0 ? -errno : keep(&pagemap, fd);
 }
 
+static int call_scan(struct pagemap_scan *scan)
+{
+	int found = ioctl(pagemap.fd, SCAN_IOCTL, scan);
+	int error = found < 0 ? -errno : 0;
+
+	if (!error || is_ours(&pagemap))
+		return error ? error : found;
+	error = open_pagemap();
+	if (error)
+		return error;
+	found = ioctl(pagemap.fd, SCAN_IOCTL, scan);
+	return found < 0 ? -errno : found;
+}
+
+/*
+ * Is it the page of zeroes that comes by reading? A kernel without one, as some
+ * virtual machines have it, has such pages written, for all that it tells.
+ */
+static bool reads_zero_page(void)
+{
+	struct pagemap_range zero = { 0 };
+	struct pagemap_scan call = {
+		.size = sizeof(call), .vec = (uintptr_t)&zero, .vec_len = 1,
+		.category_mask = PAGE_ZERO, .return_mask = PAGE_ZERO,
+	};
+	char *page = mmap(NULL, PAGE_BYTES, PROT_READ,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool reads;
+
+	if (page == MAP_FAILED)
+		return false;
+	(void)*(volatile char *)page;
+	call.start = (uintptr_t)page;
+	call.end = call.start + PAGE_BYTES;
+	reads = call_scan(&call) == 1;
+	munmap(page, PAGE_BYTES);
+	return reads;
+}
+
+static void leave(struct own_file *own)
+{
+	if (is_ours(own))
+		close(own->fd);
+	own->fd = -1;
+}
+
+void ntmem_tracker_leave(void)
+{
+	leave(&faults);
+	leave(&pagemap);
+}
+
 int ntmem_tracker_open(void)
 {
+	static bool can_tell;
 	int error = 0;
 
 	if (!is_ours(&faults))
 		error = open_faults();
 	if (!error && !is_ours(&pagemap))
 		error = open_pagemap();
-	return error;
+	if (error || can_tell)
+		return error;
+	can_tell = reads_zero_page();
+	if (can_tell)
+		return 0;
+	ntmem_tracker_leave();
+	return -EOPNOTSUPP;
 }
 
 int ntmem_tracker_add(uint64_t start, uint64_t end)
@@ -104,20 +166,6 @@ void ntmem_tracker_remove(uint64_t start, uint64_t end)
 
 	if (is_ours(&faults))
 		ioctl(faults.fd, UFFDIO_UNREGISTER, &range);
-}
-
-static int call_scan(struct pagemap_scan *scan)
-{
-	int found = ioctl(pagemap.fd, SCAN_IOCTL, scan);
-	int error = found < 0 ? -errno : 0;
-
-	if (!error || is_ours(&pagemap))
-		return error ? error : found;
-	error = open_pagemap();
-	if (error)
-		return error;
-	found = ioctl(pagemap.fd, SCAN_IOCTL, scan);
-	return found < 0 ? -errno : found;
 }
 
 int ntmem_tracker_scan(struct ntmem_scan *scan)
@@ -156,17 +204,4 @@ int ntmem_tracker_reset(uint64_t start, uint64_t end)
 	while (!error && found.start < end)
 		error = ntmem_tracker_scan(&found);
 	return error;
-}
-
-static void leave(struct own_file *own)
-{
-	if (is_ours(own))
-		close(own->fd);
-	own->fd = -1;
-}
-
-void ntmem_tracker_leave(void)
-{
-	leave(&faults);
-	leave(&pagemap);
 }
