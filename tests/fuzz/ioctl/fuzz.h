@@ -138,6 +138,7 @@ void memory_be_writer(unsigned int writer);
 void memory_trust_nothing(void);
 bool memory_is_trusted(void);
 bool memory_is_tested(u64 addr);
+bool memory_is_expendable(u64 addr, u64 size);
 
 /* oracle.c */
 enum expected { EXPECT_ANYTHING, EXPECT_SUCCESS, EXPECT_SIGNAL };

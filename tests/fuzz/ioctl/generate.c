@@ -492,6 +492,24 @@ static void begin_views(struct program *program)
 	}
 }
 
+/* It is a plain mapping for a while. */
+static void plain_and_over(struct program *program, struct arg part, u64 size)
+{
+	struct op *op;
+
+	add_op(program, "plain");
+	op = &program->ops[program->count - 1];
+	op->arg[0] = part;
+	op->arg[1].value = size;
+	if (chance(50))
+		add_op(program, "mmap");
+	add_op(program, "over");
+	op = &program->ops[program->count - 1];
+	op->arg[1] = part;
+	op->arg[2].value = size;
+	learn_size(op);
+}
+
 /* A placeholder, and a part of it that something else takes. */
 static void begin_placeholder(struct program *program)
 {
@@ -510,6 +528,8 @@ static void begin_placeholder(struct program *program)
 	op = &program->ops[program->count - 1];
 	op->arg[0] = part;
 	op->arg[1].value = size;
+	if (chance(30))
+		plain_and_over(program, part, size);
 	add_op(program, chance(50) ? "replace" : "map-view-at");
 	op = &program->ops[program->count - 1];
 	op->arg[1] = part;

@@ -159,6 +159,13 @@ bool memory_is_tested(u64 addr)
 	return addr >= 0x40000000 && addr < (vdso & -(1ULL << 20)) - (1 << 20);
 }
 
+/* Is it safe to map something else there? */
+bool memory_is_expendable(u64 addr, u64 size)
+{
+	return addr + size >= addr && memory_is_tested(addr) &&
+	       memory_is_tested(addr + size);
+}
+
 /* A section's page, or a copy that was made of it; whoever wrote it. */
 static bool is_of_section(const struct view *view, u64 addr, u64 value)
 {

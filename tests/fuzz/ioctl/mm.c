@@ -28,13 +28,6 @@ struct scan_arg {
 
 #define CLEAR_REFS_SOFT_DIRTY	"4"
 
-/* Is it safe to map something else there? */
-static bool expendable(u64 addr, u64 size)
-{
-	return addr + size >= addr && memory_is_tested(addr) &&
-	       memory_is_tested(addr + size);
-}
-
 /* What brings every page of a range is not for large ones: it takes minutes. */
 static bool modest(u64 size)
 {
@@ -59,14 +52,14 @@ int mm_range(const struct op *op)
 	int error;
 
 	if (!strcmp(name, "munmap")) {
-		if (!expendable(addr, size))
+		if (!memory_is_expendable(addr, size))
 			return EINVAL;
 		error = result_of(munmap(p, size));
 		oracle_resync();
 	} else if (!strcmp(name, "mprotect")) {
 		error = result_of(mprotect(p, size, kind & 7));
 	} else if (!strcmp(name, "madvise")) {
-		if (!expendable(addr, size) || !modest(size))
+		if (!memory_is_expendable(addr, size) || !modest(size))
 			return EINVAL;
 		error = result_of(madvise(p, size, kind));
 	} else if (!strcmp(name, "mlock")) {
@@ -96,7 +89,8 @@ int mm_mremap(const struct op *op)
 	u64 size = op->arg[2].value;
 	void *result;
 
-	if (!expendable(addr, op->arg[1].value) || !expendable(to, size))
+	if (!memory_is_expendable(addr, op->arg[1].value) ||
+	    !memory_is_expendable(to, size))
 		return EINVAL;
 	result = mremap((void *)(uintptr_t)addr, op->arg[1].value, size,
 			op->arg[3].value & 7, (void *)(uintptr_t)to);
@@ -112,7 +106,7 @@ int mm_mmap(const struct op *op)
 	int flags = kind & 1 ? MAP_FIXED : MAP_FIXED_NOREPLACE;
 	void *result;
 
-	if (!expendable(addr, size) || size > 64 << 20)
+	if (!memory_is_expendable(addr, size) || size > 64 << 20)
 		return EINVAL;
 	flags |= kind & 2 ? MAP_SHARED : MAP_PRIVATE;
 	if (kind & 4)
@@ -223,7 +217,7 @@ int mm_uffd(const struct op *op)
 	struct uffdio_writeprotect protect = { .range = { addr, size } };
 	int none = -1, fd = atomic_load(&userfault);
 
-	if (!expendable(addr, size))
+	if (!memory_is_expendable(addr, size))
 		return EINVAL;
 	if (fd < 0) {
 		fd = userfault_open();

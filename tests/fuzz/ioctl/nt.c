@@ -43,6 +43,7 @@ static unsigned long command_of(const char *name)
 		{ "release", NTMEM_IOC_RELEASE },
 		{ "preserve", NTMEM_IOC_RELEASE },
 		{ "coalesce", NTMEM_IOC_RELEASE },
+		{ "plain", NTMEM_IOC_RELEASE },
 		{ "lock", NTMEM_IOC_LOCK }, { "unlock", NTMEM_IOC_UNLOCK },
 		{ "reset", NTMEM_IOC_RESET },
 		{ "undo", NTMEM_IOC_RESET_UNDO },
@@ -64,6 +65,15 @@ static void make_reserve(const char *name, const struct op *op,
 {
 	const struct arg *arg = op->arg;
 
+	if (!strcmp(name, "over")) {
+		reserve->addr = arg_address(&arg[1]);
+		reserve->size = arg[2].value;
+		reserve->prot = NTMEM_PAGE_NOACCESS;
+		reserve->flags = NTMEM_RESERVE_PLACEHOLDER |
+				 NTMEM_RESERVE_PLAIN |
+				 (arg[3].value & NTMEM_RESERVE_NOFORK);
+		return;
+	}
 	if (!strcmp(name, "reserve-at") || !strcmp(name, "replace")) {
 		reserve->addr = arg_address(&arg[1]);
 		reserve->size = arg[2].value;
@@ -118,6 +128,8 @@ static void make_call(const struct op *op, struct call *call)
 			call->arg.range.flags = NTMEM_RELEASE_PRESERVE;
 		else if (!strcmp(name, "coalesce"))
 			call->arg.range.flags = NTMEM_RELEASE_COALESCE;
+		else if (!strcmp(name, "plain"))
+			call->arg.range.flags = NTMEM_RELEASE_PLAIN;
 		break;
 	case NTMEM_IOC_QUERY:
 		call->arg.query = (struct ntmem_query){ .addr = call->addr };
@@ -161,6 +173,8 @@ static void note_call(const struct op *op, const struct call *call, int error)
 	case NTMEM_IOC_RESERVE:
 		slot->start = call->arg.reserve.addr;
 		slot->end = slot->start + call->arg.reserve.size;
+		if (call->arg.reserve.flags & NTMEM_RESERVE_PLAIN)
+			oracle_resync();
 		break;
 	case NTMEM_IOC_DECOMMIT:
 	case NTMEM_IOC_RELEASE:
@@ -202,6 +216,13 @@ static int call_inside(u64 addr, struct call *call)
 	return error;
 }
 
+/* It takes what others have mapped away, as mmap(2) with MAP_FIXED does. */
+static bool is_over(const struct call *call)
+{
+	return call->cmd == NTMEM_IOC_RESERVE &&
+	       call->arg.reserve.flags & NTMEM_RESERVE_PLAIN;
+}
+
 int nt_run(const struct op *op)
 {
 	struct call call;
@@ -210,6 +231,10 @@ int nt_run(const struct op *op)
 	int error;
 
 	make_call(op, &call);
+	if (is_over(&call) &&
+	    !memory_is_expendable(call.arg.reserve.addr & -PAGE,
+				  call.arg.reserve.size))
+		return EINVAL;
 	/* LOCK brings what it locks. */
 	if (call.cmd == NTMEM_IOC_LOCK && call.size > 4 << 20)
 		call.arg.range.addr = 1;

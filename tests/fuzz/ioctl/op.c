@@ -36,6 +36,8 @@ const struct op_kind op_kinds[] = {
 	{ "replace", "sazpf", 25, 0, nt_run },
 	{ "preserve", "az", 30, 0, nt_run },
 	{ "coalesce", "az", 18, 0, nt_run },
+	{ "plain", "az", 18, 0, nt_run },
+	{ "over", "sazf", 18, 0, nt_run },
 	{ "section", "hzpkn", 25, HAS_VIEWS, section_create },
 	{ "open-section", "hhpn", 10, HAS_VIEWS, section_open },
 	{ "query-section", "h", 3, 0, section_query },
