@@ -447,7 +447,7 @@ static void make_reserve(struct generator *g, struct op *op)
 		make_reserve_placed(g, r);
 	}
 	r->prot = some_prot(g);
-	r->flags = bad_bits(g, 63);
+	r->flags = bad_bits(g, 127);
 	if (one_in(g, 3))
 		r->flags |= NTMEM_RESERVE_COMMIT;
 	if (one_in(g, 3))
@@ -532,7 +532,7 @@ static uint32_t stray_flag(struct generator *g)
 	static const u64 flags[] = {
 		NTMEM_RESERVE_COMMIT, NTMEM_RESERVE_TOP_DOWN,
 		NTMEM_RESERVE_WATCH, NTMEM_RESERVE_PLACEHOLDER,
-		NTMEM_RESERVE_REPLACE, NTMEM_RESERVE_REPLACE << 1,
+		NTMEM_RESERVE_REPLACE, NTMEM_RESERVE_PLAIN << 1,
 	};
 
 	return one_in(g, 30) ? PICK(g, flags) : 0;
@@ -646,7 +646,7 @@ static void make_of_placeholders(struct generator *g, struct op *op)
 		make_coalesce(g, r);
 	}
 	if (one_in(g, 60))
-		r->flags = PICK(g, ((u64[]){ 3, 4, 0x80000000 }));
+		r->flags = PICK(g, ((u64[]){ 3, 8, 0x80000000 }));
 	if (one_in(g, 60))
 		r->size = 0;
 	if (one_in(g, 60))
