@@ -1023,7 +1023,9 @@ TCase *remote_thread_tests(void)
 	tcase_add_test(tests, signals_are_as_where_it_was_allowed);
 	tcase_add_test(tests, a_process_that_is_killed);
 	tcase_add_test(tests, a_process_that_is_killed_and_has_a_child);
-	tcase_add_test(tests, a_process_whose_threads_have_ended);
+	/* The thread sanitizer has a thread of its own. */
+	if (!UNDER_TSAN)
+		tcase_add_test(tests, a_process_whose_threads_have_ended);
 	tcase_add_test(tests, a_process_that_is_stopped);
 	tcase_add_test(tests, a_thread_that_nobody_wants_any_more);
 	tcase_add_test(tests, requests_that_are_none);
