@@ -43,9 +43,7 @@ struct heap heap_malloc = {
 
 /* All heaps but malloc's, the process's first; and headers without a heap. */
 static struct {
-	struct heap_mutex lock;
-	struct thread *holder;
-	uint32_t depth;
+	struct heap_nested_mutex lock;
 	struct heap *last;
 	struct heap *unused;		/* by next; each keeps its index */
 	uint32_t next_index;
@@ -56,20 +54,12 @@ static struct {
 /* The holder may take it again: fork handlers of others may need heaps. */
 void heaps_take(void)
 {
-	if (__atomic_load_n(&heaps.holder, __ATOMIC_RELAXED) != &thread_self) {
-		heap_mutex_take(&heaps.lock);
-		__atomic_store_n(&heaps.holder, &thread_self,
-				 __ATOMIC_RELAXED);
-	}
-	heaps.depth++;
+	heap_nested_take(&heaps.lock);
 }
 
 void heaps_give(void)
 {
-	if (--heaps.depth)
-		return;
-	__atomic_store_n(&heaps.holder, NULL, __ATOMIC_RELAXED);
-	heap_mutex_give(&heaps.lock);
+	heap_nested_give(&heaps.lock);
 }
 
 uint32_t heaps_count(void)

@@ -450,28 +450,16 @@ bool store_undrop(struct store *store, const struct page_range *range)
 
 /* ---------------------------------------------------------------- the rest --- */
 
-static struct {
-	struct heap_mutex lock;
-	const void *owner;		/* address of its thread_self */
-	unsigned int depth;
-} outside;
+static struct heap_nested_mutex outside;
 
 void store_enter(void)
 {
-	if (__atomic_load_n(&outside.owner, __ATOMIC_RELAXED) != &thread_self) {
-		heap_mutex_take(&outside.lock);
-		__atomic_store_n(&outside.owner, &thread_self,
-				 __ATOMIC_RELAXED);
-	}
-	outside.depth++;
+	heap_nested_take(&outside);
 }
 
 void store_leave(void)
 {
-	if (--outside.depth)
-		return;
-	__atomic_store_n(&outside.owner, NULL, __ATOMIC_RELAXED);
-	heap_mutex_give(&outside.lock);
+	heap_nested_give(&outside);
 }
 
 void store_stats(struct store *store, struct store_stats *stats)

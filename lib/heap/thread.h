@@ -59,6 +59,32 @@ static inline bool shard_is_mine(const struct shard *shard)
 	       &thread_self;
 }
 
+/* A mutex that its holder may take again. */
+struct heap_nested_mutex {
+	struct heap_mutex mutex;
+	struct thread *holder;
+	uint32_t depth;
+};
+
+static inline void heap_nested_take(struct heap_nested_mutex *nested)
+{
+	if (__atomic_load_n(&nested->holder, __ATOMIC_RELAXED) !=
+	    &thread_self) {
+		heap_mutex_take(&nested->mutex);
+		__atomic_store_n(&nested->holder, &thread_self,
+				 __ATOMIC_RELAXED);
+	}
+	nested->depth++;
+}
+
+static inline void heap_nested_give(struct heap_nested_mutex *nested)
+{
+	if (--nested->depth)
+		return;
+	__atomic_store_n(&nested->holder, NULL, __ATOMIC_RELAXED);
+	heap_mutex_give(&nested->mutex);
+}
+
 /* Makes a shard of the calling thread one that it may use without asking. */
 void thread_set_view(struct shard *shard);
 

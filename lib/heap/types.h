@@ -17,7 +17,10 @@
  *
  *	heaps.lock		the list of heaps; fork
  *	heap->lock		a heap: its shards, its life
- *	outside.lock		stores, by who has no heap; fork
+ *	outside			stores, by who has no heap; fork. Who finds no
+ *				memory takes it under a shard's lock, too: but
+ *				fork, with all heaps closed, nobody who has it
+ *				takes a lock between
  *	threads.lock		the list of threads, their views
  *	shard->lock
  *	store->lock		slices
