@@ -11,11 +11,10 @@
 #include "engine/beacon.h"
 #include "engine/filelimit.h"
 #include "engine/maps.h"
+#include "engine/page.h"
 
 #define NAME		"ntmem-process"
 #define NAME_IN_MAPS	"/memfd:" NAME " (deleted)"
-#define PAGE_BYTES	4096
-
 /* Headers of older systems lack it; so do older kernels. */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL	0x0008U

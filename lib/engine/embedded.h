@@ -17,12 +17,12 @@
 #include "engine/engine.h"
 #include "engine/foreign.h"
 #include "engine/lock.h"
+#include "engine/page.h"
 #include "engine/pool.h"
 #include "engine/prot.h"
 #include "engine/runs.h"
 #include "engine/skiplist.h"
 
-#define PAGE_BYTES	4096ULL
 /* As on Windows: 47 bits less the last 64 KiB, which Linux cuts short. */
 #define USER_END	FOREIGN_END
 #define LOWEST_ADDRESS	0x10000ULL

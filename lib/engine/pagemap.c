@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/page.h"
 #include "engine/pagemap.h"
 
-#define PAGE_BYTES	4096ULL
 #define LOOK_PAGES	512
 
 int ntmem_pagemap_open(void)

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "engine/filelimit.h"
+#include "engine/page.h"
 #include "engine/prot.h"
 #include "engine/section.h"
 
-#define PAGE_BYTES	4096ULL
 #define SIZE_END	0x7fffffff0000ULL
 #define BITS		8
 #define MAGIC		0x6e6f69746365736eULL	/* "nsection" */

@@ -17,10 +17,9 @@
 #include <unistd.h>
 
 #include "engine/highfd.h"
+#include "engine/page.h"
 #include "engine/pagemap_scan.h"
 #include "engine/tracker.h"
-
-#define PAGE_BYTES	4096ULL
 
 /* A descriptor, and how to know its file again. */
 struct own_file {
