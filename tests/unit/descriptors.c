@@ -22,12 +22,6 @@
 #define LIMIT		64
 #define NAME		"unit: descriptors"
 
-/* In the children. */
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
-
 static struct peer peer;
 static HANDLE process, thread, section, file;
 /* Of the peer: text that is not the library's; a child of it that has ended. */

@@ -21,12 +21,6 @@
 #include "refuse.h"
 #include "unit.h"
 
-/* In the children. */
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
-
 START_TEST(info_is_consistent)
 {
 	struct ntmem_info info;

@@ -9,12 +9,6 @@
 
 #include "unit.h"
 
-/* In the children. */
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
-
 static bool is_run(const void *addr, SIZE_T size, DWORD state, DWORD protect)
 {
 	MEMORY_BASIC_INFORMATION info;

@@ -422,11 +422,6 @@ struct given {
 	HANDLE object;
 };
 
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
-
 static void use_heaps(void *arg)
 {
 	struct given *given = arg;

@@ -103,7 +103,7 @@ static struct heap model[HEAPS] = {
 
 static unsigned int run_seed, run_step;
 
-#define require(condition)						\
+#define confirm(condition)						\
 	ck_assert_msg(condition, "seed %u, step %u: %s", run_seed,	\
 		      run_step, #condition)
 
@@ -115,9 +115,9 @@ static void create(struct heap *heap)
 
 static void check_block(const struct heap *heap, const struct block *block)
 {
-	require((uintptr_t)block->address % 16 == 0);
-	require(HeapSize(heap->handle, 0, block->address) == block->size);
-	require(is_marked(block->address, block->size, block->size,
+	confirm((uintptr_t)block->address % 16 == 0);
+	confirm(HeapSize(heap->handle, 0, block->address) == block->size);
+	confirm(is_marked(block->address, block->size, block->size,
 			  block->seed));
 }
 
@@ -137,10 +137,10 @@ static void allocate(struct heap *heap, struct block *block, uint64_t *state)
 	DWORD flags = next_random(state) % 4 ? 0 : HEAP_ZERO_MEMORY;
 	unsigned char *address = HeapAlloc(heap->handle, flags, size);
 
-	require(address || heap->maximum);
+	confirm(address || heap->maximum);
 	if (!address)
 		return;
-	require(!flags || is_zero(address, 0, size));
+	confirm(!flags || is_zero(address, 0, size));
 	set_block(block, address, size, next_random(state));
 	check_block(heap, block);
 }
@@ -156,13 +156,13 @@ static void resize(struct heap *heap, struct block *block, uint64_t *state)
 					     block->address, size);
 
 	if (!address) {
-		require(heap->maximum || kind >= 6);
+		confirm(heap->maximum || kind >= 6);
 		check_block(heap, block);
 		return;
 	}
-	require(kind < 6 || address == block->address);
-	require(is_marked(address, block->size, kept, block->seed));
-	require(!(kind & 1) || is_zero(address, kept, size));
+	confirm(kind < 6 || address == block->address);
+	confirm(is_marked(address, block->size, kept, block->seed));
+	confirm(!(kind & 1) || is_zero(address, kept, size));
 	set_block(block, address, size, next_random(state));
 	check_block(heap, block);
 }
@@ -170,7 +170,7 @@ static void resize(struct heap *heap, struct block *block, uint64_t *state)
 static void release(struct heap *heap, struct block *block)
 {
 	check_block(heap, block);
-	require(HeapFree(heap->handle, 0, block->address));
+	confirm(HeapFree(heap->handle, 0, block->address));
 	block->address = NULL;
 }
 
@@ -205,11 +205,11 @@ static unsigned int walk_blocks(HANDLE heap, struct block *found,
 
 	while (HeapWalk(heap, &entry))
 		if (entry.wFlags & PROCESS_HEAP_ENTRY_BUSY) {
-			require(nr < max);
+			confirm(nr < max);
 			found[nr].address = entry.lpData;
 			found[nr++].size = entry.cbData;
 		}
-	require(GetLastError() == ERROR_NO_MORE_ITEMS);
+	confirm(GetLastError() == ERROR_NO_MORE_ITEMS);
 	qsort(found, nr, sizeof(*found), compare_addresses);
 	return nr;
 }
@@ -223,15 +223,15 @@ static void compare(const struct heap *heap)
 		if (heap->blocks[i].address)
 			known[nr++] = heap->blocks[i];
 	qsort(known, nr, sizeof(*known), compare_addresses);
-	require(walk_blocks(heap->handle, found, BLOCKS) == nr);
+	confirm(walk_blocks(heap->handle, found, BLOCKS) == nr);
 	for (i = 0; i < nr; i++) {
-		require(found[i].address == known[i].address);
-		require(found[i].size == known[i].size);
-		require(!i || known[i - 1].address + known[i - 1].size <=
+		confirm(found[i].address == known[i].address);
+		confirm(found[i].size == known[i].size);
+		confirm(!i || known[i - 1].address + known[i - 1].size <=
 			      known[i].address);
 		check_block(heap, &known[i]);
 	}
-	require(HeapValidate(heap->handle, 0, NULL));
+	confirm(HeapValidate(heap->handle, 0, NULL));
 }
 
 static void free_all(struct heap *heap)
@@ -260,10 +260,10 @@ static void something_rare(struct heap *heap, uint64_t *state)
 		destroy(heap->handle);
 		create(heap);
 	} else {
-		require(HeapLock(heap->handle));
+		confirm(HeapLock(heap->handle));
 		one_call(heap, state);
 		compare(heap);
-		require(HeapUnlock(heap->handle));
+		confirm(HeapUnlock(heap->handle));
 	}
 }
 

@@ -3,6 +3,7 @@
  * What the tests need of Linux: accesses whose fault is a signal, children,
  * and which engine runs. See unit.h.
  */
+#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -185,4 +186,16 @@ int in_child(void (*function)(void *arg), void *arg)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+int open_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
 }

@@ -16,12 +16,6 @@
 #include "engine/tracker.h"
 #include "unit.h"
 
-/* In the children. */
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
-
 static struct ntmem_reserve request(void *addr, size_t pages, uint32_t flags,
 				    uint32_t prot)
 {

@@ -25,12 +25,6 @@
 
 #define SIZE	(4 * PAGE)
 
-/* In the children. */
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
-
 /* What cannot be refused here is not looked at. */
 #define require_refused(condition) do {					\
 	if (!(condition))						\

@@ -27,12 +27,6 @@
 #define LATER	NTMEM_SECTION_RESERVE
 #define WC	PAGE_WRITECOPY
 
-/* In the children. */
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
-
 static int create(const char *name, size_t size, uint32_t prot, uint32_t flags)
 {
 	struct ntmem_section section = {

@@ -4,7 +4,6 @@
  * claims to be a section is none. The failing allocations and system calls are
  * the embedded engine's; on the kernel engine few are left to fail.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,12 +20,6 @@
 #define SIZE	(PAGES * PAGE)
 #define COPIED	2	/* page that the view has copied */
 #define LATER	8	/* pages from here on are not committed */
-
-/* In the children. */
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
 
 /*
  * A section that is committed later, as far as LATER, and a view of it in the
@@ -155,18 +148,6 @@ struct state {
 	int files;
 	int64_t pool;
 };
-
-static int open_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
 
 /* Also what Linux knows: what cannot be read there would kill. */
 static void look(struct state *state)

@@ -25,12 +25,6 @@
 #define SIZE		(2 * GRANULE + 3 * PAGE + 5)
 #define ROUNDED		(2 * GRANULE + 4 * PAGE)
 
-/* In the children. */
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
-
 /* A file without a name, each page filled with its number, and its descriptor. */
 static int make_file(size_t size)
 {

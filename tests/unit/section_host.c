@@ -2,7 +2,6 @@
 /*
  * Sections beneath the public functions: handles as file descriptors.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ntmem.h>
@@ -36,18 +35,6 @@ static HANDLE make_named(void)
 static void do_nothing(void *arg)
 {
 	(void)arg;
-}
-
-static int open_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
 }
 
 START_TEST(more_than_can_be_committed)

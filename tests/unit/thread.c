@@ -53,7 +53,7 @@ static void run_threads(void *(*function)(void *arg))
 }
 
 /* In the threads: ends the thread with the line. */
-#define require(condition) do {						\
+#define confirm(condition) do {						\
 	if (!(condition)) {						\
 		__atomic_store_n(&failed, true, __ATOMIC_RELAXED);	\
 		return (void *)(intptr_t)__LINE__;			\
@@ -68,10 +68,10 @@ static void *own_last_error(void *arg)
 	for (i = 0; i < ROUNDS; i++) {
 		SetLastError(mine);
 		VirtualAlloc(NULL, 0, MEM_RESERVE, PAGE_READWRITE);
-		require(GetLastError() == ERROR_INVALID_PARAMETER);
+		confirm(GetLastError() == ERROR_INVALID_PARAMETER);
 		SetLastError(mine);
 		meet();
-		require(GetLastError() == mine);
+		confirm(GetLastError() == mine);
 	}
 	return NULL;
 }
@@ -91,15 +91,15 @@ static void *whole_lives(void *arg)
 
 	for (i = 0; i < ROUNDS; i++) {
 		p = VirtualAlloc(NULL, 4 * PAGE, MEM_RESERVE, PAGE_READWRITE);
-		require(p);
-		require(VirtualAlloc(p + PAGE, PAGE, MEM_COMMIT,
+		confirm(p);
+		confirm(VirtualAlloc(p + PAGE, PAGE, MEM_COMMIT,
 				     PAGE_READWRITE));
-		require(p[PAGE] == 0);
+		confirm(p[PAGE] == 0);
 		memset(p + PAGE, fill, PAGE);
-		require(VirtualProtect(p + PAGE, 1, PAGE_READONLY, &old));
-		require(p[2 * PAGE - 1] == fill);
-		require(VirtualFree(p + PAGE, PAGE, MEM_DECOMMIT));
-		require(VirtualFree(p, 0, MEM_RELEASE));
+		confirm(VirtualProtect(p + PAGE, 1, PAGE_READONLY, &old));
+		confirm(p[2 * PAGE - 1] == fill);
+		confirm(VirtualFree(p + PAGE, PAGE, MEM_DECOMMIT));
+		confirm(VirtualFree(p, 0, MEM_RELEASE));
 	}
 	return NULL;
 }
@@ -119,11 +119,11 @@ static void *own_pages(void *arg)
 
 	for (i = 0; i < ROUNDS; i++) {
 		p = common + (me + THREADS * (i % 16)) * PAGE;
-		require(VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE));
-		require(p[17] == 0);
+		confirm(VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE));
+		confirm(p[17] == 0);
 		p[17] = (char)(me + 1);
-		require(p[17] == (char)(me + 1));
-		require(VirtualFree(p, PAGE, MEM_DECOMMIT));
+		confirm(p[17] == (char)(me + 1));
+		confirm(VirtualFree(p, PAGE, MEM_DECOMMIT));
 	}
 	return NULL;
 }
@@ -159,7 +159,7 @@ static void *hit_guards(void *arg)
 	(void)arg;
 	for (page = 0; page < 64; page++) {
 		meet();
-		require(can_read(common + page * PAGE));
+		confirm(can_read(common + page * PAGE));
 	}
 	return NULL;
 }
@@ -199,9 +199,9 @@ static void *commit_on_demand(void *arg)
 
 	for (i = 0; i < ROUNDS; i++) {
 		handler = AddVectoredExceptionHandler(i & 1, commit_page);
-		require(handler);
+		confirm(handler);
 		poke(&common[(i * THREADS + me) % 997 * PAGE], 1);
-		require(RemoveVectoredExceptionHandler(handler));
+		confirm(RemoveVectoredExceptionHandler(handler));
 	}
 	return NULL;
 }

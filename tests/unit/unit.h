@@ -185,4 +185,13 @@ int faults_seen(void);
 /* Runs a function in a child; returns its status as waitpid gives it. */
 int in_child(void (*function)(void *arg), void *arg);
 
+/* There: the line is the status that it ends with. */
+#define require(condition) do {						\
+	if (!(condition))						\
+		_exit(__LINE__ & 0xff);					\
+} while (0)
+
+/* Descriptors that this process has open, and the one that counts them. */
+int open_files(void);
+
 #endif

@@ -23,12 +23,6 @@
 
 #define PAGES	16
 
-/* In the children. */
-#define require(condition) do {						\
-	if (!(condition))						\
-		_exit(__LINE__ & 0xff);					\
-} while (0)
-
 static char *watch_new(void)
 {
 	char *base;
