@@ -344,7 +344,7 @@ static int ntmem_arena_make(struct ntmem_space *space, unsigned long align)
 	unsigned long start;
 	int err;
 
-	arena = kmalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
+	arena = kzalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
 	if (!arena)
 		return -ENOMEM;
 	err = ntmem_map_room(space, &place, &start);
