@@ -410,12 +410,31 @@ bool ntmem_is_ours(const struct ntmem_space *space,
 		   const struct vm_area_struct *vma);
 void ntmem_unplace(struct ntmem_space *space, unsigned long start,
 		   unsigned long end, bool exec);
+int ntmem_find_hole(struct maple_tree *tree, struct mm_struct *mm,
+		    const struct ntmem_place *place, unsigned long *addr);
+int ntmem_map_room(struct ntmem_space *space, const struct ntmem_place *place,
+		   unsigned long *addr);
+bool ntmem_is_covered(struct ntmem_space *space, unsigned long start,
+		      unsigned long end);
+unsigned long ntmem_top(const struct mm_struct *mm);
+
+/* arena.c */
+struct ntmem_arena;
+struct ntmem_arena *ntmem_arena_alloc(void);
+int ntmem_arena_make(struct ntmem_space *space, unsigned long align);
+bool ntmem_is_in_arena(struct ntmem_space *space, unsigned long start,
+		       unsigned long end);
+int ntmem_arenas_carve(struct ntmem_space *space,
+		       const struct ntmem_place *place, unsigned long *addr);
+void ntmem_arenas_cut(struct ntmem_space *space, unsigned long start,
+		      unsigned long end, struct ntmem_arena **spare);
 void ntmem_arenas_lost(struct ntmem_space *space, unsigned long start,
 		       unsigned long end);
 void ntmem_arenas_copy(struct ntmem_space *to, struct ntmem_space *from,
 		       unsigned long start, unsigned long end);
 void ntmem_arenas_free(struct ntmem_space *space);
-unsigned long ntmem_top(const struct mm_struct *mm);
+void ntmem_next_arena(struct ntmem_space *space, unsigned long *start,
+		      unsigned long *end);
 
 /* region.c */
 struct ntmem_region *ntmem_region_alloc(struct ntmem_space *space, gfp_t gfp);
