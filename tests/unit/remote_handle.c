@@ -129,6 +129,9 @@ static void warm_up(void)
 				  SAME | CLOSE));
 	CloseHandle(back);
 	CloseHandle(section);
+	/* The end of the service waits until it has closed what it sent. */
+	ck_assert_uint_eq(peer_call(&peer, forbid, 0), 1);
+	ck_assert_uint_eq(peer_call(&peer, allow, 0), 1);
 }
 
 static void setup(void)
