@@ -82,7 +82,7 @@ static bool keep(void *block, SIZE_T size)
 
 	if (!block)
 		return false;
-	ck_assert_uint_lt(nr_kept, MANY);
+	assert_quietly(nr_kept < MANY);
 	*it = (struct kept){ block, size, ++last_seed, false };
 	fill_ends(it);
 	nr_kept++;
@@ -91,7 +91,7 @@ static bool keep(void *block, SIZE_T size)
 
 static void free_kept(unsigned int i)
 {
-	ck_assert(ends_are_filled(&kept[i]));
+	assert_quietly(ends_are_filled(&kept[i]));
 	free_block(heap, kept[i].block);
 	kept[i] = kept[--nr_kept];
 }
@@ -102,9 +102,9 @@ static void see(const PROCESS_HEAP_ENTRY *entry)
 
 	while (i < nr_kept && kept[i].block != entry->lpData)
 		i++;
-	ck_assert_msg(i < nr_kept, "a walk finds a block that is not there");
-	ck_assert_uint_eq(kept[i].size, entry->cbData);
-	ck_assert(!kept[i].seen);
+	assert_quietly(i < nr_kept);
+	assert_quietly(kept[i].size == entry->cbData);
+	assert_quietly(!kept[i].seen);
 	kept[i].seen = true;
 }
 
@@ -117,15 +117,15 @@ static void check_heap(void)
 	ck_assert(HeapValidate(heap, 0, NULL));
 	for (i = 0; i < nr_kept; i++) {
 		kept[i].seen = false;
-		ck_assert_uint_eq(HeapSize(heap, 0, kept[i].block),
-				  kept[i].size);
-		ck_assert(ends_are_filled(&kept[i]));
+		assert_quietly(HeapSize(heap, 0, kept[i].block) ==
+			       kept[i].size);
+		assert_quietly(ends_are_filled(&kept[i]));
 	}
 	while (HeapWalk(heap, &entry))
 		if (entry.wFlags & PROCESS_HEAP_ENTRY_BUSY)
 			see(&entry);
 	for (i = 0; i < nr_kept; i++)
-		ck_assert(kept[i].seen);
+		assert_quietly(kept[i].seen);
 }
 
 /* Looks at some of it, where it is large. */
@@ -216,7 +216,7 @@ static void use_up(void)
 
 	HeapCompact(heap, 0);
 	while (spare_slices() && most--)
-		ck_assert(keep(HeapAlloc(heap, 0, SLICE), SLICE));
+		assert_quietly(keep(HeapAlloc(heap, 0, SLICE), SLICE));
 }
 
 /* ------------------------------------------------------------ the calls --- */
@@ -293,8 +293,8 @@ static void behind_mixed(const struct subject *subject)
 	const struct shard *shard = &((struct heap *)heap)->first;
 
 	while (shard->bump_end - shard->bump >= (ptrdiff_t)subject->size + 16)
-		ck_assert(keep(HeapAlloc(heap, 0, subject->size),
-			       subject->size));
+		assert_quietly(keep(HeapAlloc(heap, 0, subject->size),
+				    subject->size));
 	use_up();
 }
 
@@ -306,8 +306,8 @@ static void on_dropped(const struct subject *subject)
 	each = (subject->size > LARGE_BLOCK ? LARGE_SPAN : 1) * SLICE /
 	       subject->size;
 	for (i = 0; i < 4 * each; i++)
-		ck_assert(keep(HeapAlloc(heap, 0, subject->size),
-			       subject->size));
+		assert_quietly(keep(HeapAlloc(heap, 0, subject->size),
+				    subject->size));
 	for (i = nr_kept; i-- > first;)
 		if ((i - first) % each != each / 2)
 			free_kept(i);
@@ -319,7 +319,7 @@ static void on_dropped(const struct subject *subject)
 static void with_room_behind(const struct subject *subject)
 {
 	use_up();
-	ck_assert(keep(HeapAlloc(heap, 0, subject->old), subject->old));
+	assert_quietly(keep(HeapAlloc(heap, 0, subject->old), subject->old));
 }
 
 /* Where it is it can hardly grow. */
@@ -329,7 +329,7 @@ static void with_block(const struct subject *subject)
 
 	with_room_behind(subject);
 	it = &kept[nr_kept - 1];
-	ck_assert(keep(HeapAlloc(heap, 0, SLICE), SLICE));
+	assert_quietly(keep(HeapAlloc(heap, 0, SLICE), SLICE));
 	use_up();
 	swapped = *it;
 	*it = kept[nr_kept - 1];
@@ -341,8 +341,8 @@ static void with_huge_block(const struct subject *subject)
 {
 	struct kept *it = &kept[nr_kept];
 
-	ck_assert(keep(HeapAlloc(heap, 0, subject->old - MIB),
-		       subject->old - MIB));
+	assert_quietly(keep(HeapAlloc(heap, 0, subject->old - MIB),
+			    subject->old - MIB));
 	it->block = HeapReAlloc(heap, 0, it->block, subject->old);
 	ck_assert_ptr_nonnull(it->block);
 	it->size = subject->old;
@@ -387,8 +387,8 @@ static void with_much(const struct subject *subject)
 	unsigned int i;
 
 	for (i = 0; i < subject->count; i++)
-		ck_assert(keep(HeapAlloc(heap, 0, subject->size),
-			       subject->size));
+		assert_quietly(keep(HeapAlloc(heap, 0, subject->size),
+				    subject->size));
 }
 
 static bool free_all(const struct subject *subject)
@@ -652,7 +652,7 @@ static void make_scene(enum mode mode)
 	options = mode == RAISING ? HEAP_GENERATE_EXCEPTIONS : 0;
 	heap = make_heap(options, 0);
 	for (i = 0; i < COUNT(sizes); i++)
-		ck_assert(keep(HeapAlloc(heap, 0, sizes[i]), sizes[i]));
+		assert_quietly(keep(HeapAlloc(heap, 0, sizes[i]), sizes[i]));
 }
 
 /* Blocks of all kinds come and go. */
@@ -665,8 +665,8 @@ static void use_heap(void)
 
 	for (i = 0; i < COUNT(sizes); i++)
 		for (j = 0; j < 3 && sizes[i] * j < 2 * MIB; j++)
-			ck_assert(keep(HeapAlloc(heap, 0, sizes[i]),
-				       sizes[i]));
+			assert_quietly(keep(HeapAlloc(heap, 0, sizes[i]),
+					    sizes[i]));
 	while (nr_kept > first)
 		free_kept(first);
 }
@@ -833,7 +833,7 @@ START_TEST(pages_ahead_are_no_condition)
 
 	use_up();
 	inject(INJECT_OPERATION, 1, ENOMEM);
-	ck_assert(keep(HeapAlloc(heap, 0, SLICE), SLICE));
+	assert_quietly(keep(HeapAlloc(heap, 0, SLICE), SLICE));
 	ck_assert(inject_end());
 	end_scene(&before);
 }
