@@ -40,8 +40,10 @@ test-programs: all tests
 test: test-programs
 	@tests/run
 
-# Everything that runs in a guest, on kernels that look for mistakes.
+# Everything that runs in a guest, on kernels that look for mistakes; or of that
+# what matches SUITES.
 TEST_DEBUG ?= 6.12-kasan 6.1-kasan
+SUITES ?=
 
 .PHONY: test-debug test-failures test-debug-programs
 test-debug-programs: tests
@@ -49,7 +51,7 @@ test-debug-programs: tests
 		debug-modules
 
 test-debug: test-debug-programs
-	@tests/run $(addprefix -d ,$(TEST_DEBUG))
+	@tests/run $(addprefix -d ,$(TEST_DEBUG)) $(SUITES:%='%')
 
 # The walks through every failing allocation, which take long.
 test-failures: test-debug-programs
