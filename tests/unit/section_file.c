@@ -669,6 +669,14 @@ struct placed {
 	char *view, *place;
 };
 
+static void expect_nothing(void *arg)
+{
+	MEMORY_BASIC_INFORMATION info;
+
+	require(VirtualQuery(arg, &info, sizeof(info)));
+	require(info.State == MEM_FREE);
+}
+
 /* Where Linux maps no file any more: the placeholder is what it was. */
 static void map_without_mmap(void *arg)
 {
@@ -681,6 +689,24 @@ static void map_without_mmap(void *arg)
 	require(GetLastError() == ERROR_COMMITMENT_LIMIT);
 	is_placeholder(p->place, GRANULE);
 	require(VirtualFree(p->place, 0, MEM_RELEASE));
+}
+
+/* Where the module does not take it back either, it stays the library's. */
+static void neither_mmap_nor_ioctl(void *arg)
+{
+	struct placed *p = arg;
+
+	/* Its only view of a file, so that the place is all there is to find. */
+	require(UnmapViewOfFile(p->view));
+	if (!refuse_if(SYS_mmap, 3, MAP_SHARED | MAP_FIXED, ENOMEM) ||
+	    !refuse_if(SYS_ioctl, 1, (uint32_t)NTMEM_IOC_RESERVE, ENOMEM))
+		return;
+	require(!view_at(p->section, p->place, GRANULE, PAGE_READWRITE));
+	require(GetLastError() == ERROR_COMMITMENT_LIMIT);
+	assert_run(p->place, GRANULE, MEM_RESERVE, 0);
+	require(!can_read(p->place));
+	require(VirtualFree(p->place, 0, MEM_RELEASE));
+	expect_nothing(p->place);
 }
 
 /* And where the module gives nothing back, a view is what it was. */
@@ -720,6 +746,7 @@ START_TEST(files_in_placeholders_of_children)
 	assert_ok(view_at(section, p.view, GRANULE, PAGE_READWRITE));
 	ck_assert_int_eq(in_child(preserve_in_a_child, &p), 0);
 	ck_assert_int_eq(in_child(map_without_mmap, &p), 0);
+	ck_assert_int_eq(in_child(neither_mmap_nor_ioctl, &p), 0);
 	ck_assert_int_eq(in_child(preserve_without_ioctl, &p), 0);
 	ck_assert_int_eq(peek(p.view), 2);
 	is_placeholder(p.place, GRANULE);
@@ -727,6 +754,33 @@ START_TEST(files_in_placeholders_of_children)
 	is_placeholder(p.view, GRANULE);
 	drop(p.view);
 	drop(p.place);
+	CloseHandle(section);
+	CloseHandle(file);
+	close(fd);
+}
+END_TEST
+
+/* A view that is not for children leaves a placeholder that is not, either. */
+START_TEST(a_file_that_children_do_not_get)
+{
+	int fd = make_file(SIZE);
+	HANDLE file = handle_of(fd), section = make(file, PAGE_READWRITE, 0);
+	char *place = make_placeholder(GRANULE);
+	struct ntmem_map_view request = {
+		.fd = ntmem_handle_to_fd(section), .prot = PAGE_READWRITE,
+		.addr = (uintptr_t)place, .size = GRANULE,
+		.flags = NTMEM_RESERVE_REPLACE | NTMEM_RESERVE_NOFORK,
+	};
+
+	ck_assert_int_eq(ntmem_engine()->map_view(&request), 0);
+	ck_assert_int_eq(peek(place), 1);
+	ck_assert_int_eq(in_child(expect_nothing, place), 0);
+	assert_ok(UnmapViewOfFileEx(place, MEM_PRESERVE_PLACEHOLDER));
+	assert_run(place, GRANULE, MEM_RESERVE, 0);
+	ck_assert_int_eq(in_child(expect_nothing, place), 0);
+	is_placeholder(place, GRANULE);
+	ck_assert_int_eq(in_child(expect_nothing, place), 0);
+	drop(place);
 	CloseHandle(section);
 	CloseHandle(file);
 	close(fd);
@@ -910,6 +964,7 @@ TCase *section_file_tests(void)
 	tcase_add_test(tests, a_file_in_a_placeholder_ends);
 	tcase_add_test(tests, files_that_do_not_fit_placeholders);
 	tcase_add_test(tests, files_in_placeholders_of_children);
+	tcase_add_test(tests, a_file_that_children_do_not_get);
 	/* Valgrind takes a page elsewhere for MAP_FIXED_NOREPLACE. */
 	if (!under_valgrind())
 		tcase_add_test(tests, nobody_gets_the_place_of_a_file);
