@@ -58,8 +58,8 @@ static void unlink_huge(struct heap *heap, struct span *span)
 /*
  * Huge blocks that were freed, and not yet released: as many bytes as the
  * process was seen to miss soon after it gave them back, up to a limit; once it
- * has missed some, all up to that limit may wait (purge.h). The newest is the
- * last one.
+ * has missed some, or where one is much, all up to that limit may wait (purge.h).
+ * The newest is the last one.
  */
 #define CACHED		8
 #define CACHE_MAX	((size_t)64 << 20)
@@ -129,8 +129,10 @@ static bool cache_get(size_t size, uint32_t prot, struct freed *freed)
 
 static void allow_more(const struct freed *freed)
 {
-	if (cache.limit && freed_bytes(freed) <= CACHE_MAX &&
-	    cache.bytes + freed_bytes(freed) > cache.limit && purge_later(true))
+	size_t bytes = freed_bytes(freed);
+
+	if (bytes <= CACHE_MAX && cache.bytes + bytes > cache.limit &&
+	    purge_later(cache.limit || bytes >= PURGE_MUCH))
 		cache.limit = CACHE_MAX;
 }
 

@@ -13,6 +13,9 @@
 
 #include "heap/types.h"
 
+/* Bytes that a process has had when it was not always small. */
+#define PURGE_MUCH	((size_t)8 << 20)
+
 enum purge_state {
 	PURGE_IDLE,
 	PURGE_WANTED,		/* the thread is to be made, by who can */

@@ -17,7 +17,6 @@
 #define SLACK_SHARE	48		/* and one of so many that are in use */
 #define GRACE_MAX	1024		/* 64 MiB more, where it is missed */
 #define COOL_RANGES	64		/* in one call to the engine */
-#define LARGE		256		/* slices in use: see purge.h */
 
 struct store store_data = { .prot = NTMEM_PAGE_READWRITE };
 struct store store_code = { .prot = NTMEM_PAGE_EXECUTE_READWRITE };
@@ -385,7 +384,8 @@ void store_give_many(struct store *store, uint32_t first)
 
 bool store_is_large(const struct store *store)
 {
-	return __atomic_load_n(&store->most, __ATOMIC_RELAXED) >= LARGE;
+	return __atomic_load_n(&store->most, __ATOMIC_RELAXED) >=
+	       PURGE_MUCH / SLICE;
 }
 
 /* What is wanted often shows by itself here, and needs no grace. */

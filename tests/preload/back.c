@@ -229,16 +229,21 @@ static int count_threads(void)
 	return count - 2;
 }
 
-/* Three quarters of it, soon. */
-static void expect_less(size_t before)
+static void expect_at_most(size_t most, size_t before)
 {
 	double end = nt_seconds() + PATIENCE;
 
-	while (resident() > before / 4 && nt_seconds() < end)
+	while (resident() > most && nt_seconds() < end)
 		usleep(1000);
 	printf("# %zu KiB of %zu\n", resident() >> 10, before >> 10);
 	fflush(stdout);
-	EXPECT(resident() <= before / 4);
+	EXPECT(resident() <= most);
+}
+
+/* Three quarters of it, soon. */
+static void expect_less(size_t before)
+{
+	expect_at_most(before / 4, before);
 }
 
 TEST(a_thread_comes_and_goes)
@@ -255,6 +260,55 @@ TEST(a_thread_comes_and_goes)
 	while (count_threads() > 1 && nt_seconds() < end)
 		usleep(1000);
 	EXPECT(count_threads() == 1);
+}
+
+static long minor_faults(void)
+{
+	struct rusage usage;
+
+	EXPECT(!getrusage(RUSAGE_SELF, &usage));
+	return usage.ru_minflt;
+}
+
+/* What it costs to have all the blocks, and to free them. */
+static long faults_of(size_t size, size_t count)
+{
+	long before = minor_faults();
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		held_blocks[i] = malloc(size);
+		memset(held_blocks[i], 1, size);
+	}
+	for (i = 0; i < count; i++)
+		free(held_blocks[i]);
+	return minor_faults() - before;
+}
+
+/* What was freed just now, a tenth of a second ago perhaps, is there. */
+static void expect_it_waits(size_t size, size_t count)
+{
+	long first, again;
+	size_t before;
+
+	first = faults_of(size, count);
+	before = resident();
+	again = faults_of(size, count);
+	printf("# %ld faults, then %ld\n", first, again);
+	fflush(stdout);
+	EXPECT(again <= first / 4);
+	/* In a small process what it does first is much beside that. */
+	expect_at_most(before - size * count / 2, before);
+}
+
+TEST(a_block_of_8M_is_there_again)
+{
+	expect_it_waits(8 * MIB, 1);
+}
+
+TEST(small_blocks_of_14M_are_there_again)
+{
+	expect_it_waits(1000, 14 * MIB / 1000);
 }
 
 /* The thread that is not this one, of two. */
