@@ -26,5 +26,6 @@ extern const struct workload churn;
 extern const struct workload sharing;
 extern const struct workload idle_empty;
 extern const struct workload idle_sparse;
+extern const struct workload machine;
 
 #endif /* NTMEM_BENCH_WORKLOADS_H */

@@ -551,6 +551,7 @@ bool model_move_area(struct model *m, int n, u64 addr)
 static int do_commit(struct model *m, const struct ntmem_range *r)
 {
 	u64 start, end, more = 0;
+	struct page *page, *last;
 	int err;
 
 	err = check_change(m, r, &start, &end);
@@ -560,13 +561,18 @@ static int do_commit(struct model *m, const struct ntmem_range *r)
 		return change_view(m, start, end, r->prot, true);
 	if (m->reservations[id_at(m, start)].placeholder)
 		return -EEXIST;
-	for (u64 a = start; a < end; a += PAGE)
-		more += model_page(m, a)->state != PAGE_COMMITTED;
+	/* Those of a reservation lie side by side. */
+	page = model_page(m, start);
+	if (!page)
+		abort();
+	last = page + (end - start) / PAGE;
+	for (struct page *p = page; p < last; p++)
+		more += p->state != PAGE_COMMITTED;
 	if (more && over_limit(m, more * PAGE))
 		return -ENOMEM;
-	for (u64 a = start; a < end; a += PAGE) {
-		model_page(m, a)->state = PAGE_COMMITTED;
-		model_page(m, a)->prot = r->prot & ~CACHE_PROT;
+	for (; page < last; page++) {
+		page->state = PAGE_COMMITTED;
+		page->prot = r->prot & ~CACHE_PROT;
 	}
 	return 0;
 }

@@ -143,7 +143,11 @@ int check_change(struct model *m, const struct ntmem_range *r, u64 *start,
 int change_view(struct model *m, u64 start, u64 end, uint32_t prot,
 		bool commit)
 {
-	view_at(m, start)->charged |= prot & COPY_PROT;
+	struct reservation *view = view_at(m, start);
+
+	if (!view)
+		abort();
+	view->charged |= prot & COPY_PROT;
 	for (u64 a = start; a < end; a += PAGE) {
 		struct page *page = model_page(m, a);
 

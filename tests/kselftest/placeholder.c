@@ -648,7 +648,7 @@ TEST_F(placeholder, what_is_not_taken_over)
 		.addr = WANTED, .size = PAGE, .prot = NOACCESS,
 		.flags = PLACEHOLDER | OVER, .align = 2 * MIB,
 	};
-	void *at = mmap(nt_ptr(WANTED), 3 * PAGE, PROT_READ, MAP_PRIVATE |
+	char *at = mmap(nt_ptr(WANTED), 3 * PAGE, PROT_READ, MAP_PRIVATE |
 			MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	__u64 wanted = WANTED, zero = 0;
 
@@ -706,7 +706,7 @@ TEST_F(placeholder, taken_over_untold)
 
 TEST_F(placeholder, a_sealed_mapping_stays)
 {
-	void *at = mmap(nt_ptr(WANTED), 2 * PAGE, PROT_READ, MAP_PRIVATE |
+	char *at = mmap(nt_ptr(WANTED), 2 * PAGE, PROT_READ, MAP_PRIVATE |
 			MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	ASSERT_EQ(nt_ptr(WANTED), at);
