@@ -28,7 +28,7 @@ struct inventory inventory_open(int file);
 void inventory_close(struct inventory *inventory);
 
 struct stock inventory_of(const struct inventory *inventory, HANDLE heap);
-/* The area that an address lies in, or NULL. */
+/* The area that an address lies in; without one the test has failed. */
 const struct inventory_area *inventory_at(const struct inventory *inventory,
 					  const void *addr);
 unsigned int inventory_heaps(const struct inventory *inventory);
