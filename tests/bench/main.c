@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../options.h"
-#include "bench.h"
+#include "workloads.h"
 
 #define FEW_PAIRS	16UL
 #define MANY_PAIRS	256UL
@@ -87,6 +87,8 @@ static const struct argp argp = {
 
 static const struct workload *find(const char *name)
 {
+	if (!strcmp(machine.name, name))
+		return &machine;
 	for (unsigned int i = 0; workloads[i]; i++)
 		if (!strcmp(workloads[i]->name, name))
 			return workloads[i];

@@ -7,6 +7,6 @@ const struct workload *const workloads[] = {
 	&growth_alone, &growth_beside, &large, &huge, &strings, &fragment,
 	&idle_empty, &idle_sparse,
 	&disjoint, &tree, &server, &handover_one_size, &handover_mixed, &churn,
-	&sharing, &machine,
+	&sharing,
 	NULL,
 };

@@ -26,6 +26,8 @@ extern const struct workload churn;
 extern const struct workload sharing;
 extern const struct workload idle_empty;
 extern const struct workload idle_sparse;
+
+/* Compares no allocators: in no table, and run where it is named. */
 extern const struct workload machine;
 
 #endif /* NTMEM_BENCH_WORKLOADS_H */
