@@ -56,8 +56,8 @@ static bool is_private(uint32_t value)
 /* An mmap() that failed may have unmapped what was there: nobody is to get it. */
 static void keep_addresses(uint64_t start, uint64_t end)
 {
-	mmap(pointer(start), end - start, PROT_NONE, MAP_PRIVATE |
-	     MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	(void)mmap(pointer(start), end - start, PROT_NONE, MAP_PRIVATE |
+		   MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
 static int map_over(const struct reservation *res, uint64_t start,

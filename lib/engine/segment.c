@@ -199,11 +199,13 @@ int segment_committed(const struct segment *segment, uint64_t *first,
 {
 	int error = find_bit(segment, first, end, true);
 
-	if (error || *first == end)
+	if (error < 0)
 		return error;
+	if (*first == end)
+		return 0;
 	*last = *first + 1;
 	error = find_bit(segment, last, end, false);
-	return error ? error : 1;
+	return error < 0 ? error : 1;
 }
 
 int segment_missing(const struct segment *segment, uint64_t first,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What libntmem-malloc.so puts in the place of the C library's: declared here,
- * since <malloc.h> and <stdlib.h> do not declare all of it.
+ * since <malloc.h> and <stdlib.h> do not declare all of it, and none of it to
+ * be seen from outside.
  */
 #ifndef MALLOC_MALLOC_H
 #define MALLOC_MALLOC_H
@@ -10,6 +11,7 @@
 
 #define MALLOC_API	__attribute__((visibility("default")))
 
+/* NOLINTBEGIN(readability-redundant-declaration) */
 MALLOC_API void *malloc(size_t size);
 MALLOC_API void free(void *p);
 MALLOC_API void *calloc(size_t count, size_t size);
@@ -23,6 +25,7 @@ MALLOC_API void *memalign(size_t align, size_t size);
 MALLOC_API int posix_memalign(void **block, size_t align, size_t size);
 MALLOC_API void *valloc(size_t size);
 MALLOC_API void *pvalloc(size_t size);
+/* NOLINTEND(readability-redundant-declaration) */
 
 /* As in glibc's <malloc.h>. */
 struct mallinfo2 {

@@ -45,23 +45,24 @@ int target_call(struct target *target, unsigned long request, void *arg);
 int target_query(struct target *target, struct ntmem_query *query);
 
 #define TARGET_OPERATION(name, NAME, type)				\
-static inline int target_##name(struct target *target, type *arg)	\
+static inline int target_##name(struct target *target,			\
+				struct ntmem_##type *arg)		\
 {									\
 	return target->process.own ? target->engine->name(arg) :	\
 	       target_call(target, NTMEM_IOC_##NAME, arg);		\
 }
 
-TARGET_OPERATION(info, INFO, struct ntmem_info)
-TARGET_OPERATION(reserve, RESERVE, struct ntmem_reserve)
-TARGET_OPERATION(commit, COMMIT, struct ntmem_range)
-TARGET_OPERATION(decommit, DECOMMIT, struct ntmem_range)
-TARGET_OPERATION(release, RELEASE, struct ntmem_range)
-TARGET_OPERATION(protect, PROTECT, struct ntmem_protect)
-TARGET_OPERATION(lock, LOCK, struct ntmem_range)
-TARGET_OPERATION(unlock, UNLOCK, struct ntmem_range)
-TARGET_OPERATION(reset, RESET, struct ntmem_range)
-TARGET_OPERATION(reset_undo, RESET_UNDO, struct ntmem_range)
-TARGET_OPERATION(map_view, MAP_VIEW, struct ntmem_map_view)
-TARGET_OPERATION(unmap_view, UNMAP_VIEW, struct ntmem_unmap_view)
+TARGET_OPERATION(info, INFO, info)
+TARGET_OPERATION(reserve, RESERVE, reserve)
+TARGET_OPERATION(commit, COMMIT, range)
+TARGET_OPERATION(decommit, DECOMMIT, range)
+TARGET_OPERATION(release, RELEASE, range)
+TARGET_OPERATION(protect, PROTECT, protect)
+TARGET_OPERATION(lock, LOCK, range)
+TARGET_OPERATION(unlock, UNLOCK, range)
+TARGET_OPERATION(reset, RESET, range)
+TARGET_OPERATION(reset_undo, RESET_UNDO, range)
+TARGET_OPERATION(map_view, MAP_VIEW, map_view)
+TARGET_OPERATION(unmap_view, UNMAP_VIEW, unmap_view)
 
 #endif

@@ -152,7 +152,7 @@ static bool ask_other(unsigned long number, void *arg, unsigned int size,
 }
 
 #define OPERATION(name, NAME, type)					\
-static int do_##name(type *arg)						\
+static int do_##name(struct ntmem_##type *arg)				\
 {									\
 	int result;							\
 									\
@@ -173,9 +173,9 @@ static int do_##name(const struct ntmem_range *range)			\
 	return memcmp(&arg, range, sizeof(arg)) ? -EPROTO : result;	\
 }
 
-OPERATION(reserve, RESERVE, struct ntmem_reserve)
-OPERATION(protect, PROTECT, struct ntmem_protect)
-OPERATION(query, QUERY, struct ntmem_query)
+OPERATION(reserve, RESERVE, reserve)
+OPERATION(protect, PROTECT, protect)
+OPERATION(query, QUERY, query)
 RANGE_OPERATION(commit, COMMIT)
 RANGE_OPERATION(decommit, DECOMMIT)
 RANGE_OPERATION(release, RELEASE)

@@ -48,7 +48,6 @@ static int dumped;
 
 static int dump(__u8 cmd)
 {
-	enum nl_got got;
 	int error;
 
 	dumped = 0;
@@ -56,7 +55,7 @@ static int dump(__u8 cmd)
 	error = nl_send(&nl);
 	if (error)
 		return error;
-	while ((got = nl_next(&nl, &error)) == NL_MESSAGE)
+	while (nl_next(&nl, &error) == NL_MESSAGE)
 		dumped++;
 	return error;
 }

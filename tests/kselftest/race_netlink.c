@@ -171,7 +171,7 @@ static int take_the_port(struct racer *r)
 /* A port is free before what its socket has subscribed to ends. */
 TEST_F(race_netlink, close_against_who_takes_the_port)
 {
-	struct sockaddr_nl addr;
+	struct sockaddr_nl addr = { 0 };
 	socklen_t size = sizeof(addr);
 
 	racing = &self->nl;

@@ -846,6 +846,7 @@ static int receive_fd(int sock)
 	int fd;
 
 	require(recvmsg(sock, &message, 0) == 1);
+	require(CMSG_FIRSTHDR(&message));
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
 	return fd;
 }
