@@ -12,7 +12,13 @@
 
 void __gcov_dump(void);
 
-#define _exit(status)	(__gcov_dump(), _exit(status))
+/* The status may be what a call returns, which counts, too. */
+#define _exit(status) __extension__({					\
+	int status_to_exit_with = (status);				\
+									\
+	__gcov_dump();							\
+	_exit(status_to_exit_with);					\
+})
 #define abort()		(__gcov_dump(), abort())
 
 #endif

@@ -40,8 +40,6 @@ static const DWORD bad_types[] = {
 	MEM_RESERVE | MEM_LARGE_PAGES | MEM_PHYSICAL,
 };
 
-#define COUNT(array)	((int)(sizeof(array) / sizeof((array)[0])))
-
 START_TEST(null_address_is_aligned_and_rounds_to_pages)
 {
 	char *p;

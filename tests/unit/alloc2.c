@@ -6,7 +6,6 @@
 
 #include "unit.h"
 
-#define COUNT(array)	((int)(sizeof(array) / sizeof((array)[0])))
 #define TOP		((char *)0x7ffffffeffff)
 
 static MEM_EXTENDED_PARAMETER parameter(DWORD64 type, DWORD64 value)

@@ -18,7 +18,6 @@
 #include "peer.h"
 #include "unit.h"
 
-#define COUNT(array)	((int)(sizeof(array) / sizeof((array)[0])))
 #define LIMIT		64
 #define NAME		"unit: descriptors"
 

@@ -31,7 +31,7 @@ static const struct family families[] = {
 	  LocalSize, LocalFlags, LocalHandle, LMEM_DISCARDABLE },
 };
 
-#define NR_FAMILIES	((int)COUNT(families))
+#define NR_FAMILIES	(COUNT(families))
 
 static const SIZE_T sizes[] = { 1, 10, 32, 1024, 32768, 100000, 3 * MIB };
 

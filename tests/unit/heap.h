@@ -9,7 +9,6 @@
 
 #define KIB	1024UL
 #define MIB	(1024UL * 1024)
-#define COUNT(array)	((unsigned int)(sizeof(array) / sizeof((array)[0])))
 
 /* A heap with these options; maximum 0 for one that grows. */
 HANDLE make_heap(DWORD options, SIZE_T maximum);

@@ -910,7 +910,7 @@ TCase *heap_failure_tests(void)
 	if (under_valgrind())
 		return tests;
 	tcase_add_loop_test(tests, what_fails_harms_nobody, 0,
-			    (int)COUNT(subjects) * MODES);
+			    COUNT(subjects) * MODES);
 	tcase_add_test(tests, pages_ahead_are_no_condition);
 	tcase_add_test(tests, room_to_grow_is_no_condition);
 	tcase_add_test(tests, address_space_that_cannot_go_stays_known);

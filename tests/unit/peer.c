@@ -27,6 +27,38 @@ struct message {
 /* The peer's own ends, in the peer. */
 static int own_to, own_from;
 
+/* The ends of all peers that this process has, as many as there are. */
+static struct {
+	int to, from;
+} ends[8];
+
+static void ends_change(int to, int from, int new_to, int new_from)
+{
+	int i;
+
+	for (i = 0; i < COUNT(ends); i++)
+		if (ends[i].to == to && ends[i].from == from) {
+			ends[i].to = new_to;
+			ends[i].from = new_from;
+			return;
+		}
+	ck_abort_msg("more peers than ends[] has room for");
+}
+
+/* A peer that kept them would keep the others from seeing their end. */
+static void ends_close(void)
+{
+	int i;
+
+	for (i = 0; i < COUNT(ends); i++)
+		if (ends[i].to) {
+			close(ends[i].to);
+			close(ends[i].from);
+			ends[i].to = 0;
+			ends[i].from = 0;
+		}
+}
+
 static unsigned int told;
 
 static void tell(uintptr_t value)
@@ -85,6 +117,7 @@ struct peer peer_start(void)
 	if (!peer.pid) {
 		close(there[1]);
 		close(back[0]);
+		ends_close();
 		own_from = there[0];
 		own_to = back[1];
 		obey();
@@ -93,6 +126,7 @@ struct peer peer_start(void)
 	close(back[1]);
 	peer.to = there[1];
 	peer.from = back[0];
+	ends_change(0, 0, peer.to, peer.from);
 	/* It is there when fork has returned there, too. */
 	ck_assert_uint_eq(peer_answer(&peer), 1);
 	return peer;
@@ -109,6 +143,7 @@ int peer_end(struct peer *peer)
 {
 	int status;
 
+	ends_change(peer->to, peer->from, 0, 0);
 	close(peer->to);
 	close(peer->from);
 	ck_assert_int_eq(waitpid(peer->pid, &status, 0), peer->pid);

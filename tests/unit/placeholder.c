@@ -7,7 +7,6 @@
 
 #include "unit.h"
 
-#define COUNT(array)	((int)(sizeof(array) / sizeof((array)[0])))
 #define KEEP		(MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER)
 #define JOIN		(MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS)
 

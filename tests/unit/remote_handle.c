@@ -146,18 +146,12 @@ static void setup(void)
 	warm_up();
 }
 
-static void end_peer(struct peer *ended)
-{
-	kill(ended->pid, SIGKILL);
-	peer_end(ended);
-}
-
 static void teardown(void)
 {
 	CloseHandle(process);
 	CloseHandle(second_process);
-	end_peer(&peer);
-	end_peer(&second);
+	peer_end(&peer);
+	peer_end(&second);
 }
 
 /* ------------------------------------------------------------- sections --- */

@@ -7,7 +7,6 @@
 
 #include "unit.h"
 
-#define COUNT(array)	((int)(sizeof(array) / sizeof((array)[0])))
 #define SIZE		(16 * PAGE)
 #define NONE		INVALID_HANDLE_VALUE
 

@@ -23,7 +23,6 @@
 #include "unit.h"
 
 #define SIZE	(16 * PAGE)
-#define COUNT(array)	((int)(sizeof(array) / sizeof((array)[0])))
 #define LATER	NTMEM_SECTION_RESERVE
 #define WC	PAGE_WRITECOPY
 

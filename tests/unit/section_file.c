@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "inject.h"
 #include "refuse.h"
 #include "unit.h"
 
-#define COUNT(array)	((int)(sizeof(array) / sizeof((array)[0])))
 #define SIZE		(2 * GRANULE + 3 * PAGE + 5)
 #define ROUNDED		(2 * GRANULE + 4 * PAGE)
 
@@ -664,6 +664,48 @@ START_TEST(files_that_do_not_fit_placeholders)
 }
 END_TEST
 
+typedef void (*order)(enum inject_kind kind, unsigned int n, int error);
+
+/* One allocation of the library's own fails, or all from there on. */
+static bool map_without_memory(HANDLE section, char *place, order order,
+			       unsigned int n)
+{
+	char *view;
+	bool hit;
+
+	order(INJECT_ALLOCATION, n, ENOMEM);
+	view = view_at(section, place, GRANULE, PAGE_READWRITE);
+	hit = inject_end();
+	if (view) {
+		ck_assert_int_eq(peek(view + PAGE), 3);
+		assert_ok(UnmapViewOfFileEx(view, MEM_PRESERVE_PLACEHOLDER));
+	} else {
+		ck_assert(hit);
+		ck_assert_uint_eq(GetLastError(), ERROR_COMMITMENT_LIMIT);
+	}
+	is_placeholder(place, GRANULE);
+	return hit;
+}
+
+START_TEST(files_without_memory_in_placeholders)
+{
+	static const order orders[] = { inject, inject_from };
+	int fd = make_file(SIZE);
+	HANDLE file = handle_of(fd), section = make(file, PAGE_READWRITE, 0);
+	char *place = make_placeholder(GRANULE);
+	unsigned int n = 1;
+
+	while (map_without_memory(section, place, orders[_i], n))
+		n++;
+	/* The embedded engine has all that it needs. */
+	ck_assert(n > 1 || !on_kernel_engine());
+	drop(place);
+	CloseHandle(section);
+	CloseHandle(file);
+	close(fd);
+}
+END_TEST
+
 struct placed {
 	HANDLE section;
 	char *view, *place;
@@ -963,6 +1005,7 @@ TCase *section_file_tests(void)
 	tcase_add_test(tests, files_in_placeholders);
 	tcase_add_test(tests, a_file_in_a_placeholder_ends);
 	tcase_add_test(tests, files_that_do_not_fit_placeholders);
+	tcase_add_loop_test(tests, files_without_memory_in_placeholders, 0, 2);
 	tcase_add_test(tests, files_in_placeholders_of_children);
 	tcase_add_test(tests, a_file_that_children_do_not_get);
 	/* Valgrind takes a page elsewhere for MAP_FIXED_NOREPLACE. */

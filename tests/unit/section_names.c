@@ -54,18 +54,11 @@ static void setup(void)
 	second = peer_start();
 }
 
-/* A peer holds the ends of those that were there before, and would keep them. */
-static void end_peer(struct peer *peer)
-{
-	kill(peer->pid, SIGKILL);
-	peer_end(peer);
-}
-
 static void teardown(void)
 {
 	unlink(path);
-	end_peer(&first);
-	end_peer(&second);
+	peer_end(&first);
+	peer_end(&second);
 }
 
 static HANDLE open_file(int mode)
@@ -170,7 +163,7 @@ static uintptr_t make_there(uintptr_t protect)
 
 static void new_peer(struct peer *peer)
 {
-	end_peer(peer);
+	peer_end(peer);
 	*peer = peer_start();
 }
 

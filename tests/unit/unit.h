@@ -24,6 +24,8 @@
 /* A last error that nothing sets. */
 #define UNTOUCHED	0xdeadbeefu
 
+#define COUNT(array)	((int)(sizeof(array) / sizeof((array)[0])))
+
 TCase *alloc_tests(void);
 TCase *alloc2_tests(void);
 TCase *bstr_tests(void);
