@@ -656,7 +656,7 @@ TEST_F(charge, strict_overcommit)
 	__u64 size = room + 128 * MIB, base = nt_any(self->fd, size, 0), tiny;
 	struct nt_snapshot before;
 	char old[16];
-	int refused;
+	int refused, section;
 
 	ASSERT_NE(0ULL, base);
 	ASSERT_EQ(0, set_limit(0, 1024 * GIB));
@@ -664,9 +664,11 @@ TEST_F(charge, strict_overcommit)
 	ASSERT_EQ(0, nt_write_file(mode, "2"));
 	nt_snapshot(self->fd, &before);
 	refused = nt_commit(self->fd, base, size, RW);
+	section = nt_section(self->fd, NULL, size, RW, 0);
 	tiny = nt_block(self->fd, PAGE, RW);
 	ASSERT_EQ(0, nt_write_file(mode, old));
 	ASSERT_EQ(ENOMEM, refused);
+	ASSERT_EQ(-ENOMEM, section);
 	ASSERT_NE(0ULL, tiny);
 	ASSERT_EQ(0, nt_release(self->fd, tiny, 0));
 	ASSERT_TRUE(nt_same(self->fd, &before));

@@ -30,7 +30,8 @@ static HANDLE ended;
 static uintptr_t allow(uintptr_t unused)
 {
 	(void)unused;
-	return ntmem_allow_remote_threads() && ntmem_allow_heap_reports();
+	return ntmem_allow_remote_threads() && ntmem_allow_heap_reports() &&
+	       ntmem_allow_remote_handles();
 }
 
 /* What a large section lacks where there are descriptors. */
@@ -191,6 +192,17 @@ static bool ask_for_report(void)
 	return file >= 0 && !close(file);
 }
 
+/* What could not be closed there ends with the peer. */
+static bool give_section(void)
+{
+	HANDLE self = GetCurrentProcess(), there;
+
+	return DuplicateHandle(self, section, process, &there, 0, FALSE,
+			       DUPLICATE_SAME_ACCESS) &&
+	       DuplicateHandle(process, there, NULL, NULL, 0, FALSE,
+			       DUPLICATE_CLOSE_SOURCE);
+}
+
 static bool query_there(void)
 {
 	MEMORY_BASIC_INFORMATION info;
@@ -245,6 +257,7 @@ static const struct call {
 	{ make_of_file, 0, true, false },
 	{ make_large, 0, false, false },
 	{ ask_for_report, 0, false, false },
+	{ give_section, 0, false, false },
 	{ query_there, 0, false, false },
 	{ allocate_there, 0, false, false },
 	/* Windows tells nothing else of what cannot be written or known. */

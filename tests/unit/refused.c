@@ -125,6 +125,22 @@ static void report_without_noexec(void *arg)
 	require(ftruncate(file, 0) && errno == EPERM);
 }
 
+static void report_without_a_file(void *arg)
+{
+	int files = own_files();
+
+	(void)arg;
+	require_refused(refuse(SYS_memfd_create, ENOMEM));
+	require(inventory_make() == -ENOMEM);
+	require(own_files() == files);
+}
+
+START_TEST(no_file_for_a_report_of_heaps)
+{
+	ck_assert_int_eq(in_child(report_without_a_file, NULL), 0);
+}
+END_TEST
+
 START_TEST(an_older_kernel_has_reports_of_heaps)
 {
 	ck_assert_int_eq(in_child(report_without_noexec, NULL), 0);
@@ -538,6 +554,7 @@ TCase *refused_tests(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, an_older_kernel_has_sections);
 	tcase_add_test(tests, an_older_kernel_has_reports_of_heaps);
+	tcase_add_test(tests, no_file_for_a_report_of_heaps);
 	tcase_add_test(tests, sections_that_cannot_be_made);
 	tcase_add_test(tests, copies_that_cannot_be_looked_for);
 	tcase_add_test(tests, a_kernel_without_large_pages);

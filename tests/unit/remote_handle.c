@@ -5,14 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ntmem.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "peer.h"
+#include "refuse.h"
 #include "unit.h"
 #include "virtual/handle.h"
 #include "virtual/service.h"
@@ -393,6 +397,74 @@ START_TEST(who_does_not_allow_it)
 }
 END_TEST
 
+static void stop_peer(void)
+{
+	int status;
+
+	ck_assert_int_eq(kill(peer.pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(peer.pid, &status, WUNTRACED), peer.pid);
+}
+
+/* Without the time that it takes: whoever polls hears that it has passed. */
+static void ask_in_vain(void *arg)
+{
+	HANDLE there = NULL;
+
+	if (!refuse(SYS_poll, 0))
+		return;
+	SetLastError(UNTOUCHED);
+	require(!DuplicateHandle(self, (HANDLE)arg, process, &there, 0, FALSE,
+				 SAME));
+	require(GetLastError() == ERROR_TIMEOUT && !there);
+}
+
+/* What it is given when it goes on it does not keep. */
+START_TEST(who_does_not_answer)
+{
+	HANDLE section = make_section();
+	int files = files_there();
+
+	stop_peer();
+	ck_assert_int_eq(in_child(ask_in_vain, section), 0);
+	kill(peer.pid, SIGCONT);
+	await_files_there(files);
+	CloseHandle(section);
+}
+END_TEST
+
+static void *give_in_thread(void *section)
+{
+	HANDLE there = NULL;
+
+	if (DuplicateHandle(self, section, process, &there, 0, FALSE, SAME))
+		return NULL;
+	return (void *)(uintptr_t)GetLastError();
+}
+
+START_TEST(who_ends_without_an_answer)
+{
+	HANDLE section = make_section();
+	int service, bytes, own;
+	pthread_t thread;
+	void *code;
+
+	own = count_files();
+	service = peer_service(&peer);
+	stop_peer();
+	ck_assert_int_eq(pthread_create(&thread, NULL, give_in_thread,
+					section), 0);
+	do {
+		ck_assert_int_eq(ioctl(service, TIOCOUTQ, &bytes), 0);
+	} while (!bytes);
+	close(service);
+	kill(peer.pid, SIGKILL);
+	pthread_join(thread, &code);
+	ck_assert_uint_eq((uintptr_t)code, ERROR_ACCESS_DENIED);
+	ck_assert_int_eq(count_files(), own);
+	CloseHandle(section);
+}
+END_TEST
+
 /* A request of somebody who does not use this library, and what it answers. */
 static uint32_t raw_request(uint64_t what, uint64_t handle, uint32_t kind,
 			    bool listens)
@@ -467,6 +539,8 @@ TCase *remote_handle_tests(void)
 	tcase_add_test(tests, the_source_is_closed);
 	tcase_add_test(tests, only_to_be_closed);
 	tcase_add_test(tests, who_does_not_allow_it);
+	tcase_add_test(tests, who_does_not_answer);
+	tcase_add_test(tests, who_ends_without_an_answer);
 	tcase_add_test(tests, requests_that_are_none);
 	return tests;
 }
