@@ -770,11 +770,9 @@ static bool out_of_something(const struct subject *subject, DWORD code)
 	       (subject->extra && code == subject->extra);
 }
 
-typedef void (*order)(enum inject_kind kind, unsigned int n, int error);
-
 /* What fails: by inject() or inject_from(). */
 struct failing {
-	order order;
+	inject_order order;
 	enum inject_kind kind;
 	int error;
 	DWORD want;	/* the promised code, 0 for any of having too little */
@@ -973,7 +971,8 @@ static const enum inject_kind kinds[] = {
 };
 
 /* Then others may be told with it; or, when nothing works, it is a fault. */
-static bool write_watched(order order, enum inject_kind kind, unsigned int n)
+static bool write_watched(inject_order order, enum inject_kind kind,
+			  unsigned int n)
 {
 	char *p;
 	bool ok, hit;

@@ -24,10 +24,8 @@
 
 /* ---------------------------------------------------------- the failure --- */
 
-typedef void (*order)(enum inject_kind kind, unsigned int n, int error);
-
 static struct {
-	order order;
+	inject_order order;
 	enum inject_kind kind;
 	unsigned int n;		/* 0: nothing fails */
 } failing;

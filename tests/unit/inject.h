@@ -23,6 +23,9 @@ void inject(enum inject_kind kind, unsigned int n, int error);
 /* The same, and then all like it: allocations, calls of the same function. */
 void inject_from(enum inject_kind kind, unsigned int n, int error);
 
+/* Either of them. */
+typedef void (*inject_order)(enum inject_kind kind, unsigned int n, int error);
+
 /* Ends that. True when there was an n-th one. */
 bool inject_end(void);
 

@@ -27,19 +27,16 @@ struct message {
 /* The peer's own ends, in the peer. */
 static int own_to, own_from;
 
-/* The ends of all peers that this process has, as many as there are. */
-static struct {
-	int to, from;
-} ends[8];
+/* Where this process writes to each peer that it has; 0 for none. */
+static int ends[8];
 
-static void ends_change(int to, int from, int new_to, int new_from)
+static void ends_replace(int old, int new)
 {
 	int i;
 
 	for (i = 0; i < COUNT(ends); i++)
-		if (ends[i].to == to && ends[i].from == from) {
-			ends[i].to = new_to;
-			ends[i].from = new_from;
+		if (ends[i] == old) {
+			ends[i] = new;
 			return;
 		}
 	ck_abort_msg("more peers than ends[] has room for");
@@ -51,11 +48,9 @@ static void ends_close(void)
 	int i;
 
 	for (i = 0; i < COUNT(ends); i++)
-		if (ends[i].to) {
-			close(ends[i].to);
-			close(ends[i].from);
-			ends[i].to = 0;
-			ends[i].from = 0;
+		if (ends[i]) {
+			close(ends[i]);
+			ends[i] = 0;
 		}
 }
 
@@ -126,7 +121,7 @@ struct peer peer_start(void)
 	close(back[1]);
 	peer.to = there[1];
 	peer.from = back[0];
-	ends_change(0, 0, peer.to, peer.from);
+	ends_replace(0, peer.to);
 	/* It is there when fork has returned there, too. */
 	ck_assert_uint_eq(peer_answer(&peer), 1);
 	return peer;
@@ -139,11 +134,19 @@ uintptr_t peer_call(const struct peer *peer, peer_function function,
 	return peer_answer(peer);
 }
 
+void peer_stop(const struct peer *peer)
+{
+	int status;
+
+	ck_assert_int_eq(kill(peer->pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(peer->pid, &status, WUNTRACED), peer->pid);
+}
+
 int peer_end(struct peer *peer)
 {
 	int status;
 
-	ends_change(peer->to, peer->from, 0, 0);
+	ends_replace(peer->to, 0);
 	close(peer->to);
 	close(peer->from);
 	ck_assert_int_eq(waitpid(peer->pid, &status, 0), peer->pid);

@@ -34,6 +34,9 @@ uintptr_t peer_answer(const struct peer *peer);
  */
 void peer_heard(void);
 
+/* It has stopped when this returns, and goes on by SIGCONT. */
+void peer_stop(const struct peer *peer);
+
 /* Returns its status as waitpid() has it; a peer that waits exits with 0. */
 int peer_end(struct peer *peer);
 

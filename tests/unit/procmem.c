@@ -408,10 +408,8 @@ START_TEST(a_process_that_is_stopped)
 {
 	char *page = page_there(PROT_READ | PROT_WRITE), c = 0;
 	MEMORY_BASIC_INFORMATION info;
-	int status;
 
-	kill(peer.pid, SIGSTOP);
-	ck_assert_int_eq(waitpid(peer.pid, &status, WUNTRACED), peer.pid);
+	peer_stop(&peer);
 	assert_ok(WriteProcessMemory(process, page, "q", 1, NULL));
 	assert_ok(ReadProcessMemory(process, page, &c, 1, NULL));
 	ck_assert_int_eq(c, 'q');

@@ -119,10 +119,8 @@ static const struct subject subjects[] = {
 
 #define SUBJECTS	(int)(sizeof(subjects) / sizeof(subjects[0]))
 
-typedef void (*order)(enum inject_kind kind, unsigned int n, int error);
-
 /* The n-th fails, alone or with all that follow. True when there was none. */
-static bool step(const struct subject *subject, order order,
+static bool step(const struct subject *subject, inject_order order,
 		 enum inject_kind kind, unsigned int n)
 {
 	struct state before, after;
@@ -147,7 +145,7 @@ static bool step(const struct subject *subject, order order,
 	return !hit;
 }
 
-static unsigned int walk(const struct subject *subject, order order,
+static unsigned int walk(const struct subject *subject, inject_order order,
 			 enum inject_kind kind)
 {
 	unsigned int n = 1;

@@ -425,13 +425,11 @@ END_TEST
 START_TEST(a_process_that_is_stopped)
 {
 	DWORD old;
-	int status;
 	char *p;
 
 	if (!peers_have_spaces())
 		return;
-	kill(peer.pid, SIGSTOP);
-	ck_assert_int_eq(waitpid(peer.pid, &status, WUNTRACED), peer.pid);
+	peer_stop(&peer);
 	assert_ok(p = VirtualAllocEx(process, NULL, PAGE, MEM_COMMIT,
 				     PAGE_READWRITE));
 	assert_ok(WriteProcessMemory(process, p, "s", 1, NULL));

@@ -397,14 +397,6 @@ START_TEST(who_does_not_allow_it)
 }
 END_TEST
 
-static void stop_peer(void)
-{
-	int status;
-
-	ck_assert_int_eq(kill(peer.pid, SIGSTOP), 0);
-	ck_assert_int_eq(waitpid(peer.pid, &status, WUNTRACED), peer.pid);
-}
-
 /* Without the time that it takes: whoever polls hears that it has passed. */
 static void ask_in_vain(void *arg)
 {
@@ -424,7 +416,7 @@ START_TEST(who_does_not_answer)
 	HANDLE section = make_section();
 	int files = files_there();
 
-	stop_peer();
+	peer_stop(&peer);
 	ck_assert_int_eq(in_child(ask_in_vain, section), 0);
 	kill(peer.pid, SIGCONT);
 	await_files_there(files);
@@ -450,7 +442,7 @@ START_TEST(who_ends_without_an_answer)
 
 	own = count_files();
 	service = peer_service(&peer);
-	stop_peer();
+	peer_stop(&peer);
 	ck_assert_int_eq(pthread_create(&thread, NULL, give_in_thread,
 					section), 0);
 	do {

@@ -638,10 +638,8 @@ END_TEST
 START_TEST(a_process_that_is_stopped)
 {
 	void *word = (void *)peer_call(&peer, word_there, 0);
-	int status;
 
-	kill(peer.pid, SIGSTOP);
-	ck_assert_int_eq(waitpid(peer.pid, &status, WUNTRACED), peer.pid);
+	peer_stop(&peer);
 	catch_alarms(true);
 	send_alarms(true);
 	assert_fails(ERROR_TIMEOUT,

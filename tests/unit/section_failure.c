@@ -332,10 +332,8 @@ static void look_in_vain(enum inject_kind kind)
 	}
 }
 
-typedef void (*order)(enum inject_kind kind, unsigned int n, int error);
-
-static bool step(int (*subject)(void), order order, enum inject_kind kind,
-		 unsigned int n)
+static bool step(int (*subject)(void), inject_order order,
+		 enum inject_kind kind, unsigned int n)
 {
 	struct state before, after;
 	bool hit, unmaps;
@@ -364,7 +362,8 @@ static bool step(int (*subject)(void), order order, enum inject_kind kind,
 	return hit;
 }
 
-static void walk(int (*subject)(void), order order, enum inject_kind kind)
+static void walk(int (*subject)(void), inject_order order,
+		 enum inject_kind kind)
 {
 	unsigned int n = 1;
 

@@ -664,10 +664,8 @@ START_TEST(files_that_do_not_fit_placeholders)
 }
 END_TEST
 
-typedef void (*order)(enum inject_kind kind, unsigned int n, int error);
-
 /* One allocation of the library's own fails, or all from there on. */
-static bool map_without_memory(HANDLE section, char *place, order order,
+static bool map_without_memory(HANDLE section, char *place, inject_order order,
 			       unsigned int n)
 {
 	char *view;
@@ -689,7 +687,7 @@ static bool map_without_memory(HANDLE section, char *place, order order,
 
 START_TEST(files_without_memory_in_placeholders)
 {
-	static const order orders[] = { inject, inject_from };
+	static const inject_order orders[] = { inject, inject_from };
 	int fd = make_file(SIZE);
 	HANDLE file = handle_of(fd), section = make(file, PAGE_READWRITE, 0);
 	char *place = make_placeholder(GRANULE);
