@@ -130,6 +130,9 @@ static void be_onlooker(bool listens)
 
 enum role { HOG, LISTENER, ONLOOKER, WORKER };
 
+/* Whoever begins or ends to listen has the kernel patch the module's code. */
+static bool events = true;
+
 static pid_t start(const struct round *round, unsigned int i)
 {
 	u64 seed = dice_u64(&dice);
@@ -140,7 +143,7 @@ static pid_t start(const struct round *round, unsigned int i)
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (i == LISTENER || i == ONLOOKER)
-		be_onlooker(i == LISTENER);
+		be_onlooker(i == LISTENER && events);
 	write_file(CGROUP "/cgroup.procs", "0");
 	if (i == HOG)
 		be_hog(round->memory / 3);
@@ -296,6 +299,7 @@ static unsigned int seconds = 60;
 static const struct argp_option table[] = {
 	{ "seconds", 't', "N", 0, "begin no round after so many (60)", 0 },
 	{ "seed", 's', "N", 0, "of all that is random (random)", 0 },
+	{ "no-events", 'n', NULL, 0, "nobody listens: no code is patched", 0 },
 	{ 0 },
 };
 
@@ -307,6 +311,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 's':
 		dice.state = option_number(arg, state);
+		break;
+	case 'n':
+		events = false;
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
