@@ -21,6 +21,7 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <asm/pgalloc.h>
 #include "compat.h"
 #include "event.h"
 #include "fault.h"
@@ -205,6 +206,29 @@ static bool ntmem_is_none(pte_t *ptep, long distance)
 }
 
 /*
+ * The core made a page table before it called us, in case that there is none,
+ * and without our lock. To have vm_insert_page() make another one under it
+ * would keep reclaim from what the region has to give.
+ */
+static void ntmem_use_page_table(struct vm_fault *vmf)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	spinlock_t *ptl;
+
+	if (likely(!pmd_none(READ_ONCE(*vmf->pmd))) || !vmf->prealloc_pte)
+		return;
+	ptl = pmd_lock(mm, vmf->pmd);
+	if (likely(pmd_none(*vmf->pmd))) {
+		mm_inc_nr_ptes(mm);
+		/* Who walks the tables without a lock sees an empty one. */
+		smp_wmb();
+		pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
+		vmf->prealloc_pte = NULL;
+	}
+	spin_unlock(ptl);
+}
+
+/*
  * Maps the page, the others of [first, last], which are there, and those
  * around that are there too: what a zap took from the page table comes back in
  * one fault.
@@ -218,6 +242,7 @@ static vm_fault_t ntmem_map_around(const struct ntmem_try *try,
 	pte_t *ptep;
 	int err;
 
+	ntmem_use_page_table(vmf);
 	ntmem_clear_marker(vmf, try->index);
 	ptep = pmd_none(READ_ONCE(*vmf->pmd)) ? NULL :
 						ntmem_pte(vmf, try->index);
@@ -510,7 +535,17 @@ static int ntmem_repair(struct ntmem_try *try)
 	return err;
 }
 
-/* One attempt, with the region locked. */
+/* What is not easily had is there for who has the lock for writing. */
+static vm_fault_t ntmem_no_table(const struct ntmem_try *try)
+{
+	return try->write ? VM_FAULT_OOM : NTMEM_FAULT_AGAIN;
+}
+
+/*
+ * One attempt, with the region locked. Where allocations let reclaim take the
+ * page, its state is as good as before: what was reset and what was lost are
+ * brought and mapped alike.
+ */
 static vm_fault_t ntmem_attempt(struct ntmem_try *try)
 {
 	struct ntmem_table *table;
@@ -535,16 +570,16 @@ static vm_fault_t ntmem_attempt(struct ntmem_try *try)
 			return err == -EAGAIN ? NTMEM_FAULT_AGAIN :
 						VM_FAULT_OOM;
 	}
-	table = ntmem_table_get(try->region, try->index);
+	table = ntmem_table_get(try->region, try->index, try->write);
 	if (unlikely(!table))
-		return VM_FAULT_OOM;
+		return ntmem_no_table(try);
 	try->block = table->block[ntmem_block_nr(try->index) - table->first];
 	if (!try->write && ntmem_needs_repair(try, table))
 		return NTMEM_FAULT_AGAIN;
 	if (!try->block)
-		try->block = ntmem_block_get(table, try->index);
+		try->block = ntmem_block_get(table, try->index, try->write);
 	if (unlikely(!try->block))
-		return VM_FAULT_OOM;
+		return ntmem_no_table(try);
 	ntmem_bounds(try, table);
 	if (try->vmf->flags & FAULT_FLAG_MKWRITE &&
 	    *ntmem_slot(try, try->index) == try->vmf->page) {

@@ -125,7 +125,7 @@ static int ntmem_fork_unlock(struct ntmem_region *child)
 	const struct ntmem_change change = { .keep = (u8)~NTMEM_S_LOCKED };
 
 	return ntmem_state_flag(child, ntmem_first(child), ntmem_last(child),
-				&change, false);
+				&change);
 }
 
 /* Fills the child's region; the parent's is locked for writing. */

@@ -169,6 +169,8 @@ struct ntmem_table {
  * @seq_next: page that the next fault of a sequence would hit
  * @seq_window: pages that the last fault mapped
  * @recent: the table used last, or NULL; cleared when tables go
+ * @writer: who has it locked for writing, by ntmem_region_lock(): reclaim that
+ *	the same task comes to, in an allocation, takes reset pages all the same
  * @reset_node: on the list of regions with reset pages
  * @rcu: for readers of the space's tree
  */
@@ -201,6 +203,7 @@ struct ntmem_region {
 	unsigned long seq_next;
 	unsigned int seq_window;
 	struct ntmem_table *recent;
+	struct task_struct *writer;
 	struct list_head reset_node;
 	struct rcu_head rcu;
 };
@@ -464,9 +467,9 @@ void ntmem_region_exit(void);
 u8 ntmem_run_load(struct ntmem_region *region, unsigned long index);
 void ntmem_block_put(struct ntmem_block *block);
 struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
-				    unsigned long index);
+				    unsigned long index, bool write);
 struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
-				    unsigned long index);
+				    unsigned long index, bool write);
 struct ntmem_table *ntmem_unshare_table(struct ntmem_region *region,
 					unsigned long index);
 int ntmem_unshare_block(struct ntmem_table *table, unsigned long index);
@@ -491,9 +494,10 @@ int ntmem_state_store_runs(struct ntmem_region *region, unsigned long first,
 			   unsigned long last, u8 state);
 void ntmem_state_set(struct ntmem_region *region, unsigned long first,
 		     unsigned long last, const struct ntmem_change *change);
+int ntmem_state_prepare_flags(struct ntmem_region *region, unsigned long first,
+			      unsigned long last, bool everywhere);
 int ntmem_state_flag(struct ntmem_region *region, unsigned long first,
-		     unsigned long last, const struct ntmem_change *change,
-		     bool everywhere);
+		     unsigned long last, const struct ntmem_change *change);
 void ntmem_state_set_one(struct ntmem_table *table, struct ntmem_block *block,
 			 unsigned long index, u8 state);
 int ntmem_state_commit(struct ntmem_region *region, unsigned long first,

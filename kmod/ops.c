@@ -162,9 +162,8 @@ static int ntmem_commit_read(struct ntmem_region *region,
 	if (region->cow || ntmem_state_is_big(region, pages->first, pages->last))
 		return NTMEM_NEEDS_WRITE;
 
-	err = ntmem_state_prepare(region, pages->first, pages->last, false);
-	if (err)
-		return err;
+	if (ntmem_state_prepare(region, pages->first, pages->last, false))
+		return NTMEM_NEEDS_WRITE;
 	ntmem_stop_point("commit_scan");
 	spin_lock(&region->state_lock);
 	ntmem_state_scan(region, pages->first, pages->last, &scan);
@@ -516,12 +515,33 @@ static bool ntmem_is_resident(struct ntmem_region *region,
 				 scan->resident == pages->last - pages->first + 1;
 }
 
-static int ntmem_lock_locked(struct ntmem_region *region,
-			     const struct ntmem_pages *pages)
+/* What is not there, or not any more, the caller brings, and comes again. */
+static int ntmem_lock_pages(struct ntmem_region *region,
+			    const struct ntmem_pages *pages,
+			    struct ntmem_scan *scan)
 {
 	const struct ntmem_change change = {
 		.keep = (u8)~NTMEM_S_LOCKED, .set = NTMEM_S_LOCKED,
 	};
+	int err;
+
+	if (!ntmem_is_resident(region, pages, scan))
+		return -EAGAIN;
+	err = ntmem_state_prepare_flags(region, pages->first, pages->last,
+					true);
+	if (err)
+		return err;
+	/* Reclaim may have taken some meanwhile. */
+	ntmem_state_scan(region, pages->first, pages->last, scan);
+	if (!ntmem_is_resident(region, pages, scan))
+		return -EAGAIN;
+	ntmem_state_set(region, pages->first, pages->last, &change);
+	return 0;
+}
+
+static int ntmem_lock_locked(struct ntmem_region *region,
+			     const struct ntmem_pages *pages)
+{
 	struct ntmem_space *space = region->space;
 	unsigned long limit = ntmem_rlimit(space->mm, RLIMIT_MEMLOCK) >>
 			      PAGE_SHIFT;
@@ -543,17 +563,12 @@ static int ntmem_lock_locked(struct ntmem_region *region,
 		atomic_long_sub(more, &space->locked);
 		return -EDQUOT;
 	}
-	/* What is not there the caller brings, and comes again. */
-	err = -EAGAIN;
-	if (ntmem_is_resident(region, pages, &scan))
-		err = ntmem_state_flag(region, pages->first, pages->last,
-				       &change, true);
-	if (err) {
+	err = ntmem_lock_pages(region, pages, &scan);
+	if (err)
 		atomic_long_sub(more, &space->locked);
-		return err;
-	}
-	region->locked += more;
-	return 0;
+	else
+		region->locked += more;
+	return err;
 }
 
 struct ntmem_populate {
@@ -620,7 +635,7 @@ int ntmem_unlock(struct ntmem_space *space, const struct ntmem_range *range)
 	err = scan.locked == nr ? 0 : -ENOLCK;
 	if (!err)
 		err = ntmem_state_flag(region, pages.first, pages.last,
-				       &change, false);
+				       &change);
 	if (!err) {
 		region->locked -= nr;
 		atomic_long_sub(nr, &space->locked);
@@ -648,7 +663,7 @@ static int ntmem_reset_locked(struct ntmem_region *region,
 	if (!scan.resident)
 		return 0;
 	err = ntmem_state_flag(region, scan.first_resident, scan.last_resident,
-			       &change, false);
+			       &change);
 	if (err)
 		return err;
 	ntmem_zap(region, scan.first_resident, scan.last_resident);
@@ -666,10 +681,13 @@ static int ntmem_undo_locked(struct ntmem_region *region,
 	ntmem_state_scan(region, pages->first, pages->last, &scan);
 	if (!(scan.flags & NTMEM_S_DISCARD))
 		return 0;
-	err = ntmem_state_flag(region, pages->first, pages->last, &change,
-			       false);
+	err = ntmem_state_prepare_flags(region, pages->first, pages->last,
+					false);
 	if (err)
 		return err;
+	/* Reclaim may have taken some meanwhile. */
+	ntmem_state_scan(region, pages->first, pages->last, &scan);
+	ntmem_state_set(region, pages->first, pages->last, &change);
 	return scan.flags & NTMEM_S_LOST ? -EBUSY : 0;
 }
 

@@ -3,9 +3,11 @@
  * Memory pressure: pages whose content was declared not to matter by RESET
  * are dropped, region by region, in the order in which they were reset, of all
  * memory cgroups or of the one that is at its limit. A region that somebody has
- * locked is passed over: reclaim may run inside of an allocation of ours. Since
- * it runs inside of everybody's, a call looks at a few tables only, and the next
- * goes on from there.
+ * locked is passed over, but for the one that the task which reclaims has locked
+ * for writing itself: it may be the only one that has something to give, and
+ * whoever allocates with a region locked expects that reset pages go. Since
+ * reclaim runs inside of everybody's allocations, a call looks at a few tables
+ * only, and the next goes on from there.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -179,6 +181,22 @@ static struct ntmem_region *ntmem_reclaim_next(struct shrink_control *sc)
 	return region;
 }
 
+/* Locks the region, unless current has it locked and comes from an allocation. */
+static unsigned long ntmem_reclaim_try(struct ntmem_region *region,
+				       unsigned long want, unsigned int *looks)
+{
+	bool ours = READ_ONCE(region->writer) == current;
+	unsigned long dropped = 0;
+
+	if (!ours && !down_write_trylock(&region->lock))
+		return 0;
+	if (!region->dying)
+		dropped = ntmem_reclaim_some(region, want, looks);
+	if (!ours)
+		ntmem_region_unlock(region, true);
+	return dropped;
+}
+
 /* As if the pages were spread evenly: to count them would take too long. */
 static unsigned long ntmem_shrinker_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
@@ -210,13 +228,8 @@ static unsigned long ntmem_shrinker_scan(struct shrinker *shrinker,
 		if (!region)
 			break;
 		ntmem_stop_point("reclaim_found");
-		if (down_write_trylock(&region->lock)) {
-			if (!region->dying)
-				dropped += ntmem_reclaim_some(region,
-						sc->nr_to_scan - dropped,
-						&looks);
-			ntmem_region_unlock(region, true);
-		}
+		dropped += ntmem_reclaim_try(region, sc->nr_to_scan - dropped,
+					     &looks);
 		ntmem_region_put(region);
 	}
 	return dropped ?: SHRINK_STOP;

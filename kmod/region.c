@@ -84,25 +84,33 @@ void ntmem_region_put(struct ntmem_region *region)
 
 static bool ntmem_region_trylock(struct ntmem_region *region, bool write)
 {
-	return write ? down_write_trylock(&region->lock) :
-		       down_read_trylock(&region->lock);
+	if (!write)
+		return down_read_trylock(&region->lock);
+	if (!down_write_trylock(&region->lock))
+		return false;
+	WRITE_ONCE(region->writer, current);
+	return true;
 }
 
 static void ntmem_region_wait(struct ntmem_region *region, bool write)
 {
-	if (write)
-		down_write(&region->lock);
-	else
+	if (!write) {
 		down_read(&region->lock);
+		return;
+	}
+	down_write(&region->lock);
+	WRITE_ONCE(region->writer, current);
 }
 
 void ntmem_region_unlock(struct ntmem_region *region, bool write)
 {
 	rcu_read_lock();
-	if (write)
+	if (write) {
+		WRITE_ONCE(region->writer, NULL);
 		up_write(&region->lock);
-	else
+	} else {
 		up_read(&region->lock);
+	}
 	rcu_read_unlock();
 }
 

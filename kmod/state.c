@@ -338,7 +338,7 @@ static int ntmem_prepare_chunk(struct ntmem_region *region,
 	bool partial;
 	int err;
 
-	table = ntmem_table_get(region, first);
+	table = ntmem_table_get(region, first, write);
 	if (!table)
 		return -ENOMEM;
 	if (write && region->cow) {
@@ -351,7 +351,7 @@ static int ntmem_prepare_chunk(struct ntmem_region *region,
 	for (; first <= last; first = (first | NTMEM_BLOCK_MASK) + 1) {
 		part = ntmem_part(first, last);
 		partial = !ntmem_covers_block(region, first, part);
-		if (partial && !ntmem_block_get(table, first))
+		if (partial && !ntmem_block_get(table, first, write))
 			return -ENOMEM;
 		if (!write || !region->cow)
 			continue;
@@ -374,7 +374,8 @@ static int ntmem_prepare_chunk(struct ntmem_region *region,
  * @last: last page
  * @write: how it is locked
  *
- * Changes no state. A big range gets no tables where whole chunks have none;
+ * Changes no state, but that reclaim may meanwhile have dropped what was reset.
+ * A big range gets no tables where whole chunks have none;
  * ntmem_state_store_runs() then stores their state.
  */
 int ntmem_state_prepare(struct ntmem_region *region, unsigned long first,
@@ -520,19 +521,17 @@ void ntmem_state_set(struct ntmem_region *region, unsigned long first,
 }
 
 /**
- * ntmem_state_flag() - change flags of the pages in a range
+ * ntmem_state_prepare_flags() - allocate what a change of flags will need
  * @region: locked for writing, or not yet published
  * @first: first page
  * @last: last page
- * @change: what to do to each
  * @everywhere: make tables where there are none
  *
  * Only tables hold flags: to set one everywhere makes tables, to clear it
- * passes over what has none.
+ * passes over what has none. As for the rest like ntmem_state_prepare().
  */
-int ntmem_state_flag(struct ntmem_region *region, unsigned long first,
-		     unsigned long last, const struct ntmem_change *change,
-		     bool everywhere)
+int ntmem_state_prepare_flags(struct ntmem_region *region, unsigned long first,
+			      unsigned long last, bool everywhere)
 {
 	unsigned long index, end;
 	int err;
@@ -548,8 +547,18 @@ int ntmem_state_flag(struct ntmem_region *region, unsigned long first,
 		if (err)
 			return err;
 	}
-	ntmem_state_set(region, first, last, change);
 	return 0;
+}
+
+/* Clears or changes flags, where there are any. */
+int ntmem_state_flag(struct ntmem_region *region, unsigned long first,
+		     unsigned long last, const struct ntmem_change *change)
+{
+	int err = ntmem_state_prepare_flags(region, first, last, false);
+
+	if (!err)
+		ntmem_state_set(region, first, last, change);
+	return err;
 }
 
 /*

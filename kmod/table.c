@@ -21,11 +21,23 @@ u8 ntmem_run_load(struct ntmem_region *region, unsigned long index)
 	return entry ? xa_to_value(entry) : 0;
 }
 
-static struct ntmem_block *ntmem_block_alloc(void)
+/*
+ * Who has a region locked for reading keeps reclaim from its pages, and gets
+ * what is easily had; who has it locked for writing gives them up meanwhile.
+ */
+static gfp_t ntmem_table_gfp(bool write)
+{
+	gfp_t easy = __GFP_NORETRY | __GFP_NOWARN;
+
+	return write ? GFP_KERNEL_ACCOUNT :
+		       (GFP_KERNEL_ACCOUNT | easy) & ~__GFP_DIRECT_RECLAIM;
+}
+
+static struct ntmem_block *ntmem_block_alloc(bool write)
 {
 	struct ntmem_block *block;
 
-	block = kmem_cache_zalloc(ntmem_block_cache, GFP_KERNEL_ACCOUNT);
+	block = kmem_cache_zalloc(ntmem_block_cache, ntmem_table_gfp(write));
 	if (block)
 		refcount_set(&block->refs, 1);
 	return block;
@@ -47,7 +59,7 @@ void ntmem_block_put(struct ntmem_block *block)
 /* A copy that shares the pages. */
 static struct ntmem_block *ntmem_block_clone(const struct ntmem_block *from)
 {
-	struct ntmem_block *block = ntmem_block_alloc();
+	struct ntmem_block *block = ntmem_block_alloc(true);
 	unsigned long resident = from->resident;
 	unsigned int i;
 
@@ -67,11 +79,11 @@ static struct ntmem_block *ntmem_block_clone(const struct ntmem_block *from)
 
 static struct ntmem_table *ntmem_table_alloc(unsigned long chunk,
 					     unsigned int first,
-					     unsigned int nr)
+					     unsigned int nr, bool write)
 {
 	struct ntmem_table *table;
 
-	table = kzalloc(struct_size(table, block, nr), GFP_KERNEL_ACCOUNT);
+	table = kzalloc(struct_size(table, block, nr), ntmem_table_gfp(write));
 	if (!table)
 		return NULL;
 	refcount_set(&table->refs, 1);
@@ -105,7 +117,7 @@ static struct ntmem_table *ntmem_table_clone(const struct ntmem_table *from)
 	struct ntmem_table *table;
 	unsigned int i;
 
-	table = ntmem_table_alloc(from->chunk, from->first, from->nr);
+	table = ntmem_table_alloc(from->chunk, from->first, from->nr, true);
 	if (!table)
 		return NULL;
 	table->used = from->used;
@@ -120,16 +132,18 @@ static struct ntmem_table *ntmem_table_clone(const struct ntmem_table *from)
 
 /**
  * ntmem_table_get() - find or make the table of a page
- * @region: locked at least for reading
+ * @region: locked
  * @index: page
+ * @write: how it is locked
  *
  * Two that make it at once, both with the lock held for reading, agree on the
  * one that was stored first: until then no state was written to either.
  *
- * Return: the table, NULL without memory.
+ * Return: the table, NULL without memory; where the lock is held for reading,
+ * whoever takes it for writing may have more luck.
  */
 struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
-				    unsigned long index)
+				    unsigned long index, bool write)
 {
 	unsigned long lo = index & ~(NTMEM_CHUNK_PAGES - 1);
 	unsigned long hi = index | (NTMEM_CHUNK_PAGES - 1);
@@ -143,7 +157,7 @@ struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
 	first = ntmem_block_nr(max(lo, ntmem_first(region)));
 	last = ntmem_block_nr(min(hi, ntmem_last(region)));
 	table = ntmem_table_alloc(index >> NTMEM_CHUNK_SHIFT, first,
-				  last - first + 1);
+				  last - first + 1, write);
 	if (!table)
 		return NULL;
 	memset(table->state, ntmem_run_load(region, index),
@@ -151,7 +165,7 @@ struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
 	ntmem_stop_point("table_store");
 	old = xa_cmpxchg(&region->tables,
 			 (index >> NTMEM_CHUNK_SHIFT) - region->chunk0, NULL,
-			 table, GFP_KERNEL_ACCOUNT);
+			 table, ntmem_table_gfp(write));
 	if (!old) {
 		ntmem_note_memory(region->space, ntmem_table_bytes(table));
 		return table;
@@ -162,7 +176,7 @@ struct ntmem_table *ntmem_table_get(struct ntmem_region *region,
 
 /* Likewise, the block of a page of a table. */
 struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
-				    unsigned long index)
+				    unsigned long index, bool write)
 {
 	struct ntmem_block **slot;
 	struct ntmem_block *block, *old;
@@ -172,7 +186,7 @@ struct ntmem_block *ntmem_block_get(struct ntmem_table *table,
 	block = smp_load_acquire(slot);
 	if (block)
 		return block;
-	block = ntmem_block_alloc();
+	block = ntmem_block_alloc(write);
 	if (!block)
 		return NULL;
 	WRITE_ONCE(table->used, true);

@@ -382,8 +382,8 @@ static int ntmem_view_copy(struct ntmem_try *try)
 		err = ntmem_unshare(region, try->index);
 	if (err)
 		return err;
-	table = ntmem_table_get(region, try->index);
-	block = table ? ntmem_block_get(table, try->index) : NULL;
+	table = ntmem_table_get(region, try->index, true);
+	block = table ? ntmem_block_get(table, try->index, true) : NULL;
 	if (!block)
 		return -ENOMEM;
 	if (!ntmem_take_pages(try, &copy, 1))

@@ -299,7 +299,7 @@ TEST_F(limits, of_locked_pages)
 /* RLIMIT_AS sees reservations, by the mappings that they are carved from. */
 static int has_little_address_space(void *data)
 {
-	struct rlimit limit = { 768 * MIB, 768 * MIB };
+	struct rlimit limit = { 384 * MIB, 768 * MIB };
 	__u64 sum = 0;
 	int fd = open(DEVICE, O_RDWR);
 
@@ -528,14 +528,57 @@ static int resets_what_it_wrote(void *data)
 	(void)data;
 	/* It is who reserves that has pages to give. */
 	cgroup_join();
-	/* Few tables are made when it is full: see doc/defects.md, 33. */
-	base = nt_block(fd, 12 * MIB, RW);
+	base = nt_block(fd, 32 * MIB, RW);
 	CHECK(base);
-	for (at = 0; at < 12 * MIB; at += MIB) {
+	for (at = 0; at < 32 * MIB; at += MIB) {
 		memset(nt_ptr(base + at), 1, MIB);
 		CHECK(!nt_reset(fd, base + at, MIB));
 	}
-	CHECK(nt_reset_undo(fd, base, 12 * MIB) == EBUSY);
+	CHECK(nt_reset_undo(fd, base, 32 * MIB) == EBUSY);
+	return 0;
+}
+
+#define RESET_PART	(7 * MIB)
+
+/* A reservation whose first pages were reset, in a cgroup that they fill. */
+static __u64 fill_cgroup(int fd)
+{
+	__u64 base;
+
+	cgroup_join();
+	base = nt_any(fd, 16 * GIB, 0);
+	if (!base || nt_commit(fd, base, RESET_PART, RW))
+		return 0;
+	memset(nt_ptr(base), 1, RESET_PART);
+	return nt_reset(fd, base, RESET_PART) ? 0 : base;
+}
+
+/* Tables, one after the other. */
+static int commits_sparsely(void *data)
+{
+	int fd = open(DEVICE, O_RDWR);
+	__u64 base = fill_cgroup(fd), at;
+
+	(void)data;
+	CHECK(base);
+	for (at = 8 * MIB; at < 16 * GIB; at += 2 * MIB)
+		CHECK(!nt_commit(fd, base + at, PAGE, RW));
+	CHECK(nt_reset_undo(fd, base, RESET_PART) == EBUSY);
+	return 0;
+}
+
+/* And faults, which need pages, too. */
+static int touches_sparsely(void *data)
+{
+	int fd = open(DEVICE, O_RDWR);
+	__u64 base = fill_cgroup(fd), at;
+
+	(void)data;
+	CHECK(base);
+	CHECK(!nt_commit(fd, base + 8 * MIB, 384 * MIB, RW));
+	for (at = 8 * MIB; at < 384 * MIB; at += 2 * MIB)
+		memset(nt_ptr(base + at), 2, 1);
+	CHECK(nt_reset_undo(fd, base, RESET_PART) == EBUSY);
 	return 0;
 }
 
@@ -557,6 +600,22 @@ TEST_F_TIMEOUT(limits, reset_pages_of_a_cgroup, 100)
 	EXPECT_EQ(0, nt_in_child(resets_what_it_wrote, NULL));
 	EXPECT_EQ(0, nt_reset_undo(self->fd, base, MIB));
 	EXPECT_TRUE(nt_all(base, MIB, 1));
+	ASSERT_EQ(0, rmdir(CGROUP));
+}
+
+/*
+ * Who needs memory for a region that alone has some to give gets it, though it
+ * has the region locked meanwhile.
+ */
+TEST_F_TIMEOUT(limits, reset_pages_of_a_region_that_grows, 100)
+{
+	int error = cgroup_make("8M");
+
+	if (is_missing(error))
+		SKIP(return, "no memory controller");
+	ASSERT_EQ(0, error);
+	EXPECT_EQ(0, nt_in_child(commits_sparsely, NULL));
+	EXPECT_EQ(0, nt_in_child(touches_sparsely, NULL));
 	ASSERT_EQ(0, rmdir(CGROUP));
 }
 
