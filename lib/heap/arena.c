@@ -74,26 +74,36 @@ static uint32_t bits_next(const uint64_t *bits, uint32_t at, uint32_t end,
 
 /* -------------------------------------------------------------- finding --- */
 
-int arena_find(const struct arena *arena, uint32_t count, uint32_t align,
+/* So many set bits in a row between from and end: the first one, or -1. */
+static int bits_find(const uint64_t *bits, uint32_t count, uint32_t from,
+		     uint32_t end)
+{
+	uint32_t at = from, stop;
+
+	for (;;) {
+		at = bits_next(bits, at, end, true);
+		if (at + count > end)
+			return -1;
+		stop = bits_next(bits, at, at + count, false);
+		if (stop == at + count)
+			return at;
+		at = stop + 1;
+	}
+}
+
+int arena_find(const struct arena *arena, uint32_t count, uint32_t from,
 	       bool warm)
 {
 	uint64_t want[ARENA_WORDS];
-	uint32_t at = 0, end, i;
+	uint32_t i;
+	int at;
 
 	if ((warm ? arena->warm : arena->free) < count)
 		return -1;
 	for (i = 0; i < ARENA_WORDS; i++)
 		want[i] = ~arena->used[i] & (warm ? arena->dirty[i] : ~0ULL);
-	for (;;) {
-		at = bits_next(want, at, arena->slices, true);
-		at = (at + align - 1) & ~(align - 1);
-		if (at + count > arena->slices)
-			return -1;
-		end = bits_next(want, at, at + count, false);
-		if (end == at + count)
-			return at;
-		at = end + 1;
-	}
+	at = bits_find(want, count, from, arena->slices);
+	return at < 0 && from ? bits_find(want, count, 0, arena->slices) : at;
 }
 
 bool arena_is_free(const struct arena *arena, uint32_t at, uint32_t count)

@@ -48,8 +48,11 @@ bool arenas_release(struct store *store);
 /* That a slice lies in, or NULL. Needs no lock. */
 struct arena *arena_of(uint32_t slice);
 
-/* The first place for count free slices, -1 without; only warm ones. */
-int arena_find(const struct arena *arena, uint32_t count, uint32_t align,
+/*
+ * A place for count free slices, -1 without; only warm ones. The first one
+ * from a slice on, or else the first of all.
+ */
+int arena_find(const struct arena *arena, uint32_t count, uint32_t from,
 	       bool warm);
 
 bool arena_is_free(const struct arena *arena, uint32_t at, uint32_t count);

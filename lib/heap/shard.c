@@ -156,6 +156,7 @@ static void limit_cache(struct shard *shard)
 
 struct span *shard_take_slices(struct shard *shard, uint32_t slices)
 {
+	struct store *store = shard->heap->store;
 	uint32_t slice = shard->runs[slices];
 	struct span *span;
 	bool zero;
@@ -166,10 +167,10 @@ struct span *shard_take_slices(struct shard *shard, uint32_t slices)
 		shard->cache_room += slices;
 		return span;
 	}
-	slice = store_take(shard->heap->store, slices, 1, &zero);
+	slice = store_take(store, slices, thread_self.place, &zero);
 	if (!slice) {
 		huge_make_way();
-		slice = store_take(shard->heap->store, slices, 1, &zero);
+		slice = store_take(store, slices, thread_self.place, &zero);
 	}
 	if (!slice)
 		return NULL;

@@ -118,19 +118,20 @@ static uint32_t take_from(struct store *store, struct arena *arena,
 }
 
 static uint32_t take_locked(struct store *store, uint32_t count,
-			    uint32_t align, bool *zero)
+			    unsigned int place, bool *zero)
 {
+	uint32_t from = place * (ARENA_SLICES / STORE_PLACES);
 	struct arena *arena;
 	int at;
 
 	for (arena = store->arenas; store->warm >= count && arena;
 	     arena = arena->next) {
-		at = arena_find(arena, count, align, true);
+		at = arena_find(arena, count, from, true);
 		if (at >= 0)
 			return take_from(store, arena, at, count, zero);
 	}
 	for (arena = store->arenas; arena; arena = arena->next) {
-		at = arena_find(arena, count, align, false);
+		at = arena_find(arena, count, from, false);
 		if (at >= 0)
 			return take_from(store, arena, at, count, zero);
 	}
@@ -138,7 +139,10 @@ static uint32_t take_locked(struct store *store, uint32_t count,
 	/* Address space is short: holes elsewhere may make one larger hole. */
 	if (!arena && arenas_release(store))
 		arena = arena_make(store, count);
-	return arena ? take_from(store, arena, 0, count, zero) : 0;
+	if (!arena)
+		return 0;
+	at = arena_find(arena, count, from, false);
+	return take_from(store, arena, at, count, zero);
 }
 
 bool store_release_empty(struct store *store)
@@ -151,13 +155,13 @@ bool store_release_empty(struct store *store)
 	return released;
 }
 
-uint32_t store_take(struct store *store, uint32_t count, uint32_t align,
+uint32_t store_take(struct store *store, uint32_t count, unsigned int place,
 		    bool *zero)
 {
 	uint32_t slice;
 
 	heap_mutex_take(&store->lock);
-	slice = take_locked(store, count, align, zero);
+	slice = take_locked(store, count, place, zero);
 	heap_mutex_give(&store->lock);
 	return slice;
 }

@@ -23,11 +23,19 @@ extern struct store store_data;		/* PAGE_READWRITE */
 extern struct store store_code;		/* PAGE_EXECUTE_READWRITE */
 
 /*
- * count slices, 1 to RUN_SLICES, whose first number is a multiple of align, a
- * power of two. Committed; *zero says that all of it reads zero. Their
- * descriptors are all zero. Returns the first, or 0 without memory.
+ * Places in an arena where threads begin to look for slices. Threads that take
+ * slices in turn would else have theirs beside each other, and so the lines of
+ * their descriptors, which a processor that fetches the next line, too, would
+ * take from another one all the time.
  */
-uint32_t store_take(struct store *store, uint32_t count, uint32_t align,
+#define STORE_PLACES	8
+
+/*
+ * count slices, 1 to RUN_SLICES, if possible behind a place. Committed; *zero
+ * says that all of it reads zero. Their descriptors are all zero. Returns the
+ * first, or 0 without memory.
+ */
+uint32_t store_take(struct store *store, uint32_t count, unsigned int place,
 		    bool *zero);
 
 /* The slices behind some that are in use, if they are free. */

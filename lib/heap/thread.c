@@ -15,12 +15,14 @@
 #include "heap/meta.h"
 #include "heap/purge.h"
 #include "heap/shard.h"
+#include "heap/store.h"
 
 __thread struct thread thread_self = { .malloc_view = &shard_empty };
 
 static struct {
 	struct heap_mutex lock;
 	struct thread *first;
+	uint32_t at[STORE_PLACES];	/* threads at each place in arenas */
 	pthread_key_t key;		/* whose destructor sees threads end */
 	bool ready;
 } threads;
@@ -235,6 +237,7 @@ static void unlink_self(void)
 	struct thread *self = &thread_self;
 
 	heap_mutex_take(&threads.lock);
+	threads.at[self->place]--;
 	if (self->prev)
 		self->prev->next = self->next;
 	else
@@ -271,6 +274,18 @@ static void thread_end(void *arg)
 	purge_poll();
 }
 
+/* The first place of those with the fewest threads. */
+static unsigned int choose_place(void)
+{
+	unsigned int place = 0, i;
+
+	for (i = 1; i < STORE_PLACES; i++)
+		if (threads.at[i] < threads.at[place])
+			place = i;
+	threads.at[place]++;
+	return place;
+}
+
 bool thread_join(void)
 {
 	struct thread *self = &thread_self;
@@ -286,6 +301,7 @@ bool thread_join(void)
 	if (self->next)
 		self->next->prev = self;
 	threads.first = self;
+	self->place = choose_place();
 	heap_mutex_give(&threads.lock);
 	pthread_setspecific(threads.key, self);
 	return true;
@@ -305,6 +321,9 @@ void threads_after_fork(void)
 
 	threads.lock = (struct heap_mutex){ 0 };
 	threads.first = self->listed && !self->ended ? self : NULL;
+	memset(threads.at, 0, sizeof(threads.at));
+	if (threads.first)
+		threads.at[self->place]++;
 	self->next = NULL;
 	self->prev = NULL;
 	if (threads.ready)

@@ -204,6 +204,7 @@ struct thread {
 	uint8_t listed;			/* has been in the list; the thread */
 	uint8_t ended;			/* and is there no more */
 	uint8_t passing;		/* holds a heap's lock for a whole call */
+	uint8_t place;			/* in arenas; the thread */
 };
 
 #endif

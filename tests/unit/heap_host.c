@@ -870,6 +870,78 @@ START_TEST(what_just_goes_back_can_be_had)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ places --- */
+
+#define AT_ONCE		5
+#define IN_A_ROW	20
+#define PART		(8 * MIB)	/* of the 64 MiB that a heap reserves */
+
+struct keeper {
+	pthread_t thread;
+	pthread_barrier_t *all_have_theirs;
+	void *block;
+};
+
+static void *allocate_and_keep(void *arg)
+{
+	struct keeper *keeper = arg;
+
+	keeper->block = HeapAlloc(GetProcessHeap(), 0, 200 * KIB);
+	if (keeper->all_have_theirs)
+		pthread_barrier_wait(keeper->all_have_theirs);
+	return NULL;
+}
+
+static uintptr_t part_of(const void *block)
+{
+	ck_assert_ptr_ne(block, NULL);
+	return (uintptr_t)block / PART;
+}
+
+/* So that processors do not take lines beside each other from one another. */
+START_TEST(threads_at_work_have_memory_far_from_each_other)
+{
+	struct keeper keepers[AT_ONCE] = { 0 };
+	pthread_barrier_t barrier;
+	unsigned int i, k;
+
+	pthread_barrier_init(&barrier, NULL, AT_ONCE);
+	for (i = 0; i < AT_ONCE; i++) {
+		keepers[i].all_have_theirs = &barrier;
+		ck_assert_int_eq(pthread_create(&keepers[i].thread, NULL,
+						allocate_and_keep,
+						&keepers[i]), 0);
+	}
+	for (i = 0; i < AT_ONCE; i++)
+		pthread_join(keepers[i].thread, NULL);
+	for (i = 0; i < AT_ONCE; i++)
+		for (k = 0; k < i; k++)
+			ck_assert_uint_ne(part_of(keepers[i].block),
+					  part_of(keepers[k].block));
+	for (i = 0; i < AT_ONCE; i++)
+		assert_ok(HeapFree(GetProcessHeap(), 0, keepers[i].block));
+}
+END_TEST
+
+/* So that a process uses no more of its memory here and there than it must. */
+START_TEST(threads_one_after_the_other_have_theirs_in_one_place)
+{
+	struct keeper keepers[IN_A_ROW] = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < IN_A_ROW; i++) {
+		ck_assert_int_eq(pthread_create(&keepers[i].thread, NULL,
+						allocate_and_keep,
+						&keepers[i]), 0);
+		pthread_join(keepers[i].thread, NULL);
+		ck_assert_uint_eq(part_of(keepers[i].block),
+				  part_of(keepers[0].block));
+	}
+	for (i = 0; i < IN_A_ROW; i++)
+		assert_ok(HeapFree(GetProcessHeap(), 0, keepers[i].block));
+}
+END_TEST
+
 TCase *heap_host_tests(void)
 {
 	TCase *tests = tcase_create("heaps, ours");
@@ -905,5 +977,8 @@ TCase *heap_host_tests(void)
 	tcase_add_test(tests,
 		       calls_without_serialization_give_memory_back_later);
 	tcase_add_test(tests, what_just_goes_back_can_be_had);
+	tcase_add_test(tests, threads_at_work_have_memory_far_from_each_other);
+	tcase_add_test(tests,
+		       threads_one_after_the_other_have_theirs_in_one_place);
 	return tests;
 }
