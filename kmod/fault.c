@@ -213,7 +213,7 @@ static bool ntmem_is_none(pte_t *ptep, long distance)
 static void ntmem_use_page_table(struct vm_fault *vmf)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
-	spinlock_t *ptl;
+	spinlock_t *ptl;	/* of the middle level */
 
 	if (likely(!pmd_none(READ_ONCE(*vmf->pmd))) || !vmf->prealloc_pte)
 		return;
