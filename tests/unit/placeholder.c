@@ -58,14 +58,6 @@ static void assert_reserved(const char *p, size_t pages, DWORD protect)
 
 #define assert_placeholder(p, pages)	assert_reserved(p, pages, PAGE_NOACCESS)
 
-static void assert_free(const char *p)
-{
-	MEMORY_BASIC_INFORMATION info;
-
-	query(p, &info);
-	ck_assert_uint_eq(info.State, MEM_FREE);
-}
-
 /* All zero, and can be written. */
 static void assert_fresh(char *p, size_t pages)
 {
@@ -87,7 +79,7 @@ START_TEST(a_placeholder_looks_like_a_reservation)
 	ck_assert(!can_read(p));
 	ck_assert(!can_write(p + 15 * PAGE));
 	drop(p);
-	assert_free(p);
+	ck_assert(is_free(p));
 }
 END_TEST
 
@@ -225,7 +217,7 @@ START_TEST(a_head_is_split_off)
 	assert_placeholder(p, 3);
 	assert_placeholder(p + 3 * PAGE, 5);
 	drop(p);
-	assert_free(p);
+	ck_assert(is_free(p));
 	assert_placeholder(p + 3 * PAGE, 5);
 	drop(p + 3 * PAGE);
 }
@@ -257,7 +249,7 @@ START_TEST(a_middle_makes_three)
 	assert_placeholder(p + 3 * PAGE, 1);
 	assert_placeholder(p + 4 * PAGE, 2);
 	drop(p + 3 * PAGE);
-	assert_free(p + 3 * PAGE);
+	ck_assert(is_free(p + 3 * PAGE));
 	drop(p);
 	drop(p + 2 * PAGE);
 	drop(p + 4 * PAGE);
@@ -391,7 +383,7 @@ START_TEST(neighbours_are_joined)
 	assert_ok(VirtualFree(hole, GRANULE + PAGE, JOIN));
 	assert_placeholder(hole, 17);
 	drop(hole);
-	assert_free(hole + GRANULE);
+	ck_assert(is_free(hole + GRANULE));
 }
 END_TEST
 
@@ -472,7 +464,7 @@ START_TEST(memory_takes_its_place)
 	assert_ok(VirtualFree(p + PAGE, PAGE, MEM_DECOMMIT));
 	assert_run(p + PAGE, PAGE, MEM_RESERVE, 0);
 	drop(p);
-	assert_free(p);
+	ck_assert(is_free(p));
 }
 END_TEST
 
@@ -715,7 +707,7 @@ START_TEST(each_is_released_by_itself)
 	assert_fails(ERROR_INVALID_ADDRESS,
 		     VirtualFree(p + PAGE, 0, MEM_RELEASE));
 	assert_ok(VirtualFree(p + 2 * PAGE, 0, MEM_RELEASE));
-	assert_free(p + 2 * PAGE);
+	ck_assert(is_free(p + 2 * PAGE));
 	assert_placeholder(p, 2);
 	drop(p);
 }
@@ -729,7 +721,7 @@ START_TEST(what_has_replaced_one_is_released_for_good)
 			 PAGE_NOACCESS));
 	assert_ok(replace(hole, 16, MEM_COMMIT, PAGE_READWRITE));
 	drop(hole);
-	assert_free(hole);
+	ck_assert(is_free(hole));
 	assert_fails(ERROR_INVALID_ADDRESS, VirtualFree(hole, PAGE, KEEP));
 	assert_ok(VirtualAlloc(hole, GRANULE, MEM_RESERVE, PAGE_READWRITE));
 	/* Which is a reservation as any. */

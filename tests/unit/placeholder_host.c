@@ -370,15 +370,13 @@ START_TEST(a_batch_of_placeholders)
 	struct ntmem_batch batch = {
 		.ops = (uintptr_t)ops, .count = sizeof(ops) / sizeof(ops[0]),
 	};
-	MEMORY_BASIC_INFORMATION info;
 
 	ck_assert_int_eq(ntmem_engine()->batch(&batch), 0);
 	ck_assert_uint_eq(batch.done, batch.count);
 	for (uint32_t i = 0; i < batch.count; i++)
 		ck_assert_msg(ops[i].status == (i == 3 ? -ENOENT : 0),
 			      "operation %u: %d", i, ops[i].status);
-	query(p, &info);
-	ck_assert_uint_eq(info.State, MEM_FREE);
+	ck_assert(is_free(p));
 }
 END_TEST
 
@@ -463,14 +461,6 @@ START_TEST(a_place_is_tracked_while_it_is_watched)
 END_TEST
 
 /* ------------------------------------------------------------------ fork --- */
-
-static bool is_free(const void *addr)
-{
-	MEMORY_BASIC_INFORMATION info;
-
-	return VirtualQuery(addr, &info, sizeof(info)) &&
-	       info.State == MEM_FREE;
-}
 
 /* Also for Linux, unless there is a mapping of the module's own. */
 static bool is_unmapped(void *addr)

@@ -608,7 +608,6 @@ START_TEST(a_file_in_a_placeholder_ends)
 	int fd = make_file(SIZE);
 	HANDLE file = handle_of(fd), section = make(file, PAGE_READWRITE, 0);
 	char *place = make_placeholder(2 * GRANULE);
-	MEMORY_BASIC_INFORMATION info;
 
 	assert_ok(VirtualFree(place, GRANULE, KEEP));
 	assert_ok(view_at(section, place, GRANULE, PAGE_WRITECOPY));
@@ -616,8 +615,7 @@ START_TEST(a_file_in_a_placeholder_ends)
 	assert_run(place, PAGE, MEM_COMMIT, PAGE_READWRITE);
 	assert_fails(ERROR_INVALID_PARAMETER, VirtualFree(place, GRANULE, KEEP));
 	assert_ok(UnmapViewOfFile(place));
-	ck_assert(VirtualQuery(place, &info, sizeof(info)));
-	ck_assert_uint_eq(info.State, MEM_FREE);
+	ck_assert(is_free(place));
 	assert_run(place + GRANULE, GRANULE, MEM_RESERVE, 0);
 	assert_ok(VirtualAlloc(place, GRANULE, MEM_RESERVE | MEM_COMMIT,
 			       PAGE_READWRITE));
@@ -711,10 +709,7 @@ struct placed {
 
 static void expect_nothing(void *arg)
 {
-	MEMORY_BASIC_INFORMATION info;
-
-	require(VirtualQuery(arg, &info, sizeof(info)));
-	require(info.State == MEM_FREE);
+	require(is_free(arg));
 }
 
 /* Where Linux maps no file any more: the placeholder is what it was. */

@@ -436,6 +436,7 @@ TCase *section_host_tests(void)
 {
 	TCase *tests = tcase_create("section handles");
 
+	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, more_than_can_be_committed);
 	tcase_add_test(tests, what_cannot_be_asked_for);
 	tcase_add_test(tests, a_name_for_everybody);

@@ -79,6 +79,14 @@ void drop(void *base)
 	assert_ok(VirtualFree(base, 0, MEM_RELEASE));
 }
 
+bool is_free(const void *addr)
+{
+	MEMORY_BASIC_INFORMATION info;
+
+	return VirtualQuery(addr, &info, sizeof(info)) &&
+	       info.State == MEM_FREE;
+}
+
 /*
  * Far from where the system puts what has no wish. Each call gives another
  * one, so that tests that share a process do not meet.

@@ -122,6 +122,9 @@ void add_long_heap_case(Suite *suite, TCase *tests);
 	ck_assert_uint_eq(run_.Protect, protect);			\
 } while (0)
 
+/* Is there nothing at an address, as VirtualQuery tells? */
+bool is_free(const void *addr);
+
 bool on_kernel_engine(void);
 /*
  * Valgrind plays the CPU, and not in all points like one. It needs the option
