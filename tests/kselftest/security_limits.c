@@ -583,6 +583,43 @@ static int touches_sparsely(void *data)
 }
 
 /*
+ * Whether something was lost RESET_UNDO says of the moment when the pages are
+ * the program's again: tables that a child shares have to be made own before,
+ * and what that takes is had by losing some.
+ */
+static int takes_back_what_goes(void *data)
+{
+	const __u64 tables = 8 * MIB, end = 4 * GIB;
+	int fd = open(DEVICE, O_RDWR), error;
+	__u64 base, at, size = 0;
+	pid_t child;
+
+	(void)data;
+	cgroup_join();
+	base = nt_any(fd, end, 0);
+	CHECK(base);
+	for (at = tables; at < end; at += 2 * MIB)
+		CHECK(!nt_commit(fd, base + at, PAGE, RW));
+	child = fork();
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	/* A little is left, for the stack and the like. */
+	while (size < tables && cgroup_value("memory.current") < 7900 * 1024) {
+		CHECK(!nt_commit(fd, base + size, GRAN, RW));
+		memset(nt_ptr(base + size), 1, GRAN);
+		size += GRAN;
+	}
+	CHECK(!nt_reset(fd, base, size));
+	error = nt_reset_undo(fd, base, end);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	CHECK(error == EBUSY);
+	return 0;
+}
+
+/*
  * What was reset goes before anybody is killed, in the cgroup that is full and
  * nowhere else.
  */
@@ -616,6 +653,7 @@ TEST_F_TIMEOUT(limits, reset_pages_of_a_region_that_grows, 100)
 	ASSERT_EQ(0, error);
 	EXPECT_EQ(0, nt_in_child(commits_sparsely, NULL));
 	EXPECT_EQ(0, nt_in_child(touches_sparsely, NULL));
+	EXPECT_EQ(0, nt_in_child(takes_back_what_goes, NULL));
 	ASSERT_EQ(0, rmdir(CGROUP));
 }
 
