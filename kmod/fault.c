@@ -208,7 +208,7 @@ static bool ntmem_is_none(pte_t *ptep, long distance)
 /*
  * The core made a page table before it called us, in case that there is none,
  * and without our lock. To have vm_insert_page() make another one under it
- * would keep reclaim from what the region has to give.
+ * would keep reclaim from what the region has to give. The region is locked.
  */
 static void ntmem_use_page_table(struct vm_fault *vmf)
 {

@@ -515,7 +515,10 @@ static bool ntmem_is_resident(struct ntmem_region *region,
 				 scan->resident == pages->last - pages->first + 1;
 }
 
-/* What is not there, or not any more, the caller brings, and comes again. */
+/*
+ * The region is locked for writing. What is not there, or not any more, the
+ * caller brings, and comes again.
+ */
 static int ntmem_lock_pages(struct ntmem_region *region,
 			    const struct ntmem_pages *pages,
 			    struct ntmem_scan *scan)

@@ -82,6 +82,7 @@ void ntmem_region_put(struct ntmem_region *region)
 		call_rcu(&region->rcu, ntmem_region_free);
 }
 
+/* Held for writing, the lock has a holder that reclaim knows: see @writer. */
 static bool ntmem_region_trylock(struct ntmem_region *region, bool write)
 {
 	if (!write)

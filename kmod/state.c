@@ -550,7 +550,7 @@ int ntmem_state_prepare_flags(struct ntmem_region *region, unsigned long first,
 	return 0;
 }
 
-/* Clears or changes flags, where there are any. */
+/* Changes flags where there are tables; the region is locked likewise. */
 int ntmem_state_flag(struct ntmem_region *region, unsigned long first,
 		     unsigned long last, const struct ntmem_change *change)
 {
