@@ -619,6 +619,60 @@ static int takes_back_what_goes(void *data)
 	return 0;
 }
 
+static __u64 resident(int fd)
+{
+	struct ntmem_info info;
+
+	return nt_info(fd, &info) ? NONE : info.resident;
+}
+
+#define SHARED_PART	(96 * MIB)
+
+/*
+ * The same with LOCK, which finds all of a range there, and makes the tables of
+ * its first part own: what goes meanwhile has to come back. What follows the
+ * range was reset too, so that there is something else to give for it.
+ */
+static int locks_what_goes(void *data)
+{
+	const __u64 most = SHARED_PART + 16 * MIB;
+	const __u64 limit = cgroup_value("memory.max");
+	__u64 base, end = SHARED_PART, at, before;
+	int fd = open(DEVICE, O_RDWR), error;
+	pid_t child;
+
+	(void)data;
+	cgroup_join();
+	base = nt_any(fd, most, 0);
+	CHECK(base);
+	CHECK(!nt_commit(fd, base, most, RW));
+	memset(nt_ptr(base), 1, SHARED_PART);
+	/* No block of pages has one state, so that each is made own, too. */
+	for (at = 0; at < SHARED_PART; at += GRAN)
+		CHECK(!nt_protect(fd, base + at, PAGE, RO, NULL));
+	child = fork();
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	while (end < most && cgroup_value("memory.current") < limit - 2 * GRAN) {
+		memset(nt_ptr(base + end), 1, GRAN);
+		end += GRAN;
+	}
+	CHECK(SHARED_PART + 4 * MIB <= end && end < most);
+	CHECK(!nt_reset(fd, base + SHARED_PART, end - SHARED_PART));
+	error = nt_lock(fd, base, SHARED_PART + MIB);
+	before = resident(fd);
+	for (at = 0; at < SHARED_PART + MIB; at += PAGE)
+		nt_peek(base + at);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	CHECK(!error);
+	CHECK(resident(fd) == before);
+	CHECK(!nt_all(base + SHARED_PART, MIB, 1));
+	return 0;
+}
+
 /*
  * What was reset goes before anybody is killed, in the cgroup that is full and
  * nowhere else.
@@ -654,6 +708,8 @@ TEST_F_TIMEOUT(limits, reset_pages_of_a_region_that_grows, 100)
 	EXPECT_EQ(0, nt_in_child(commits_sparsely, NULL));
 	EXPECT_EQ(0, nt_in_child(touches_sparsely, NULL));
 	EXPECT_EQ(0, nt_in_child(takes_back_what_goes, NULL));
+	ASSERT_EQ(0, nt_write_file(CGROUP "/memory.max", "112M"));
+	EXPECT_EQ(0, nt_in_child(locks_what_goes, NULL));
 	ASSERT_EQ(0, rmdir(CGROUP));
 }
 
