@@ -194,7 +194,7 @@ TEST(fork_while_others_want_memory)
 		while (!__atomic_load_n(&parts[i].busy, __ATOMIC_ACQUIRE))
 			sched_yield();
 	}
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 150; i++) {
 		pid = fork();
 		if (!pid) {
 			use_large_blocks();
@@ -243,7 +243,7 @@ TEST(fork_while_memory_goes_back)
 		while (!__atomic_load_n(&parts[i].busy, __ATOMIC_ACQUIRE))
 			sched_yield();
 	}
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < 150; i++) {
 		pid = fork();
 		if (!pid) {
 			want_slices();
