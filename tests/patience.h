@@ -16,6 +16,12 @@ static inline unsigned int nt_patience(void)
 	return patience && atoi(patience) > 0 ? atoi(patience) : 1;
 }
 
+/* How often to try what is left to chance. */
+static inline unsigned int nt_rounds(unsigned int rounds)
+{
+	return rounds / nt_patience();
+}
+
 static inline unsigned int nt_alarm(unsigned int seconds)
 {
 	return alarm(seconds * nt_patience());

@@ -294,7 +294,7 @@ TEST_F(charge, failed_calls)
 
 	ASSERT_EQ(0, set_limit(2, 8 * PAGE));
 	ASSERT_EQ(0, nt_info(self->fd, &before));
-	for (i = 0; i < 3000; i++) {
+	for (i = 0; i < nt_rounds(3000); i++) {
 		__u64 addr = base + rand_r(&seed) % 260 * PAGE;
 		__u64 size = (9 + rand_r(&seed) % 300) * PAGE, any = 0;
 
@@ -411,7 +411,7 @@ TEST_F_TIMEOUT(charge, kill_at_random_moments, 120)
 
 	/* Orphans are ours to reap. */
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < nt_rounds(200); i++) {
 		pid_t pid;
 
 		c.seed = i;

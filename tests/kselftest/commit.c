@@ -293,7 +293,7 @@ TEST_F(commit, random_mixes)
 	unsigned char model[PAGES] = { 0 }, content[PAGES] = { 0 };
 	unsigned int seed = 20240607, step;
 
-	for (step = 0; step < 3000; step++) {
+	for (step = 0; step < nt_rounds(3000); step++) {
 		unsigned int first = rand_r(&seed) % PAGES;
 		unsigned int count = 1 + rand_r(&seed) % (PAGES - first);
 		__u64 addr = self->base + first * PAGE, charge = 0;

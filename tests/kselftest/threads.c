@@ -96,10 +96,10 @@ static bool consistent(int fd)
 static void *lives(void *data)
 {
 	struct worker *w = data;
-	int i;
+	unsigned int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < nt_rounds(100); i++) {
 		unsigned char value = i + w->number + 1;
 
 		w->wrong += nt_commit(w->fd, w->base, w->size, RW) != 0;
@@ -151,10 +151,10 @@ TEST_F_TIMEOUT(space, parts_of_one_reservation, 120)
 static void *reserves(void *data)
 {
 	struct worker *w = data;
-	int i;
+	unsigned int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < nt_rounds(100); i++) {
 		__u64 size = (1 + (i + w->number) % 20) * PAGE;
 		__u64 base = nt_block(w->fd, size, RW);
 
@@ -197,7 +197,7 @@ static void *scrambles(void *data)
 	unsigned int seed = 17 * w->number + 1, i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 600; i++) {
+	for (i = 0; i < nt_rounds(600); i++) {
 		__u64 addr = w->base + rand_r(&seed) % PAGES * PAGE;
 		__u64 size = (1 + rand_r(&seed) % 4) * PAGE;
 		int value;
@@ -304,11 +304,11 @@ static void *toggles(void *data)
 {
 	struct worker *w = data;
 	unsigned char *first = malloc(w->size);
-	int i;
+	unsigned int i;
 
 	pthread_barrier_wait(w->barrier);
 	w->wrong += !first;
-	for (i = 0; first && i < 200; i++) {
+	for (i = 0; first && i < nt_rounds(200); i++) {
 		w->wrong += nt_protect(w->fd, w->base, w->size, RO, NULL) != 0;
 		memcpy(first, nt_ptr(w->base), w->size);
 		sched_yield();
@@ -345,10 +345,10 @@ static void *decommits(void *data)
 {
 	struct worker *w = data;
 	__u64 page;
-	int i;
+	unsigned int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < nt_rounds(100); i++) {
 		w->wrong += nt_decommit(w->fd, w->base, w->size) != 0;
 		for (page = 0; page < w->size; page += PAGE)
 			w->wrong += nt_peek(w->base + page) != -SIGSEGV;
@@ -390,10 +390,10 @@ TEST_F_TIMEOUT(space, decommit_against_touch, 120)
 static void *releases(void *data)
 {
 	struct worker *w = data;
-	int i;
+	unsigned int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < nt_rounds(200); i++) {
 		__u64 base = w->base;
 
 		w->wrong += nt_reserve(w->fd, &base, w->size, RW, i % 2 ?
@@ -525,10 +525,10 @@ static void *runs(void *data)
 static void *toggles_execute(void *data)
 {
 	struct worker *w = data;
-	int i;
+	unsigned int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < nt_rounds(100); i++) {
 		w->wrong += nt_protect(w->fd, w->base, PAGE, RW, NULL) != 0;
 		w->wrong += nt_poke(w->base, 0xb8) != 0;
 		w->wrong += nt_protect(w->fd, w->base, PAGE, RX, NULL) != 0;
