@@ -674,10 +674,10 @@ TEST_F_TIMEOUT(space, fork_under_load, 120)
 static void *comes_and_goes(void *data)
 {
 	struct worker *w = data;
-	int i;
+	unsigned int i;
 
 	pthread_barrier_wait(w->barrier);
-	for (i = 0; i < 20000 / (int)nt_patience(); i++) {
+	for (i = 0; i < nt_rounds(nt_rounds(20000)); i++) {
 		w->wrong += nt_reserve_at(w->fd, WANTED, GRAN) != 0;
 		w->wrong += nt_release(w->fd, WANTED, 0) != 0;
 	}
