@@ -54,7 +54,8 @@ deps:
 	@mk/deps
 
 .PHONY: study
-study: all
+study:
+	+$(Q)$(MAKE) --no-print-directory $(ON_ALL_CPUS) all
 	@mk/study
 
 .PHONY: clean

@@ -36,8 +36,12 @@ test-programs: all tests
 	+$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined tests
 	+$(Q)$(MAKE) --no-print-directory SANITIZE=thread tests
 
+# What is built first is built on all CPUs, also for who says no -j.
+ON_ALL_CPUS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 .PHONY: test
-test: test-programs
+test:
+	+$(Q)$(MAKE) --no-print-directory $(ON_ALL_CPUS) test-programs
 	@tests/run
 
 # Everything that runs in a guest, on kernels that look for mistakes; or of that
@@ -50,7 +54,8 @@ test-debug-programs: tests
 	+$(Q)$(MAKE) --no-print-directory DEBUG_KERNELS="$(TEST_DEBUG)" \
 		debug-modules
 
-test-debug: test-debug-programs
+test-debug:
+	+$(Q)$(MAKE) --no-print-directory $(ON_ALL_CPUS) test-debug-programs
 	@tests/run $(addprefix -d ,$(TEST_DEBUG)) $(SUITES:%='%')
 
 # The walks through every failing allocation, which take long.
