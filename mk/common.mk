@@ -10,6 +10,9 @@ Q := @
 say = @printf '  %-7s %s\n'
 endif
 
+# For what a target builds before it runs it, also for who says no -j.
+ON_ALL_CPUS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 .PHONY: FORCE
 FORCE:
 

@@ -36,9 +36,6 @@ test-programs: all tests
 	+$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined tests
 	+$(Q)$(MAKE) --no-print-directory SANITIZE=thread tests
 
-# What is built first is built on all CPUs, also for who says no -j.
-ON_ALL_CPUS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
-
 .PHONY: test
 test:
 	+$(Q)$(MAKE) --no-print-directory $(ON_ALL_CPUS) test-programs
@@ -59,7 +56,8 @@ test-debug:
 	@tests/run $(addprefix -d ,$(TEST_DEBUG)) $(SUITES:%='%')
 
 # The walks through every failing allocation, which take long.
-test-failures: test-debug-programs
+test-failures:
+	+$(Q)$(MAKE) --no-print-directory $(ON_ALL_CPUS) test-debug-programs
 	@tests/run -f $(addprefix -d ,$(TEST_DEBUG))
 
 .PHONY: guest

@@ -97,7 +97,8 @@ $(OUT)/lib/libntmem-malloc.so: $(call objects,$(LIB_SOURCES) \
 
 $(OUT)/bin/ntmem: LIBS := -ljson-c -lreadline -lncurses -lnl-genl-3 -lnl-3
 # The last one is loaded by pthread_exit(3): so it comes along into guests.
-$(OUT)/tests/unit: LIBS := -Wl,--wrap=_mark_point -lcheck -lsubunit -lrt -Wl,--no-as-needed -lgcc_s
+$(OUT)/tests/unit: LIBS := -Wl,--wrap=_mark_point -lcheck -lsubunit -lrt \
+	-Wl,--no-as-needed -lgcc_s
 $(OUT)/bin/ntmem: $(call objects,$(TOOL_SOURCES)) $(OUT)/bin/objects
 $(OUT)/tests/unit: $(call objects,$(UNIT_SOURCES)) $(OUT)/tests/objects
 $(OUT)/tests/differential: $(call objects,$(DIFFERENTIAL_SOURCES)) \

@@ -26,21 +26,14 @@ FIXTURE_TEARDOWN(lock)
 	close(self->fd);
 }
 
-static __u64 resident(int fd)
-{
-	struct ntmem_info info;
-
-	return nt_info(fd, &info) ? NONE : info.resident;
-}
-
 TEST_F(lock, makes_resident)
 {
-	__u64 before = resident(self->fd);
+	__u64 before = nt_resident(self->fd);
 	unsigned char vec[PAGES];
 	int i;
 
 	ASSERT_EQ(0, nt_lock(self->fd, self->base, PAGES * PAGE));
-	ASSERT_EQ(before + PAGES * PAGE, resident(self->fd));
+	ASSERT_EQ(before + PAGES * PAGE, nt_resident(self->fd));
 	ASSERT_EQ(0, mincore(nt_ptr(self->base), PAGES * PAGE, vec));
 	ASSERT_TRUE(nt_all(self->base, PAGES * PAGE, 0));
 	for (i = 0; i < PAGES; i++)
@@ -81,7 +74,7 @@ TEST_F(lock, any_part_can_be_unlocked)
 TEST_F(lock, refused)
 {
 	__u64 base = self->base, end = base + PAGES * PAGE;
-	__u64 before = resident(self->fd);
+	__u64 before = nt_resident(self->fd);
 
 	ASSERT_UNCHANGED(EINVAL, nt_lock(self->fd, base, 0));
 	ASSERT_UNCHANGED(EINVAL, nt_unlock(self->fd, base, 0));
@@ -102,7 +95,7 @@ TEST_F(lock, refused)
 	ASSERT_UNCHANGED(ENOLCK, nt_unlock(self->fd, base, PAGE));
 	ASSERT_UNCHANGED(ENOLCK, nt_unlock(self->fd, base, PAGES * PAGE));
 	ASSERT_UNCHANGED(ENOLCK, nt_unlock(self->fd, end, PAGE));
-	ASSERT_EQ(before, resident(self->fd));
+	ASSERT_EQ(before, nt_resident(self->fd));
 }
 
 TEST_F(lock, read_only_and_executable_pages)

@@ -1118,7 +1118,7 @@ static void *change_runs(void *data)
  */
 TEST_F(netlink, a_hundred_thousand_runs_while_others_change)
 {
-	__u64 many = MANY / nt_patience() / nt_patience();
+	__u64 many = nt_rounds(nt_rounds(MANY));
 	__u64 size = 2 * many * PAGE, addr, i, seen = 0, last = 0;
 	struct changer changer = { .fd = self->fd, .many = many };
 	struct nl *nl = &self->nl;

@@ -28,6 +28,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -104,6 +105,24 @@ static inline int nt_info(int fd, struct ntmem_info *info)
 {
 	memset(info, 0xa5, sizeof(*info));
 	return nt_call(fd, NTMEM_IOC_INFO, info);
+}
+
+/* Bytes, of all processes; NONE when the module does not tell. */
+static inline __u64 nt_resident(int fd)
+{
+	struct ntmem_info info;
+
+	return nt_info(fd, &info) ? NONE : info.resident;
+}
+
+/* A process, 0 being the caller, runs on one CPU from now on. */
+static inline int nt_pin(pid_t pid, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(pid, sizeof(set), &set);
 }
 
 /* *addr is the wanted address, and on success becomes the base. */

@@ -269,9 +269,9 @@ TEST_F(space, walk_tiles_the_address_space)
 /*
  * Every second page of 4 GiB committed: as many runs as there are pages, in
  * one mapping. Nearly none of the pages is ever touched; the limit on what may
- * be committed has to be out of the way all the same.
+ * be committed has to be out of the way all the same. A quarter of it on a debug
+ * kernel.
  */
-/* A quarter of it on a debug kernel. */
 #define MILLION		((1U << 20) / (nt_patience() > 1 ? 4 : 1))
 #define LIMIT		"/sys/module/ntmem/parameters/commit_limit"
 

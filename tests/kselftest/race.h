@@ -68,15 +68,6 @@ static inline void stop_go(int stop)
 /* ------------------------------------------------------------------------
  * Racers.
  */
-static inline void racer_pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
 static inline void *racer_thread(void *data)
 {
 	struct racer *racer = data;
@@ -214,7 +205,7 @@ static inline void referee_loop(void)
 	struct race_order order;
 	char answer;
 
-	racer_pin(0);
+	nt_pin(0, 0);
 	close(referee.ask[1]);
 	while (read(referee.ask[0], &order, sizeof(order)) == sizeof(order)) {
 		answer = referee_run(&order);
@@ -290,9 +281,9 @@ static inline bool race_start_first(struct racer *first)
 	bool started;
 
 	race_prepare(first, 0);
-	racer_pin(1);
+	nt_pin(0, 1);
 	started = racer_start(first);
-	racer_pin(0);
+	nt_pin(0, 0);
 	return started;
 }
 

@@ -196,16 +196,12 @@ TEST_F(race_remote, calls_against_exec)
 /* Who has just been the owner may be about to run with other credentials. */
 TEST_F(race_remote, credentials_against_exec)
 {
-	cpu_set_t first_cpu;
 	int stop;
 
 	if (!race_may_spin())
 		SKIP(return, "one CPU");
 	/* The other CPU is the racer's, which spins. */
-	CPU_ZERO(&first_cpu);
-	CPU_SET(0, &first_cpu);
-	ASSERT_EQ(0, sched_setaffinity(self->target.pid, sizeof(first_cpu),
-				       &first_cpu));
+	ASSERT_EQ(0, nt_pin(self->target.pid, 0));
 	self->first.run = race_commit;
 	stop = race_begin(&self->first, "visit_owner");
 	ASSERT_LE(0, stop);
@@ -241,7 +237,7 @@ static int calls(void *data)
 {
 	struct call *call = data;
 
-	racer_pin(1);
+	nt_pin(0, 1);
 	return call->run(&call->racer);
 }
 
@@ -480,8 +476,8 @@ TEST_F(race_remote, on_each_other)
 	stop_go(stop);
 	ASSERT_EQ(0, pair_answer(&pair, 0));
 	/* And unhindered. */
-	pair_go(&pair, 0, 100 / nt_patience());
-	pair_go(&pair, 1, 100 / nt_patience());
+	pair_go(&pair, 0, nt_rounds(100));
+	pair_go(&pair, 1, nt_rounds(100));
 	ASSERT_EQ(0, pair_answer(&pair, 0));
 	ASSERT_EQ(0, pair_answer(&pair, 1));
 }

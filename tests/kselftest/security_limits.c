@@ -619,13 +619,6 @@ static int takes_back_what_goes(void *data)
 	return 0;
 }
 
-static __u64 resident(int fd)
-{
-	struct ntmem_info info;
-
-	return nt_info(fd, &info) ? NONE : info.resident;
-}
-
 /*
  * From now on the cgroup has a little left. What a CPU keeps of it for later
  * counts as used: the lower limit has it given back, on other CPUs some time
@@ -655,13 +648,10 @@ static int locks_what_goes(void *data)
 	const __u64 size = SHARED_PART + MIB, all = SHARED_PART + 4 * MIB;
 	int fd = open(DEVICE, O_RDWR), error;
 	__u64 base, at, before;
-	cpu_set_t first_cpu;
 	pid_t child;
 
 	(void)data;
-	CPU_ZERO(&first_cpu);
-	CPU_SET(0, &first_cpu);
-	CHECK(!sched_setaffinity(0, sizeof(first_cpu), &first_cpu));
+	CHECK(!nt_pin(0, 0));
 	cgroup_join();
 	base = nt_block(fd, all, RW);
 	CHECK(base);
@@ -678,13 +668,13 @@ static int locks_what_goes(void *data)
 	CHECK(!cgroup_close());
 	CHECK(!nt_reset(fd, base + SHARED_PART, all - SHARED_PART));
 	error = nt_lock(fd, base, size);
-	before = resident(fd);
+	before = nt_resident(fd);
 	for (at = 0; at < size; at += PAGE)
 		nt_peek(base + at);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	CHECK(!error);
-	CHECK(resident(fd) == before);
+	CHECK(nt_resident(fd) == before);
 	CHECK(!nt_all(base + SHARED_PART, MIB, 1));
 	return 0;
 }

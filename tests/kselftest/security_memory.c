@@ -74,7 +74,7 @@ TEST_F_TIMEOUT(memory, pages_given_back, 100)
 	unsigned int seed = 5, i, round;
 	__u64 first, size, at;
 
-	for (round = 0; round < 400 / nt_patience(); round++) {
+	for (round = 0; round < nt_rounds(400); round++) {
 		size = sizes[rand_r(&seed) % ARRAY_SIZE(sizes)];
 		first = rand_r(&seed) % (PAGES - size + 1);
 		if (round % 2)

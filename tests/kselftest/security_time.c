@@ -124,17 +124,10 @@ static int locks_much(void *data)
 	return 0;
 }
 
-static __u64 resident(int fd)
-{
-	struct ntmem_info info;
-
-	return nt_info(fd, &info) ? 0 : info.resident;
-}
-
 /* Of the pages that LOCK was to bring, the killed one never had all. */
 TEST_F(calls, lock_ends_with_its_process)
 {
-	__u64 before = resident(self->fd);
+	__u64 before = nt_resident(self->fd);
 	char text[64];
 	pid_t pid;
 
@@ -144,34 +137,25 @@ TEST_F(calls, lock_ends_with_its_process)
 	    nt_read_file(CGROUP "/memory.peak", text, sizeof(text)))
 		SKIP(return, "no memory.peak");
 	pid = nt_spawn(locks_much, NULL);
-	while (resident(self->fd) < before + 4 * MIB)
+	while (nt_resident(self->fd) < before + 4 * MIB)
 		sched_yield();
 	EXPECT_EQ(0, kill(pid, SIGKILL));
 	EXPECT_EQ(128 + SIGKILL, nt_reap(pid));
 	EXPECT_EQ(0, nt_read_file(CGROUP "/memory.peak", text,
 				  sizeof(text)));
 	EXPECT_GT(LOCKED, strtoull(text, NULL, 10));
-	EXPECT_EQ(before, resident(self->fd));
+	EXPECT_EQ(before, nt_resident(self->fd));
 	ASSERT_EQ(0, rmdir(CGROUP));
 }
 
 /* ------------------------------------------------------------------------
  * Gives way.
  */
-static void pin_to_one_cpu(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	CHECK(!sched_setaffinity(0, sizeof(set), &set));
-}
-
 static int wants_the_cpu(void *data)
 {
 	struct shared *s = data;
 
-	pin_to_one_cpu();
+	CHECK(!nt_pin(0, 0));
 	__atomic_store_n(&s->runs, 1, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE))
 		;
@@ -185,7 +169,7 @@ static pid_t start_rival(struct shared *s)
 
 	while (!__atomic_load_n(&s->runs, __ATOMIC_ACQUIRE))
 		sched_yield();
-	pin_to_one_cpu();
+	CHECK(!nt_pin(0, 0));
 	return pid;
 }
 
@@ -230,7 +214,7 @@ static bool gives_way(int fd, unsigned long cmd, void *arg, int error)
 /* 96 GiB: a look at all of it takes many times what a task gets at once. */
 TEST_F_TIMEOUT(calls, about_large_ranges_give_way, 100)
 {
-	const unsigned long tables = TABLES / nt_patience() / nt_patience();
+	const unsigned long tables = nt_rounds(nt_rounds(TABLES));
 	struct ntmem_range range = { .size = tables * CHUNK };
 	struct ntmem_watch watch = {
 		.size = tables * CHUNK, .flags = NTMEM_WATCH_RESET,
@@ -255,7 +239,7 @@ TEST_F_TIMEOUT(calls, about_large_ranges_give_way, 100)
 /* Who counts the pages of reservations that have none. */
 TEST_F_TIMEOUT(calls, a_look_at_many_reservations_gives_way, 100)
 {
-	unsigned int nr = NTMEM_BATCH_MAX / nt_patience() / nt_patience();
+	unsigned int nr = nt_rounds(nt_rounds(NTMEM_BATCH_MAX));
 	struct ntmem_op *ops = self->shared->ops;
 	unsigned int i, gave = 0;
 	struct nl nl;
@@ -294,7 +278,7 @@ TEST_F_TIMEOUT(calls, a_reservation_among_many, 100)
 {
 	unsigned int i;
 
-	for (i = 0; i < 30000 / nt_patience() / nt_patience(); i++)
+	for (i = 0; i < nt_rounds(nt_rounds(30000)); i++)
 		ASSERT_NE(0ULL, nt_any(self->fd, PAGE, 0));
 }
 
@@ -303,16 +287,16 @@ TEST_F(calls, reset_pages_far_apart_are_dropped)
 {
 	unsigned int i, chunks = 600;
 	__u64 base = make_tables(self->fd, chunks);
-	__u64 before = resident(self->fd);
+	__u64 before = nt_resident(self->fd);
 
 	ASSERT_NE(0ULL, base);
 	for (i = 0; i < chunks; i++)
 		ASSERT_EQ(0, nt_poke(base + i * CHUNK, 1));
-	ASSERT_EQ(before + chunks * PAGE, resident(self->fd));
+	ASSERT_EQ(before + chunks * PAGE, nt_resident(self->fd));
 	ASSERT_EQ(0, nt_reset(self->fd, base, chunks * CHUNK));
-	for (i = 0; i < 10 && resident(self->fd) != before; i++)
+	for (i = 0; i < 10 && nt_resident(self->fd) != before; i++)
 		ASSERT_EQ(0, nt_write_file("/proc/sys/vm/drop_caches", "2"));
-	ASSERT_EQ(before, resident(self->fd));
+	ASSERT_EQ(before, nt_resident(self->fd));
 	ASSERT_EQ(EBUSY, nt_reset_undo(self->fd, base, chunks * CHUNK));
 	for (i = 0; i < chunks; i++)
 		ASSERT_EQ(0, nt_peek(base + i * CHUNK));
