@@ -108,7 +108,6 @@ struct peer peer_start(void)
 	ck_assert_int_eq(pipe(back), 0);
 	fflush(NULL);
 	peer.pid = fork();
-	ck_assert_int_ge(peer.pid, 0);
 	if (!peer.pid) {
 		close(there[1]);
 		close(back[0]);
@@ -117,6 +116,7 @@ struct peer peer_start(void)
 		own_to = back[1];
 		obey();
 	}
+	ck_assert_int_gt(peer.pid, 0);
 	close(there[0]);
 	close(back[1]);
 	peer.to = there[1];
