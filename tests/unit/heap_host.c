@@ -515,6 +515,7 @@ START_TEST(a_child_of_a_process_with_threads_too)
 {
 	struct given given;
 	pthread_t threads[2];
+	int forks = on_debug_kernel() ? 5 : 20;
 	int i;
 
 	make_given(&given);
@@ -523,7 +524,7 @@ START_TEST(a_child_of_a_process_with_threads_too)
 	for (i = 0; i < 2; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, be_busy,
 						NULL), 0);
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < forks; i++)
 		ck_assert_int_eq(in_child(use_heaps, &given), 0);
 	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
 	for (i = 0; i < 2; i++)

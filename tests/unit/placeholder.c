@@ -806,6 +806,8 @@ static void *try_to_get_in(void *arg)
 
 START_TEST(nobody_gets_in_between)
 {
+	int rounds = under_valgrind() ? ROUNDS / 40 :
+		     on_debug_kernel() ? ROUNDS / 10 : ROUNDS;
 	pthread_t thread;
 	int i;
 
@@ -815,7 +817,7 @@ START_TEST(nobody_gets_in_between)
 	assert_ok(alloc2(place, GRANULE, MEM_RESERVE | MEM_RESERVE_PLACEHOLDER,
 			 PAGE_NOACCESS));
 	ck_assert_int_eq(pthread_create(&thread, NULL, try_to_get_in, NULL), 0);
-	for (i = 0; i < (under_valgrind() ? 50 : ROUNDS); i++) {
+	for (i = 0; i < rounds; i++) {
 		assert_ok(split(place, 8));
 		assert_ok(replace(place, 8, MEM_COMMIT, PAGE_READWRITE));
 		place[0] = 1;

@@ -562,6 +562,7 @@ TCase *watch_tests(void)
 	tcase_add_test(tests, the_range_must_be_in_one_watched_reservation);
 	tcase_add_test(tests, an_array_that_cannot_be_written);
 	tcase_add_test(tests, a_new_reservation_knows_nothing_of_an_old_one);
-	tcase_add_loop_test(tests, no_write_beside_a_reset_is_lost, 0, ROUNDS);
+	tcase_add_loop_test(tests, no_write_beside_a_reset_is_lost, 0,
+			    on_debug_kernel() ? ROUNDS / 4 : ROUNDS);
 	return tests;
 }
