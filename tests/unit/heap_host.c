@@ -16,6 +16,8 @@
 #include "engine/forkorder.h"
 #include "heap.h"
 #include "heap/purge.h"
+#include "heap/shard.h"
+#include "heap/thread.h"
 #include "heap/types.h"
 #include "inject.h"
 
@@ -655,6 +657,57 @@ START_TEST(a_child_inherits_no_lock_of_a_thread_that_is_not_there)
 }
 END_TEST
 
+static bool inside, closed;
+
+static void note_closed(void)
+{
+	__atomic_store_n(&closed, true, __ATOMIC_RELEASE);
+	ck_assert(!__atomic_load_n(&inside, __ATOMIC_ACQUIRE));
+}
+
+/* As in a call on the fast path, until its shard is taken away; and some more. */
+static void *be_inside(void *arg)
+{
+	struct heap *heap = arg;
+	int i;
+
+	HeapFree(heap, 0, HeapAlloc(heap, 0, 24));
+	if (!thread_join()) {		/* there is no fast path */
+		__atomic_store_n(&closed, true, __ATOMIC_RELEASE);
+		return NULL;
+	}
+	inside_begin();
+	__atomic_store_n(&inside, true, __ATOMIC_RELEASE);
+	while (heap_view(heap->index) != &shard_empty &&
+	       !__atomic_load_n(&closed, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (i = 0; i < 1000; i++)
+		sched_yield();
+	__atomic_store_n(&inside, false, __ATOMIC_RELEASE);
+	inside_end();
+	return NULL;
+}
+
+/* It would be half way in the child, where nobody ends it. */
+START_TEST(a_fork_waits_for_a_call_that_takes_no_lock)
+{
+	HANDLE heap = make_heap(0, 0);
+	pthread_t thread;
+
+	inside = false;
+	closed = false;
+	ck_assert_int_eq(pthread_create(&thread, NULL, be_inside, heap), 0);
+	while (!__atomic_load_n(&inside, __ATOMIC_ACQUIRE) &&
+	       !__atomic_load_n(&closed, __ATOMIC_ACQUIRE))
+		sched_yield();
+	when_closed = note_closed;
+	ck_assert_int_eq(in_child(use_caught_shard, heap), 0);
+	when_closed = NULL;
+	pthread_join(thread, NULL);
+	destroy(heap);
+}
+END_TEST
+
 static pid_t forker;
 
 static void make_a_heap(void *arg)
@@ -979,6 +1032,7 @@ TCase *heap_host_tests(void)
 	tcase_add_test(tests, a_child_of_a_process_with_threads_too);
 	tcase_add_test(tests,
 		       a_fork_and_an_unlock_meet_no_call_that_passes_the_lock);
+	tcase_add_test(tests, a_fork_waits_for_a_call_that_takes_no_lock);
 	tcase_add_test(tests,
 		       a_child_inherits_no_lock_of_a_thread_that_is_not_there);
 	tcase_add_test(tests,
