@@ -119,10 +119,23 @@ static void *allocate_until_stopped(void *arg)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		p = VirtualAlloc(NULL, GRANULE, MEM_COMMIT, PAGE_READWRITE);
-		RemoveVectoredExceptionHandler(arg);
 		VirtualFree(p, 0, MEM_RELEASE);
 	}
-	return NULL;
+	return arg;
+}
+
+static LONG CALLBACK ignore(EXCEPTION_POINTERS *exception)
+{
+	(void)exception;
+	return EXCEPTION_CONTINUE_SEARCH;
+}
+
+/* Looks for it among all that there are, with the lock. */
+static void *remove_until_stopped(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		RemoveVectoredExceptionHandler(&stop);
+	return arg;
 }
 
 static void allocate(void *arg)
@@ -136,21 +149,29 @@ static void allocate(void *arg)
 	require(!RemoveVectoredExceptionHandler(&stop));
 }
 
+#define HANDLERS	500
+
 /* The child must find no lock held by a thread that it does not have. */
 START_TEST(fork_while_other_threads_allocate)
 {
+	void *handlers[HANDLERS];
 	pthread_t threads[2];
 	int i;
 
+	for (i = 0; i < HANDLERS; i++) {
+		handlers[i] = AddVectoredExceptionHandler(0, ignore);
+		ck_assert_ptr_nonnull(handlers[i]);
+	}
 	stop = false;
-	for (i = 0; i < 2; i++)
-		pthread_create(&threads[i], NULL, allocate_until_stopped,
-			       &stop);
+	pthread_create(&threads[0], NULL, allocate_until_stopped, NULL);
+	pthread_create(&threads[1], NULL, remove_until_stopped, NULL);
 	for (i = 0; i < 50; i++)
 		ck_assert_int_eq(in_child(allocate, NULL), 0);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
+	for (i = 0; i < HANDLERS; i++)
+		assert_ok(RemoveVectoredExceptionHandler(handlers[i]));
 }
 END_TEST
 

@@ -745,6 +745,39 @@ static void wait_for_sleep(const pid_t *thread)
 		sched_yield();
 }
 
+/* As in a call on the slow path, until the fork waits for it. */
+static void *hold_shard(void *arg)
+{
+	const pid_t forking = getpid();
+	struct heap *heap = arg;
+
+	heap_mutex_take(&heap->first.lock);
+	__atomic_store_n(&inside, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&closed, __ATOMIC_ACQUIRE) && !sleeps(&forking))
+		sched_yield();
+	__atomic_store_n(&inside, false, __ATOMIC_RELEASE);
+	heap_mutex_give(&heap->first.lock);
+	return NULL;
+}
+
+START_TEST(a_fork_waits_for_a_call_that_has_a_lock)
+{
+	HANDLE heap = make_heap(0, 0);
+	pthread_t thread;
+
+	inside = false;
+	closed = false;
+	ck_assert_int_eq(pthread_create(&thread, NULL, hold_shard, heap), 0);
+	while (!__atomic_load_n(&inside, __ATOMIC_ACQUIRE))
+		sched_yield();
+	when_closed = note_closed;
+	ck_assert_int_eq(in_child(use_caught_shard, heap), 0);
+	when_closed = NULL;
+	pthread_join(thread, NULL);
+	destroy(heap);
+}
+END_TEST
+
 static pid_t passer;
 static bool forking, passed;
 
@@ -1033,6 +1066,7 @@ TCase *heap_host_tests(void)
 	tcase_add_test(tests,
 		       a_fork_and_an_unlock_meet_no_call_that_passes_the_lock);
 	tcase_add_test(tests, a_fork_waits_for_a_call_that_takes_no_lock);
+	tcase_add_test(tests, a_fork_waits_for_a_call_that_has_a_lock);
 	tcase_add_test(tests,
 		       a_child_inherits_no_lock_of_a_thread_that_is_not_there);
 	tcase_add_test(tests,
