@@ -292,12 +292,14 @@ static bool query(u64 addr, struct ntmem_query *q)
 	return !ioctl(device, NTMEM_IOC_QUERY, q);
 }
 
-/* QUERY, which is not to count as coverage. */
+/* QUERY, which is not to count as coverage, nor to fail in an operation's place. */
 bool oracle_query(u64 addr, struct ntmem_query *q)
 {
 	u64 paused = cover_pause();
+	unsigned int left = failure_pause();
 	bool known = query(addr, q);
 
+	failure_resume(left);
 	cover_resume(paused);
 	return known;
 }

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,19 +58,61 @@ u64 arg_address(const struct arg *arg)
 
 /* ----------------------------------------------------------- operations --- */
 
+static _Thread_local bool armed;
+
+/* Its own calls allocate, too, and one of them may be the one that fails. */
+static int open_fail_nth(void)
+{
+	int tries, fd = -1;
+
+	for (tries = 0; fd < 0 && tries < 2; tries++)
+		fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	return fd;
+}
+
+static void write_fail_nth(int fd, unsigned int n)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%u", n);
+
+	if (pwrite(fd, text, length, 0) < 0)
+		errno = 0;
+	armed = n;
+}
+
 /* The n-th allocation that this thread's next calls make fails. */
 static void arm_failure(unsigned int n)
 {
-	int fd = open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
-	char text[16];
-	int length;
+	int fd = open_fail_nth();
 
 	if (fd < 0)
 		return;
-	length = snprintf(text, sizeof(text), "%u", n);
-	if (write(fd, text, length) < 0)
-		errno = 0;
+	write_fail_nth(fd, n);
 	close(fd);
+}
+
+unsigned int failure_pause(void)
+{
+	unsigned int left = 0;
+	char text[16] = "";
+	int fd;
+
+	if (!armed)
+		return 0;
+	fd = open_fail_nth();
+	if (fd < 0)
+		return 0;
+	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
+		left = strtoul(text, NULL, 10);
+	write_fail_nth(fd, 0);
+	close(fd);
+	return left;
+}
+
+void failure_resume(unsigned int left)
+{
+	if (left)
+		arm_failure(left);
 }
 
 int op_run(const struct op *op)
