@@ -657,7 +657,9 @@ START_TEST(a_child_inherits_no_lock_of_a_thread_that_is_not_there)
 }
 END_TEST
 
-static bool inside, closed;
+/* The call of another thread, and how far that and the fork are. */
+static void (*other_call)(struct heap *heap);
+static bool begun, inside, closed, forked;
 
 static void note_closed(void)
 {
@@ -665,19 +667,55 @@ static void note_closed(void)
 	ck_assert(!__atomic_load_n(&inside, __ATOMIC_ACQUIRE));
 }
 
-/* As in a call on the fast path, until its shard is taken away; and some more. */
-static void *be_inside(void *arg)
+static void note_inside(void)
 {
-	struct heap *heap = arg;
+	__atomic_store_n(&inside, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&begun, true, __ATOMIC_RELEASE);
+}
+
+/* A thread that ended before the child did would be a leak to a sanitizer. */
+static void *call_and_stay(void *heap)
+{
+	other_call(heap);
+	while (!__atomic_load_n(&forked, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return NULL;
+}
+
+/* A call that is half way at a fork stays so in the child, where nobody ends it. */
+static void fork_beside(void (*call)(struct heap *heap))
+{
+	HANDLE heap = make_heap(0, 0);
+	pthread_t thread;
+
+	other_call = call;
+	begun = false;
+	inside = false;
+	closed = false;
+	forked = false;
+	ck_assert_int_eq(pthread_create(&thread, NULL, call_and_stay, heap), 0);
+	while (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE))
+		sched_yield();
+	when_closed = note_closed;
+	ck_assert_int_eq(in_child(use_caught_shard, heap), 0);
+	when_closed = NULL;
+	__atomic_store_n(&forked, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	destroy(heap);
+}
+
+/* As in a call on the fast path, until its shard is taken away; and some more. */
+static void be_inside(struct heap *heap)
+{
 	int i;
 
 	HeapFree(heap, 0, HeapAlloc(heap, 0, 24));
 	if (!thread_join()) {		/* there is no fast path */
-		__atomic_store_n(&closed, true, __ATOMIC_RELEASE);
-		return NULL;
+		__atomic_store_n(&begun, true, __ATOMIC_RELEASE);
+		return;
 	}
 	inside_begin();
-	__atomic_store_n(&inside, true, __ATOMIC_RELEASE);
+	note_inside();
 	while (heap_view(heap->index) != &shard_empty &&
 	       !__atomic_load_n(&closed, __ATOMIC_ACQUIRE))
 		sched_yield();
@@ -685,26 +723,11 @@ static void *be_inside(void *arg)
 		sched_yield();
 	__atomic_store_n(&inside, false, __ATOMIC_RELEASE);
 	inside_end();
-	return NULL;
 }
 
-/* It would be half way in the child, where nobody ends it. */
 START_TEST(a_fork_waits_for_a_call_that_takes_no_lock)
 {
-	HANDLE heap = make_heap(0, 0);
-	pthread_t thread;
-
-	inside = false;
-	closed = false;
-	ck_assert_int_eq(pthread_create(&thread, NULL, be_inside, heap), 0);
-	while (!__atomic_load_n(&inside, __ATOMIC_ACQUIRE) &&
-	       !__atomic_load_n(&closed, __ATOMIC_ACQUIRE))
-		sched_yield();
-	when_closed = note_closed;
-	ck_assert_int_eq(in_child(use_caught_shard, heap), 0);
-	when_closed = NULL;
-	pthread_join(thread, NULL);
-	destroy(heap);
+	fork_beside(be_inside);
 }
 END_TEST
 
@@ -746,35 +769,22 @@ static void wait_for_sleep(const pid_t *thread)
 }
 
 /* As in a call on the slow path, until the fork waits for it. */
-static void *hold_shard(void *arg)
+static void hold_shard(struct heap *heap)
 {
-	const pid_t forking = getpid();
-	struct heap *heap = arg;
+	const pid_t main_thread = getpid();
 
 	heap_mutex_take(&heap->first.lock);
-	__atomic_store_n(&inside, true, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&closed, __ATOMIC_ACQUIRE) && !sleeps(&forking))
+	note_inside();
+	while (!__atomic_load_n(&closed, __ATOMIC_ACQUIRE) &&
+	       !sleeps(&main_thread))
 		sched_yield();
 	__atomic_store_n(&inside, false, __ATOMIC_RELEASE);
 	heap_mutex_give(&heap->first.lock);
-	return NULL;
 }
 
 START_TEST(a_fork_waits_for_a_call_that_has_a_lock)
 {
-	HANDLE heap = make_heap(0, 0);
-	pthread_t thread;
-
-	inside = false;
-	closed = false;
-	ck_assert_int_eq(pthread_create(&thread, NULL, hold_shard, heap), 0);
-	while (!__atomic_load_n(&inside, __ATOMIC_ACQUIRE))
-		sched_yield();
-	when_closed = note_closed;
-	ck_assert_int_eq(in_child(use_caught_shard, heap), 0);
-	when_closed = NULL;
-	pthread_join(thread, NULL);
-	destroy(heap);
+	fork_beside(hold_shard);
 }
 END_TEST
 

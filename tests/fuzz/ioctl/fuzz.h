@@ -126,6 +126,7 @@ int op_run(const struct op *op);
 /* No allocation fails in between: what is still to come, which resume takes. */
 unsigned int failure_pause(void);
 void failure_resume(unsigned int left);
+
 int result_of(long value);
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void process_begin(bool may_open);
