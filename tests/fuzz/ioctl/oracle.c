@@ -313,7 +313,7 @@ void oracle_resync(void)
 	view_resync();
 	for (unsigned int i = 0; single && i < watched_count; i++)
 		if (watched[i].written && !view_is_home(watched[i].page) &&
-		    (!query(watched[i].page, &q) ||
+		    (!oracle_query(watched[i].page, &q) ||
 		     q.state != NTMEM_STATE_COMMIT)) {
 			drop(&watched[i]);
 			watched[i].recorded = false;
