@@ -68,11 +68,22 @@ static inline void stop_go(int stop)
 /* ------------------------------------------------------------------------
  * Racers.
  */
+/* A fault in its own stack would wait, too, for who has mmap_lock. */
+static __attribute__((noinline)) void racer_touch_stack(void)
+{
+	volatile char room[16 << 10];
+	size_t i;
+
+	for (i = 0; i < sizeof(room); i += PAGE)
+		room[i] = 0;
+}
+
 static inline void *racer_thread(void *data)
 {
 	struct racer *racer = data;
 	__u64 one = 1;
 
+	racer_touch_stack();
 	racer->tid = syscall(SYS_gettid);
 	if (write(racer->done, &one, 8) != 8 || read(racer->go, &one, 8) != 8)
 		return NULL;
