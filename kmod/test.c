@@ -101,13 +101,15 @@ static void ntmem_trap_spin(struct ntmem_trap *trap)
 /* A task stays in the trap that is set for it here. */
 void ntmem_stop_task(const char *name, bool spin)
 {
+	/* Asked before anybody knows that it is here, and may kill it. */
+	bool dying = fatal_signal_pending(current);
 	struct ntmem_trap *trap = ntmem_trap_spring(name);
 
 	if (!trap)
 		return;
 	if (spin)
 		ntmem_trap_spin(trap);
-	else if (fatal_signal_pending(current))
+	else if (dying)
 		wait_event_timeout(trap->queue,
 				   !ntmem_trap_is(trap, NTMEM_TRAP_SPRUNG),
 				   NTMEM_STOP_EXITING);

@@ -19,6 +19,8 @@
 
 #define STOP	"/sys/kernel/debug/ntmem/stop"
 
+#define RACER_STACK	(64 << 10)
+
 /* What a racer does, with what, and how it went. */
 struct racer {
 	int (*run)(struct racer *racer);
@@ -68,22 +70,11 @@ static inline void stop_go(int stop)
 /* ------------------------------------------------------------------------
  * Racers.
  */
-/* A fault in its own stack would wait, too, for who has mmap_lock. */
-static __attribute__((noinline)) void racer_touch_stack(void)
-{
-	volatile char room[16 << 10];
-	size_t i;
-
-	for (i = 0; i < sizeof(room); i += PAGE)
-		room[i] = 0;
-}
-
 static inline void *racer_thread(void *data)
 {
 	struct racer *racer = data;
 	__u64 one = 1;
 
-	racer_touch_stack();
 	racer->tid = syscall(SYS_gettid);
 	if (write(racer->done, &one, 8) != 8 || read(racer->go, &one, 8) != 8)
 		return NULL;
@@ -96,13 +87,22 @@ static inline void *racer_thread(void *data)
 static inline bool racer_start(struct racer *racer)
 {
 	pthread_attr_t attr;
+	void *stack;
 	__u64 one;
 	int error;
 
 	racer->waited = false;
 	racer->result = -1000;
+	/*
+	 * Populated: a fault there would wait, too, for who has mmap_lock. So would
+	 * munmap(): it stays until the test's process ends.
+	 */
+	stack = mmap(NULL, RACER_STACK, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (stack == MAP_FAILED)
+		return false;
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 128 << 10);
+	pthread_attr_setstack(&attr, stack, RACER_STACK);
 	error = pthread_create(&racer->thread, &attr, racer_thread, racer);
 	pthread_attr_destroy(&attr);
 	return !error && read(racer->done, &one, 8) == 8;
